@@ -1,0 +1,48 @@
+// An event: the records of one machine that share a stamp, in the order of their arrival.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "audit/record.h"
+
+namespace audit {
+
+// Owns the bytes of its records. Views that it gives out are valid until the next Add(), move
+// or destruction of the event.
+class Event {
+ public:
+  // An event without records, for Add().
+  Event(std::string_view node, Stamp stamp) : node_(node), stamp_(stamp) {}
+
+  // Adds a copy of a well-formed line (without newline) that ParseRecord() accepted.
+  void Add(std::string_view line);
+
+  const std::string& node() const { return node_; }
+  Stamp stamp() const { return stamp_; }
+  size_t record_count() const { return lines_.size(); }
+  size_t bytes() const { return bytes_.size(); }
+
+  // The line as it was added. `index` is below record_count().
+  std::string_view line(size_t index) const;
+
+  // The same line, parsed.
+  Record record(size_t index) const;
+
+ private:
+  struct Line {
+    uint32_t offset;
+    uint32_t bytes;
+  };
+
+  std::string node_;
+  Stamp stamp_;
+  std::string bytes_;  // All lines, one after the other.
+  std::vector<Line> lines_;
+};
+
+}  // namespace audit
