@@ -27,6 +27,10 @@ class Event {
   size_t record_count() const { return lines_.size(); }
   size_t bytes() const { return bytes_.size(); }
 
+  // Whether the rest of the event had been given out before these records came: see Assembler.
+  bool late() const { return late_; }
+  void MarkLate() { late_ = true; }
+
   // The line as it was added. `index` is below record_count().
   std::string_view line(size_t index) const;
 
@@ -43,6 +47,7 @@ class Event {
   Stamp stamp_;
   std::string bytes_;  // All lines, one after the other.
   std::vector<Line> lines_;
+  bool late_ = false;
 };
 
 }  // namespace audit

@@ -1,0 +1,174 @@
+#include "audit/assembler.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "absl/hash/hash.h"
+
+#include "audit/record_type.h"
+
+namespace audit {
+
+namespace {
+
+// A time step of NodeClock, the longest that the time moves at once, is far above this.
+constexpr std::chrono::milliseconds kTimeoutMax = std::chrono::hours(1);
+
+AssemblerOptions Clamp(AssemblerOptions options) {
+  constexpr std::chrono::milliseconds kZero{0};
+  options.end_of_event_timeout = std::clamp(options.end_of_event_timeout, kZero, kTimeoutMax);
+  options.hold = std::clamp(options.hold, kZero, kTimeoutMax);
+  return options;
+}
+
+uint64_t Milliseconds(std::chrono::milliseconds duration) {
+  return static_cast<uint64_t>(duration.count());
+}
+
+}  // namespace
+
+Assembler::Assembler(const AssemblerOptions& options) : options_(Clamp(options)) {}
+
+void Assembler::Add(std::string_view line, const Record& record) {
+  ++counters_.records;
+  const std::optional<uint32_t> type = RecordTypeNumber(record.type);
+  Observe(record, type);
+  CompleteOverdue();
+
+  const bool stands_alone = type.has_value() && StandsAlone(*type);
+  const auto pending = Join(record, stands_alone);
+  pending->event.Add(line);
+  pending_bytes_ += line.size();
+  if (pending->event.late()) ++counters_.late_records;
+
+  // Nothing tells when a late event ends: it need not wait to be complete.
+  const bool ends =
+      (type.has_value() && EndsEvent(*type)) || !pending->is_joinable || pending->event.late();
+  if (ends && !pending->is_complete) Complete(pending);
+
+  ReleaseHeld();
+  EnforceLimits();
+}
+
+std::optional<Event> Assembler::Take() {
+  if (released_.empty()) return std::nullopt;
+  std::optional<Event> event = std::move(released_.front().event);
+  released_.pop_front();
+  return event;
+}
+
+void Assembler::Flush() {
+  while (!open_.empty()) Complete(open_.begin());
+  while (!held_.empty()) Release();
+  GiveUpGaps();
+}
+
+// Waits no longer for serials that are missing.
+void Assembler::GiveUpGaps() {
+  for (auto& [name, node] : nodes_) {
+    if (node.gaps.has_value()) counters_.serials_missing += node.gaps->GiveUp();
+  }
+}
+
+// Moves the time, and watches the serials.
+void Assembler::Observe(const Record& record, std::optional<uint32_t> type) {
+  auto found = nodes_.find(record.node);
+  if (found == nodes_.end()) {
+    if (nodes_.size() == kNodesMax) {
+      GiveUpGaps();
+      nodes_.clear();
+    }
+    const Node unwatched{NodeClock(record.stamp.time_ms), now_ms_, std::nullopt};
+    found = nodes_.emplace(record.node, unwatched).first;
+  }
+  Node& node = found->second;
+  const NodeClock::Step step = node.clock.Observe(record.stamp.time_ms);
+  node.now_ms += step.ms;
+  // Nodes whose clocks run alike stay together. One that is left behind, by another that jumped
+  // ahead or by its own that was set back, must not need hours to move the time again.
+  if (step.set_back || now_ms_ > node.now_ms + NodeClock::kLateMaxMs) node.now_ms = now_ms_;
+  now_ms_ = std::max(now_ms_, node.now_ms);
+
+  if (type.has_value() && IsFromDaemon(*type)) return;
+  const uint32_t serial = record.stamp.serial;
+  if (!node.gaps.has_value()) {
+    const auto patience = std::max(options_.end_of_event_timeout, options_.hold);
+    node.gaps.emplace(serial, Milliseconds(patience));
+  } else if (step.set_back) {
+    counters_.serials_missing += node.gaps->Restart(serial);
+  } else {
+    counters_.serials_missing += node.gaps->Observe(serial, step.is_newest, now_ms_);
+  }
+}
+
+// Finds the event that a record belongs to, or makes it.
+Assembler::PendingList::iterator Assembler::Join(const Record& record, bool stands_alone) {
+  const auto found = joinable_.find(Key(record.node, record.stamp));
+  if (found != joinable_.end() && !(stands_alone && found->second->is_complete)) {
+    return found->second;
+  }
+  open_.push_back({.event = Event(record.node, record.stamp), .arrived_ms = now_ms_});
+  const auto pending = std::prev(open_.end());
+  pending->is_joinable = !stands_alone;
+  if (pending->is_joinable) {
+    const Key key(pending->event.node(), record.stamp);
+    if (WasReleased(key)) pending->event.MarkLate();
+    joinable_.emplace(key, pending);
+  }
+  return pending;
+}
+
+void Assembler::Complete(PendingList::iterator pending) {
+  pending->is_complete = true;
+  held_.splice(held_.end(), open_, pending);
+}
+
+void Assembler::CompleteOverdue() {
+  const uint64_t timeout_ms = Milliseconds(options_.end_of_event_timeout);
+  while (!open_.empty() && now_ms_ - open_.front().arrived_ms > timeout_ms) {
+    Complete(open_.begin());
+  }
+}
+
+// An event that is not due yet holds back those behind it: the order is that of completion. It
+// is due within one hold, so this ends.
+void Assembler::ReleaseHeld() {
+  const uint64_t hold_ms = Milliseconds(options_.hold);
+  while (!held_.empty() && now_ms_ - held_.front().arrived_ms >= hold_ms) Release();
+}
+
+void Assembler::EnforceLimits() {
+  while (open_.size() + held_.size() > options_.events_max || pending_bytes_ > options_.bytes_max) {
+    if (!held_.empty()) {
+      ++counters_.events_hurried;
+    } else {
+      ++counters_.events_evicted;
+      Complete(open_.begin());
+    }
+    Release();
+  }
+}
+
+// Lets the first of the held events out.
+void Assembler::Release() {
+  const Pending& pending = held_.front();
+  pending_bytes_ -= pending.event.bytes();
+  ++counters_.events;
+  if (pending.is_joinable) {
+    const Key key(pending.event.node(), pending.event.stamp());
+    joinable_.erase(key);
+    const size_t hash = absl::Hash<Key>()(key);
+    if (released_keys_.insert(hash).second) released_order_.push_back(hash);
+    if (released_order_.size() > options_.events_max) {
+      released_keys_.erase(released_order_.front());
+      released_order_.pop_front();
+    }
+  }
+  released_.splice(released_.end(), held_, held_.begin());
+}
+
+bool Assembler::WasReleased(const Key& key) const {
+  return released_keys_.contains(absl::Hash<Key>()(key));
+}
+
+}  // namespace audit

@@ -1,0 +1,139 @@
+// Joins the records of one host into events.
+//
+// The records of an event arrive one by one, mixed with those of other events. Nothing says how
+// many there will be, so an event is taken for complete when
+// - its last record has come (see EndsEvent()), or it is of a type that stands alone, or
+// - the host's newer records are more than a timeout past its first record.
+//
+// Records can come even later than the last one: auditd's plugins reorder them. So a complete
+// event is held back for a while, and a late record still joins it.
+//
+// The time is the host's own, told by stamps, never that of this machine: old records are
+// joined like live ones. Without newer records nothing happens, until Flush().
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+
+#include "audit/event.h"
+#include "audit/node_clock.h"
+#include "audit/record.h"
+#include "audit/serial_gaps.h"
+
+namespace audit {
+
+struct AssemblerOptions {
+  // As end_of_event_timeout in auditd.conf: how long an event may lack its last record.
+  // At most an hour.
+  std::chrono::milliseconds end_of_event_timeout{2000};
+
+  // How far the host must be past an event, counted from its first record, before it comes out.
+  // 0: at once when it is complete. At most an hour.
+  std::chrono::milliseconds hold{2000};
+
+  // Events held in memory, complete or not. A host that writes faster than this within the hold
+  // has its events out earlier.
+  size_t events_max = 4096;
+
+  // The bytes of their records: some 60,000 records of usual size, and any single event.
+  size_t bytes_max = 16 * 1024 * 1024;
+};
+
+// What an assembler has seen since it was made.
+struct AssemblerCounters {
+  uint64_t records = 0;          // Added.
+  uint64_t events = 0;           // That came out.
+  uint64_t late_records = 0;     // That came after their event was out, into a late event.
+  uint64_t events_evicted = 0;   // That came out without being complete, at a limit.
+  uint64_t events_hurried = 0;   // Complete ones that came out before their hold was over, too.
+  uint64_t serials_missing = 0;  // Lost in front of us: the kernel counted, no record came.
+};
+
+// Takes the records of one host in the order of their arrival. Events come out in the order in
+// which they were complete, each record in exactly one of them. Records belong to one event if
+// their node and stamp are equal.
+//
+// A record of a type that stands alone joins an event that is not complete, as in ausearch;
+// else it is an event of its own, even if others have its stamp. A record whose event is out
+// already becomes an event that is marked late.
+//
+// For one thread at a time.
+class Assembler {
+ public:
+  explicit Assembler(const AssemblerOptions& options = {});
+
+  Assembler(const Assembler&) = delete;
+  Assembler& operator=(const Assembler&) = delete;
+
+  // Adds a copy of a record. `record` is what ParseRecord() made of `line`. Call Take() until
+  // it is empty after each call: the limits do not count events that wait to be taken.
+  void Add(std::string_view line, const Record& record);
+
+  // The next event that is out, or nullopt.
+  std::optional<Event> Take();
+
+  // Completes all events and lets them out. The assembler can be used on.
+  void Flush();
+
+  const AssemblerCounters& counters() const { return counters_; }
+
+ private:
+  // Node names are the host's claims, so they are limited. At the limit all are forgotten, which
+  // costs a pause in the time and in the watch for missing serials, and no record.
+  static constexpr size_t kNodesMax = 1024;
+
+  struct Node {
+    NodeClock clock;
+    uint64_t now_ms;                 // What now_ms_ would be if this were the only node.
+    std::optional<SerialGaps> gaps;  // From the first record that the kernel counted.
+  };
+
+  struct Pending {
+    Event event;
+    uint64_t arrived_ms;  // now_ms_ at its first record.
+    bool is_complete = false;
+    bool is_joinable = true;  // It is in joinable_.
+  };
+  using PendingList = std::list<Pending>;
+  using Key = std::pair<std::string_view, Stamp>;  // The view is of the event's own node.
+
+  void Observe(const Record& record, std::optional<uint32_t> type);
+  PendingList::iterator Join(const Record& record, bool stands_alone);
+  void Complete(PendingList::iterator pending);
+  void CompleteOverdue();
+  void ReleaseHeld();
+  void EnforceLimits();
+  void Release();
+  bool WasReleased(const Key& key) const;
+  void GiveUpGaps();
+
+  const AssemblerOptions options_;
+  AssemblerCounters counters_;
+  uint64_t now_ms_ = 0;  // The host's time, that of its fastest node. Its zero means nothing.
+  std::map<std::string, Node, std::less<>> nodes_;
+
+  PendingList open_;          // Not complete, in the order of their first records.
+  PendingList held_;          // Complete, in the order in which they were.
+  PendingList released_;      // Out, to be taken.
+  size_t pending_bytes_ = 0;  // Of open_ and held_.
+  absl::flat_hash_map<Key, PendingList::iterator> joinable_;
+
+  // The hashes of the keys of the last events_max events that are out, to know a late record.
+  absl::flat_hash_set<size_t> released_keys_;
+  std::deque<size_t> released_order_;
+};
+
+}  // namespace audit

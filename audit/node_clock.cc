@@ -1,0 +1,26 @@
+#include "audit/node_clock.h"
+
+#include <algorithm>
+
+namespace audit {
+
+NodeClock::Step NodeClock::Observe(uint64_t time_ms) {
+  if (time_ms >= newest_ms_) {
+    const uint64_t ms = std::min(time_ms - newest_ms_, kStepMaxMs);
+    newest_ms_ = time_ms;
+    later_stamps_ = 0;
+    return {.ms = ms, .is_newest = true};
+  }
+  if (newest_ms_ - time_ms <= kLateMaxMs) {
+    later_stamps_ = 0;
+    return {};
+  }
+  if (later_stamps_ == 0 || time_ms != later_ms_) ++later_stamps_;
+  later_ms_ = time_ms;
+  if (later_stamps_ < kLaterStampsMax) return {};
+  newest_ms_ = time_ms;
+  later_stamps_ = 0;
+  return {.is_newest = true, .set_back = true};
+}
+
+}  // namespace audit
