@@ -1,0 +1,80 @@
+// What a client delivered at once, on its way into the store.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace storage {
+
+// Which source an identity comes from, weakest last but one. The numbers are stored.
+enum class IdentityKind : uint8_t {
+  kCollector = 0,  // The collector itself: its DAEMON_* records.
+  kAddress = 1,    // The peer's address: no record of the host names a node.
+  kNode = 2,       // The "node=" of the record: the client's own claim.
+};
+
+// Who a record belongs to: the first key of everything in the store.
+struct Identity {
+  IdentityKind kind = IdentityKind::kAddress;
+  std::string name;
+
+  friend bool operator==(const Identity&, const Identity&) = default;
+};
+
+// Records of one host that arrived together, in order of arrival.
+class Batch {
+ public:
+  // `address` is the peer's, as text; empty for the collector's own records.
+  Batch(Identity host, std::string address) : host_(std::move(host)), address_(std::move(address)) {}
+
+  // Adds a record (a line without its newline; any bytes).
+  void Add(std::string_view line);
+
+  // The record that was added first, and the one that was added last. There must be one. Views
+  // are valid until the next Add() or move.
+  std::string_view first() const;
+  std::string_view last() const { return std::string_view(encoded_).substr(last_offset_); }
+
+  // Removes the record that was added first. There must be one.
+  void RemoveFirst();
+
+  const Identity& host() const { return host_; }
+  const std::string& address() const { return address_; }
+  uint32_t record_count() const { return record_count_; }
+
+  // The records as the journal stores them: see storage/README.md.
+  std::string_view encoded() const { return std::string_view(encoded_).substr(offset_); }
+
+ private:
+  Identity host_;
+  std::string address_;
+  std::string encoded_;
+  size_t offset_ = 0;       // Where the first record that was not removed begins.
+  size_t last_offset_ = 0;  // Where the bytes of the last record begin.
+  uint32_t record_count_ = 0;
+};
+
+// Tells one client from another when a record comes a second time. A client that got no
+// acknowledgement connects again and sends the record again: see protocol.md, "The stock client".
+struct RetryKey {
+  std::string client;            // What the connections of a client have in common: its address.
+  uint64_t connection = 0;       // From EventStore::NextConnection().
+  uint32_t connections_max = 1;  // How many clients may share `client` at once.
+  bool opens_connection = false;  // The delivery begins with the first record of the connection.
+  uint32_t first_sequence = 0;   // Of the first record.
+  uint32_t last_sequence = 0;    // Of the last record,
+  size_t last_batch = 0;         // which is the last one of this batch.
+};
+
+// What one client sent at once: stored together, acknowledged together.
+struct Delivery {
+  std::vector<Batch> batches;       // At least one, none empty, in order of arrival.
+  uint64_t received_ms = 0;         // Milliseconds since the epoch.
+  std::optional<RetryKey> retry;    // Absent where nothing is ever sent again.
+};
+
+}  // namespace storage

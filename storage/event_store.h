@@ -1,0 +1,101 @@
+// The store of a collector: every record that was acknowledged, by host.
+//
+// This face speaks of batches, predicates and events, not of keys and iterators: what lies behind
+// it may change (storage/README.md tells what does today).
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/batch.h"
+#include "storage/flush.h"
+#include "storage/search.h"
+
+namespace storage {
+
+struct StoreOptions {
+  Flush flush = Flush::kSync;
+  uint32_t flush_records = 50;  // As auditd.conf's default for freq.
+
+  // Hosts beyond this are stored under their address, and addresses beyond it under one host of
+  // the name "overflow": a client that invents node names must not fill the memory (about 200
+  // bytes a host). Far above the 20,000 hosts that a collector is made for.
+  uint32_t hosts_max = 200'000;
+};
+
+// What an Append() did.
+struct AppendResult {
+  uint64_t records = 0;             // Stored.
+  uint64_t bytes = 0;               // Stored, without framing.
+  uint64_t duplicates_dropped = 0;  // Sent again by their clients, stored before.
+  uint64_t hosts_overflowed = 0;    // Batches that found no place in the table of hosts.
+};
+
+// Append() and Sync() belong to one thread, everything else to any.
+class EventStore {
+ public:
+  // Opens the store at `path` for reading and writing, and makes an empty one if there is none.
+  // After a crash it holds everything that Append() had returned for. Fails as
+  // StoreDirectory::OpenForWriting does, or with kDataLoss if the files are damaged.
+  static absl::StatusOr<std::unique_ptr<EventStore>> Open(const std::string& path,
+                                                          const StoreOptions& options);
+
+  // Opens the store as it is at this moment, while another process may write to it. Append() fails.
+  static absl::StatusOr<std::unique_ptr<EventStore>> OpenForReading(const std::string& path);
+
+  ~EventStore();
+
+  // Stores the deliveries, all or none, in this order, as durably as `flush` says, save records that
+  // a client has sent again. After a failure (kUnavailable, or kResourceExhausted when the disk is
+  // full) nothing may be acknowledged; the next call first tries to bring the store back, at most
+  // once a second.
+  absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
+
+  // Makes everything that was appended durable, if kIncrementalAsync says that it is time. To be
+  // called after the acknowledgements are on their way.
+  absl::Status SyncIfDue();
+
+  // Everything that was appended is durable and in sealed files when this returns.
+  absl::Status Seal();
+
+  // What Open() found damaged in the journal and had to leave out, in one line; empty after any
+  // crash or power loss that the disk survived whole.
+  const std::string& damage() const;
+
+  // A number for a new connection, never given before in this store.
+  uint64_t NextConnection();
+
+  // Changes how durable the next Append() is.
+  void SetFlush(Flush flush, uint32_t flush_records);
+
+  // All hosts that have records, sorted by name.
+  std::vector<Identity> Hosts() const;
+
+  // Calls `sink` with each event that matches, until it returns false. Events of one host come in
+  // the order in which they completed, hosts interleaved in the order of arrival. Malformed records
+  // are in no event. kDataLoss if a part of the store cannot be read.
+  absl::Status Search(const SearchRequest& request,
+                              const std::function<bool(const FoundEvent&)>& sink) const;
+
+  // Calls `sink` with each malformed record, in order of arrival, until it returns false. The
+  // predicate of the request is not used; its time bounds are compared with the time of receipt.
+  absl::Status SearchMalformed(
+      const SearchRequest& request,
+      const std::function<bool(const MalformedRecord&)>& sink) const;
+
+ private:
+  class Engine;  // Keeps RocksDB out of this header.
+  explicit EventStore(std::unique_ptr<Engine> engine);
+
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace storage

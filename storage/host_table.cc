@@ -1,0 +1,47 @@
+#include "storage/host_table.h"
+
+#include "storage/coding.h"
+
+namespace storage {
+
+std::string HostTable::EncodeKey(HostId id) {
+  std::string bytes;
+  PutFixed32(&bytes, id);
+  return bytes;
+}
+
+std::string HostTable::EncodeValue(const Identity& host) {
+  return static_cast<char>(host.kind) + host.name;
+}
+
+std::optional<HostId> HostTable::Find(const Identity& host) const {
+  const auto found = ids_.find(EncodeValue(host));
+  if (found == ids_.end()) return std::nullopt;
+  return found->second;
+}
+
+HostId HostTable::Add(const Identity& host) {
+  const auto id = static_cast<HostId>(hosts_.size());
+  hosts_.push_back(host);
+  ids_.emplace(EncodeValue(host), id);
+  return id;
+}
+
+absl::Status HostTable::Load(std::string_view key, std::string_view value) {
+  HostId id = 0;
+  if (!TakeFixed32(&key, &id) || id != hosts_.size() || value.empty() || value[0] < 0 ||
+      value[0] > static_cast<char>(IdentityKind::kNode)) {
+    return absl::DataLossError("meta: the table of hosts is damaged");
+  }
+  const auto kind = static_cast<IdentityKind>(value[0]);
+  hosts_.push_back({.kind = kind, .name = std::string(value.substr(1))});
+  ids_.emplace(value, id);
+  return absl::OkStatus();
+}
+
+void HostTable::Clear() {
+  hosts_.clear();
+  ids_.clear();
+}
+
+}  // namespace storage

@@ -1,0 +1,45 @@
+// The hosts of a store and their numbers.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "storage/batch.h"
+#include "storage/journal.h"
+
+namespace storage {
+
+// Numbers are given in order from 0, and never again to another host. Not thread-safe.
+class HostTable {
+ public:
+  std::optional<HostId> Find(const Identity& host) const;
+
+  // Adds a host that is not there.
+  HostId Add(const Identity& host);
+
+  // `id` is below size().
+  const Identity& identity(HostId id) const { return hosts_[id]; }
+  size_t size() const { return hosts_.size(); }
+
+  // Takes a host that was written earlier, in the order of the numbers. kDataLoss if it cannot be
+  // read.
+  absl::Status Load(std::string_view key, std::string_view value);
+
+  void Clear();
+
+  // How a host is written: the key holds its number, the value its identity.
+  static std::string EncodeKey(HostId id);
+  static std::string EncodeValue(const Identity& host);
+
+ private:
+  std::vector<Identity> hosts_;
+  absl::flat_hash_map<std::string, HostId> ids_;  // By EncodeValue().
+};
+
+}  // namespace storage

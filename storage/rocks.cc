@@ -1,0 +1,171 @@
+#include "storage/rocks.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+#include <rocksdb/rate_limiter.h>
+
+namespace storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// RocksDB keeps a log of its own only where it is told to: a reader must not write into the
+// directory of a running server.
+class NoLog : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+rocksdb::DBOptions DatabaseOptions() {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  // One thread flushes and one compacts: on a small machine the listener needs the rest.
+  options.max_background_jobs = 2;
+  // Compaction yields to acknowledgements. Flushes take precedence within the limit.
+  options.rate_limiter.reset(rocksdb::NewGenericRateLimiter(64 << 20));
+  // Written pages go to the disk in small steps, so that no fdatasync of the write-ahead log waits
+  // behind a whole file of a flush.
+  options.bytes_per_sync = 1 << 20;
+  options.strict_bytes_per_sync = true;
+  // Bounds what a start has to replay, and a reader beside a running server.
+  options.max_total_wal_size = 128 << 20;
+  // Bounds file descriptors: the rest belong to clients.
+  options.max_open_files = 512;
+  options.max_log_file_size = 4 << 20;
+  options.keep_log_file_num = 4;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions JournalOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = 32 << 20;
+  // A flush may be slow; writes go on into the next buffers meanwhile.
+  options.max_write_buffer_number = 4;
+  options.compression = rocksdb::kZSTD;
+  // An acknowledgement may never wait for a compaction: a client waits for 5 s, then it gives up.
+  // Files pile up instead, and the compaction catches up when the load is lower.
+  options.level0_slowdown_writes_trigger = 1000;
+  options.level0_stop_writes_trigger = 10000;
+  options.soft_pending_compaction_bytes_limit = 0;
+  options.hard_pending_compaction_bytes_limit = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions MetaOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  // Small and often overwritten: the table of hosts, the marks of retries, counters.
+  options.write_buffer_size = 4 << 20;
+  return options;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies() {
+  return {{rocksdb::kDefaultColumnFamilyName, MetaOptions()}, {"journal", JournalOptions()}};
+}
+
+std::shared_ptr<Rocks> Own(rocksdb::DB* db,
+                           const std::vector<rocksdb::ColumnFamilyHandle*>& handles) {
+  auto rocks = std::make_shared<Rocks>();
+  rocks->db.reset(db);
+  rocks->meta = handles[0];
+  rocks->journal = handles[1];
+  return rocks;
+}
+
+absl::StatusOr<std::shared_ptr<Rocks>> OpenWith(const rocksdb::DBOptions& options,
+                                                const std::string& path) {
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options, path, ColumnFamilies(), &handles, &db);
+  if (!status.ok()) return FromRocks(status, "open");
+  return Own(db, handles);
+}
+
+// Changes whenever RocksDB adds or removes a file: the name and the size of the manifest.
+std::string ManifestState(const std::string& path) {
+  std::ifstream current(path + "/CURRENT");
+  std::string name;
+  std::getline(current, name);
+  std::error_code error;
+  const auto size = fs::file_size(path + "/" + name, error);
+  return absl::StrFormat("%s %d", name, error ? 0 : size);
+}
+
+absl::StatusOr<std::shared_ptr<Rocks>> TryOpenForReading(const std::string& path) {
+  rocksdb::DBOptions options;
+  options.info_log = std::make_shared<NoLog>();
+  // Files that the writer deletes later stay readable: all of them are open from now on.
+  options.max_open_files = -1;
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  const rocksdb::Status status =
+      rocksdb::DB::OpenForReadOnly(options, path, ColumnFamilies(), &handles, &db);
+  if (!status.ok()) return FromRocks(status, "open for reading");
+  return Own(db, handles);
+}
+
+}  // namespace
+
+Rocks::~Rocks() {
+  if (db == nullptr) return;
+  db->DestroyColumnFamilyHandle(journal);
+  db->DestroyColumnFamilyHandle(meta);
+}
+
+absl::StatusOr<OpenedRocks> OpenRocks(const std::string& path) {
+  rocksdb::DBOptions options = DatabaseOptions();
+  options.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW);
+  // A write that a crash cut off is at the end of a log, and was not acknowledged. Damage anywhere
+  // else is the disk's fault, and may have hit acknowledged records.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  absl::StatusOr<std::shared_ptr<Rocks>> rocks = OpenWith(options, path);
+  std::string damage;
+  if (rocks.status().code() == absl::StatusCode::kDataLoss) {
+    damage = std::string(rocks.status().message());
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    rocks = OpenWith(options, path);
+  }
+  if (!rocks.ok()) return rocks.status();
+  return OpenedRocks{.rocks = *std::move(rocks), .damage = std::move(damage)};
+}
+
+absl::StatusOr<std::shared_ptr<Rocks>> OpenRocksForReading(const std::string& path) {
+  // The writer may flush its log into a file between our reading of the manifest and of the log,
+  // and what was in that log would be missing here. The manifest tells: it has changed then. A
+  // flush takes longer than our opening, so a few attempts are enough.
+  constexpr int kAttempts = 10;
+  for (int attempt = 1;; ++attempt) {
+    const std::string before = ManifestState(path);
+    absl::StatusOr<std::shared_ptr<Rocks>> rocks = TryOpenForReading(path);
+    const bool undisturbed = ManifestState(path) == before;
+    if (undisturbed || attempt == kAttempts) {
+      if (rocks.ok() && !undisturbed) return absl::UnavailableError("store: changes too fast");
+      return rocks;
+    }
+  }
+}
+
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string message = absl::StrFormat("store: %s: %s", doing, status.ToString());
+  if (status.IsCorruption()) return absl::DataLossError(message);
+  if (status.IsNoSpace() || status.subcode() == rocksdb::Status::kNoSpace) {
+    return absl::ResourceExhaustedError(message);
+  }
+  return absl::UnavailableError(message);
+}
+
+}  // namespace storage

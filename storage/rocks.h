@@ -1,0 +1,46 @@
+// RocksDB as this store uses it: which column families there are, how they are tuned, and what
+// its errors mean to us. Included in storage/*.cc only.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include <rocksdb/db.h>
+
+namespace storage {
+
+// An open database. Closed on destruction.
+struct Rocks {
+  std::unique_ptr<rocksdb::DB> db;
+  rocksdb::ColumnFamilyHandle* meta = nullptr;
+  rocksdb::ColumnFamilyHandle* journal = nullptr;
+
+  Rocks() = default;
+  Rocks(const Rocks&) = delete;
+  Rocks& operator=(const Rocks&) = delete;
+  ~Rocks();
+};
+
+struct OpenedRocks {
+  std::shared_ptr<Rocks> rocks;
+  std::string damage;  // What recovery had to leave out; empty if nothing.
+};
+
+// Opens for writing, and creates what is missing. A write-ahead log that is damaged before its end
+// is recovered up to the damage, which is told: RocksDB's default would do the same in silence.
+absl::StatusOr<OpenedRocks> OpenRocks(const std::string& path);
+
+// Opens what another process may be writing: sees every write that had returned there before.
+absl::StatusOr<std::shared_ptr<Rocks>> OpenRocksForReading(const std::string& path);
+
+// kDataLoss for damage, kResourceExhausted for a full disk, else kUnavailable.
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing);
+
+inline rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+}  // namespace storage

@@ -1,0 +1,149 @@
+#include "storage/store_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
+
+namespace storage {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kFormatPrefix[] = "auspex store format ";
+
+absl::Status Failed(const std::string& path, const char* what, int error) {
+  const std::string message = absl::StrFormat("store %s: %s: %s", path, what, strerror(error));
+  if (error == ENOENT || error == ENOTDIR) return absl::NotFoundError(message);
+  if (error == EACCES || error == EPERM || error == EROFS) {
+    return absl::PermissionDeniedError(message);
+  }
+  return absl::UnavailableError(message);
+}
+
+absl::Status Refused(const std::string& path, const std::string& why) {
+  return absl::FailedPreconditionError(absl::StrFormat("store %s: %s", path, why));
+}
+
+absl::Status CheckFormat(const std::string& path) {
+  const std::string file = path + "/FORMAT";
+  std::ifstream stream(file);
+  if (!stream) return Failed(path, "FORMAT", errno);
+  std::string line;
+  std::getline(stream, line);
+  int format = 0;
+  if (!line.starts_with(kFormatPrefix) ||
+      !absl::SimpleAtoi(line.substr(sizeof(kFormatPrefix) - 1), &format) || format < 1) {
+    return Refused(path, "FORMAT does not say which format the store has");
+  }
+  if (format > kStoreFormat) {
+    return Refused(path, absl::StrFormat("has format %d, this program knows formats up to %d",
+                                         format, kStoreFormat));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return Failed(path, "cannot open", errno);
+  const int result = fsync(fd);
+  const int error = errno;
+  close(fd);
+  return result == 0 ? absl::OkStatus() : Failed(path, "cannot sync", error);
+}
+
+// Written whole or not at all: a crash leaves either no store or one whose format is known.
+absl::Status WriteFormat(const std::string& path) {
+  const std::string temporary = path + "/FORMAT.new";
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return Failed(path, "cannot write FORMAT", errno);
+  const std::string line = absl::StrFormat("%s%d\n", kFormatPrefix, kStoreFormat);
+  const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+                       fsync(fd) == 0;
+  const int error = errno;
+  close(fd);
+  if (!written) return Failed(path, "cannot write FORMAT", error);
+  if (rename(temporary.c_str(), (path + "/FORMAT").c_str()) != 0) {
+    return Failed(path, "cannot write FORMAT", errno);
+  }
+  return SyncDirectory(path);
+}
+
+absl::StatusOr<int> Lock(const std::string& path) {
+  const int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  if (fd < 0) return Failed(path, "cannot open LOCK", errno);
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    char owner[32] = {};
+    const ssize_t size = pread(fd, owner, sizeof(owner) - 1, 0);
+    close(fd);
+    return Refused(path, absl::StrFormat("is in use by process %s", size > 0 ? owner : "unknown"));
+  }
+  const std::string self = std::to_string(getpid());
+  // Who holds the lock is a help for people only: a failure to note it changes nothing.
+  if (ftruncate(fd, 0) == 0) std::ignore = pwrite(fd, self.data(), self.size(), 0);
+  return fd;
+}
+
+// What an interrupted first start can leave behind does not make a directory foreign.
+bool HoldsForeignFiles(const std::string& path) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
+    const std::string name = entry.path().filename();
+    if (name != "LOCK" && name != "FORMAT.new" && name != "lost+found") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string DatabasePath(const std::string& store_path) { return store_path + "/db"; }
+
+absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string& path) {
+  if (mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
+    return Failed(path, "cannot create the directory", errno);
+  }
+  if (access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
+    return Failed(path, "cannot write to the directory", errno);
+  }
+  std::error_code error;
+  const bool is_new = !fs::exists(path + "/FORMAT", error);
+  if (error) return Failed(path, "FORMAT", error.value());
+  if (!is_new) {
+    const absl::Status known = CheckFormat(path);
+    if (!known.ok()) return known;
+  } else {
+    if (!fs::is_directory(path)) return Refused(path, "is not a directory");
+    if (HoldsForeignFiles(path)) return Refused(path, "holds files, but no store");
+  }
+  const absl::StatusOr<int> lock = Lock(path);
+  if (!lock.ok()) return lock.status();
+  StoreDirectory directory(path, *lock);
+  if (is_new) {
+    const absl::Status written = WriteFormat(path);
+    if (!written.ok()) return written;
+  }
+  return directory;
+}
+
+absl::Status StoreDirectory::CheckForReading(const std::string& path) {
+  return CheckFormat(path);
+}
+
+StoreDirectory::StoreDirectory(StoreDirectory&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+
+StoreDirectory::~StoreDirectory() {
+  if (lock_ >= 0) close(lock_);
+}
+
+}  // namespace storage

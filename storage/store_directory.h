@@ -1,0 +1,45 @@
+// The directory of a store:
+//
+//   FORMAT  one line, "auspex store format N": which programs may open the store
+//   LOCK    locked (flock) by the one process that may write; holds its process id
+//   db/     RocksDB
+
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace storage {
+
+// The format that this program writes and the newest that it reads.
+inline constexpr int kStoreFormat = 1;
+
+// The right to write to a store, held until destruction.
+class StoreDirectory {
+ public:
+  // Takes the store at `path`, and makes an empty one if there is nothing. Fails without touching
+  // anything, with one line for an administrator: kNotFound (the parent is missing),
+  // kPermissionDenied, kFailedPrecondition (not a store, a newer format, or another process writes).
+  static absl::StatusOr<StoreDirectory> OpenForWriting(const std::string& path);
+
+  // Checks that a store that can be read is at `path`. Fails as above.
+  static absl::Status CheckForReading(const std::string& path);
+
+  StoreDirectory(StoreDirectory&& other) noexcept;
+  StoreDirectory& operator=(StoreDirectory&&) = delete;
+  ~StoreDirectory();
+
+  const std::string& path() const { return path_; }
+
+ private:
+  StoreDirectory(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+
+  std::string path_;
+  int lock_;  // File descriptor; -1 when moved from.
+};
+
+// Where RocksDB's files are.
+std::string DatabasePath(const std::string& store_path);
+
+}  // namespace storage
