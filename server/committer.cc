@@ -1,0 +1,177 @@
+#include "server/committer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace server {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using std::chrono::steady_clock;
+
+size_t BytesOf(const storage::Delivery& delivery) {
+  size_t bytes = 0;
+  for (const storage::Batch& batch : delivery.batches) bytes += batch.encoded().size();
+  return bytes;
+}
+
+uint64_t NowMs() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
+
+}  // namespace
+
+Committer::Committer(asio::io_context& network, storage::EventStore& store, Counters& counters,
+                     const CommitterOptions& options)
+    : network_(network),
+      store_(store),
+      counters_(counters),
+      options_(options),
+      room_(network, steady_clock::time_point::max()),
+      thread_([this] { Run(); }) {}
+
+Committer::~Committer() { Stop(); }
+
+asio::awaitable<void> Committer::WaitForRoom() {
+  while (pending_bytes_ >= options_.pending_bytes_max) {
+    ++counters_.waits_for_room_total;
+    boost::system::error_code cancelled;
+    co_await room_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  }
+}
+
+asio::awaitable<absl::Status> Committer::Append(storage::Delivery delivery) {
+  const auto hand_in = [this](auto handler, storage::Delivery handed_in) {
+    Push({.delivery = std::move(handed_in),
+          .done = [handler = std::move(handler)](const absl::Status& status) mutable {
+            std::move(handler)(status);
+          }});
+  };
+  const absl::Status stored =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(absl::Status)>(
+          hand_in, asio::use_awaitable, std::move(delivery));
+  co_return stored;
+}
+
+void Committer::AppendOwn(storage::Batch batch) {
+  if (own_records_pending_ >= options_.own_records_pending_max) {
+    ++counters_.records_own_dropped_total;
+    return;
+  }
+  ++own_records_pending_;
+  Pending own;
+  own.delivery.received_ms = NowMs();
+  own.delivery.batches.push_back(std::move(batch));
+  Push(std::move(own));
+}
+
+void Committer::Push(Pending pending) {
+  pending.bytes = BytesOf(pending.delivery);
+  pending_bytes_ += pending.bytes;
+  counters_.bytes_pending = pending_bytes_;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(pending));
+  }
+  handed_in_.notify_one();
+}
+
+void Committer::RunBetweenCommits(absl::AnyInvocable<void(storage::EventStore&)> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  handed_in_.notify_one();
+}
+
+void Committer::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  handed_in_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Committer::Run() {
+  for (Group group; TakeGroup(&group); group = {}) {
+    if (!group.deliveries.empty()) Commit(std::move(group));
+  }
+}
+
+// Waits for work. False when there is none and none will come.
+bool Committer::TakeGroup(Group* group) {
+  std::unique_lock lock(mutex_);
+  handed_in_.wait(lock, [this] { return stopping_ || !queue_.empty() || !tasks_.empty(); });
+  while (!tasks_.empty()) {
+    auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task(store_);
+    lock.lock();
+  }
+  while (!queue_.empty() && group->bytes < options_.commit_bytes_max) {
+    Pending& pending = queue_.front();
+    group->bytes += pending.bytes;
+    if (pending.done == nullptr) ++group->own_records;
+    group->deliveries.push_back(std::move(pending.delivery));
+    group->done.push_back(std::move(pending.done));
+    queue_.pop_front();
+  }
+  return !stopping_ || !group->deliveries.empty();
+}
+
+void Committer::Commit(Group group) {
+  const auto start = steady_clock::now();
+  absl::StatusOr<storage::AppendResult> result = store_.Append(group.deliveries);
+  const auto commit_us = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start).count());
+  group.deliveries.clear();
+  asio::post(network_,
+             [this, group = std::move(group), result = std::move(result), commit_us]() mutable {
+               Finish(std::move(group), result, commit_us);
+             });
+
+  const absl::Status synced = store_.SyncIfDue();
+  if (!synced.ok()) spdlog::error("sync failed: {}", std::string(synced.message()));
+}
+
+// On the network thread: lets all sessions of a group go on.
+void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>& result,
+                       uint64_t commit_us) {
+  pending_bytes_ -= group.bytes;
+  own_records_pending_ -= group.own_records;
+  counters_.bytes_pending = pending_bytes_;
+  ++counters_.commits_total;
+  counters_.commit_us_total += commit_us;
+  counters_.commit_us_max = std::max(counters_.commit_us_max, commit_us);
+  if (result.ok()) {
+    counters_.records_stored_total += result->records;
+    counters_.record_bytes_stored_total += result->bytes;
+    counters_.records_duplicate_total += result->duplicates_dropped;
+    counters_.hosts_overflowed_total += result->hosts_overflowed;
+    counters_.commit_records_max = std::max(counters_.commit_records_max, result->records);
+  } else {
+    ++counters_.commit_errors_total;
+    counters_.records_own_dropped_total += group.own_records;
+    if (error_log_.Allow()) {
+      spdlog::error("nothing can be acknowledged: {}", std::string(result.status().message()));
+    }
+  }
+  room_.cancel();
+  for (Done& done : group.done) {
+    if (done != nullptr) done(result.status());
+  }
+}
+
+}  // namespace server

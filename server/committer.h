@@ -1,0 +1,107 @@
+// Group commit: the one place where sessions meet the disk.
+//
+// Sessions hand in deliveries; a thread of its own takes all that have come since its last turn,
+// stores them in one durable write, and lets all their sessions go on. While the disk works the next
+// group gathers by itself: the slower the disk, the larger the groups.
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <condition_variable>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "absl/functional/any_invocable.h"
+#include "base/log.h"
+#include "server/counters.h"
+#include "server/ingest.h"
+#include "storage/event_store.h"
+
+namespace server {
+
+struct CommitterOptions {
+  // What may wait for the disk, in bytes: about a second of the fastest input, so that a slow disk
+  // shows as slow acknowledgements and not as memory.
+  size_t pending_bytes_max = 64 << 20;
+
+  // One write: small enough that no acknowledgement waits long for the others of its group.
+  size_t commit_bytes_max = 4 << 20;
+
+  // Own records that may wait for the disk. Past it they are dropped and counted: a storm of
+  // connections must not fill the memory.
+  size_t own_records_pending_max = 10'000;
+};
+
+// Append(), AppendOwn() and WaitForRoom() belong to the thread that runs `network`.
+class Committer : public Ingest {
+ public:
+  // Starts the thread. `network`, `store` and `counters` must outlive the committer.
+  Committer(boost::asio::io_context& network, storage::EventStore& store, Counters& counters,
+            const CommitterOptions& options);
+
+  // As Stop().
+  ~Committer() override;
+
+  boost::asio::awaitable<void> WaitForRoom() override;
+  boost::asio::awaitable<absl::Status> Append(storage::Delivery delivery) override;
+
+  // Stores records that no client waits for: the collector's own.
+  void AppendOwn(storage::Batch batch);
+
+  // Runs `task` on the committer's thread, between two commits.
+  void RunBetweenCommits(absl::AnyInvocable<void(storage::EventStore&)> task);
+
+  // Stores what has been handed in, then ends the thread. Sessions must have ended. May be called
+  // more than once.
+  void Stop();
+
+ private:
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+  struct Pending {
+    storage::Delivery delivery;
+    Done done;  // Empty for own records.
+    size_t bytes = 0;
+  };
+
+  // What one write stores.
+  struct Group {
+    std::vector<storage::Delivery> deliveries;
+    std::vector<Done> done;
+    size_t bytes = 0;
+    size_t own_records = 0;
+  };
+
+  void Push(Pending pending);
+  void Run();
+  bool TakeGroup(Group* group);
+  void Commit(Group group);
+  void Finish(Group group, const absl::StatusOr<storage::AppendResult>& result,
+              uint64_t commit_us);
+
+  boost::asio::io_context& network_;
+  storage::EventStore& store_;
+  Counters& counters_;
+  const CommitterOptions options_;
+
+  // Of the network thread.
+  size_t pending_bytes_ = 0;
+  size_t own_records_pending_ = 0;
+  base::LogLimit error_log_{1};
+  boost::asio::steady_timer room_;  // Never expires: cancelled when there is room again.
+
+  std::mutex mutex_;  // Guards what follows.
+  std::condition_variable handed_in_;
+  std::deque<Pending> queue_;
+  std::deque<absl::AnyInvocable<void(storage::EventStore&)>> tasks_;
+  bool stopping_ = false;
+
+  std::thread thread_;  // Last: runs Run() from here on.
+};
+
+}  // namespace server

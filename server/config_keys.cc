@@ -1,0 +1,347 @@
+#include "server/config_keys.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+
+namespace server {
+
+namespace {
+
+using storage::Flush;
+
+// auditd reads its counts into an int.
+constexpr uint32_t kIntMax = std::numeric_limits<int32_t>::max();
+
+char LowerCase(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool SameWord(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, LowerCase, LowerCase);
+}
+
+// How many characters must be added, removed or replaced to make one word of the other.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (LowerCase(a[i]) == LowerCase(b[j]) ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+// The functions below set *out to what the value says, or return what is wrong with it.
+
+template <typename Number>
+std::string SetNumber(std::string_view value, uint32_t least, uint32_t most, Number* out) {
+  uint32_t number = 0;
+  const char* const end = value.data() + value.size();
+  const auto [parsed_end, errc] = std::from_chars(value.data(), end, number);
+  if (errc == std::errc::invalid_argument || parsed_end != end) return "not a number";
+  if (errc == std::errc::result_out_of_range || number > most) return "too large";
+  if (number < least) return "too small";
+  *out = static_cast<Number>(number);
+  return {};
+}
+
+template <typename Value>
+struct Choice {
+  std::string_view word;
+  Value value;
+};
+
+template <typename Value, size_t count>
+std::string SetChoice(std::string_view value, const Choice<Value> (&choices)[count], Value* out) {
+  for (const Choice<Value>& choice : choices) {
+    if (!SameWord(choice.word, value)) continue;
+    *out = choice.value;
+    return {};
+  }
+  return "not one of the words";
+}
+
+template <typename Value, size_t count>
+std::string WordFor(Value value, const Choice<Value> (&choices)[count]) {
+  for (const Choice<Value>& choice : choices) {
+    if (choice.value == value) return std::string(choice.word);
+  }
+  return {};
+}
+
+constexpr Choice<bool> kYesNo[] = {{"yes", true}, {"no", false}};
+
+constexpr Choice<Flush> kFlushes[] = {{"NONE", Flush::kNone},
+                                      {"INCREMENTAL", Flush::kIncremental},
+                                      {"INCREMENTAL_ASYNC", Flush::kIncrementalAsync},
+                                      {"DATA", Flush::kData},
+                                      {"SYNC", Flush::kSync}};
+
+constexpr Choice<NameFormat> kNameFormats[] = {{"NONE", NameFormat::kNone},
+                                               {"HOSTNAME", NameFormat::kHostname},
+                                               {"FQD", NameFormat::kFqd},
+                                               {"NUMERIC", NameFormat::kNumeric},
+                                               {"USER", NameFormat::kUser}};
+
+std::string SetAddresses(std::string_view value, std::vector<boost::asio::ip::address>* out) {
+  out->clear();
+  for (size_t begin = 0; begin <= value.size();) {
+    const size_t end = std::min(value.find(',', begin), value.size());
+    std::string_view word = value.substr(begin, end - begin);
+    begin = end + 1;
+    if (word.starts_with(' ')) word.remove_prefix(1);  // There is one blank between words.
+    if (word.ends_with(' ')) word.remove_suffix(1);
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(std::string(word), error);
+    // An interface behind the address ("%eth0") would have to be looked up.
+    if (error || word.find('%') != std::string_view::npos) {
+      return absl::StrFormat("\"%s\" is not an IP address", word);
+    }
+    if (std::ranges::find(*out, address) != out->end()) {
+      return absl::StrFormat("%s is there twice", word);
+    }
+    if (out->size() == kListenAddressesMax) return "too many addresses";
+    out->push_back(address);
+  }
+  return {};
+}
+
+std::string SetPortRange(std::string_view value, std::optional<PortRange>* out) {
+  const size_t dash = std::min(value.find('-'), value.size());
+  PortRange range;
+  std::string wrong = SetNumber(value.substr(0, dash), 0, 65535, &range.first);
+  range.last = range.first;
+  if (wrong.empty() && dash < value.size()) {
+    wrong = SetNumber(value.substr(dash + 1), 0, 65535, &range.last);
+  }
+  if (!wrong.empty()) return wrong;
+  if (range.first > range.last) return "the first port is above the last";
+  *out = range;
+  return {};
+}
+
+std::string SetStoreDir(std::string_view value, std::string* out) {
+  if (value.front() != '/') return "not an absolute path";
+  *out = value;
+  return {};
+}
+
+std::string SetName(std::string_view value, std::string* out) {
+  if (value.size() > kNameBytesMax) return "too long";
+  *out = value;
+  return {};
+}
+
+std::string RefuseKerberos(std::string_view value) {
+  bool enabled = false;
+  const std::string wrong = SetChoice(value, kYesNo, &enabled);
+  if (!wrong.empty()) return wrong;
+  return enabled ? "only TCP is built in" : "";
+}
+
+std::string ShowAddresses(const Config& config) {
+  std::string text;
+  for (const boost::asio::ip::address& address : config.listener.listen_address) {
+    if (!text.empty()) text += ", ";
+    text += address.to_string();
+  }
+  return text.empty() ? "all addresses, IPv6 and IPv4" : text;
+}
+
+std::string ShowPort(const Config& config) {
+  const std::optional<uint16_t>& port = config.listener.tcp_listen_port;
+  return port ? std::to_string(*port) : "no network listener";
+}
+
+std::string ShowPortRange(const Config& config) {
+  const std::optional<PortRange>& range = config.listener.tcp_client_ports;
+  return range ? absl::StrFormat("%d-%d", range->first, range->last) : "any port";
+}
+
+std::string ShowName(const Config& config) {
+  return config.identity.name.empty() ? "no name" : config.identity.name;
+}
+
+std::string_view RemarkPort(const Config& config) {
+  return config.listener.tcp_listen_port == 0 ? "the kernel chooses a free port" : "";
+}
+
+bool IsIncremental(Flush flush) {
+  return flush == Flush::kIncremental || flush == Flush::kIncrementalAsync;
+}
+
+std::string_view RemarkFlush(const Config& config) {
+  if (config.store.flush == Flush::kSync || config.store.flush == Flush::kData) return "";
+  return "warning: records are acknowledged before they are on the disk, a power failure can "
+         "lose them; SYNC or DATA does not";
+}
+
+// auditd refuses this too.
+std::string_view ConflictFreq(const Config& config) {
+  const bool never_flushes = IsIncremental(config.store.flush) && config.store.freq == 0;
+  return never_flushes ? "0 with incremental flush" : "";
+}
+
+std::string_view RemarkFreq(const Config& config) {
+  return IsIncremental(config.store.flush) ? "" : "counts only with incremental flush";
+}
+
+std::string_view ConflictNameFormat(const Config& config) {
+  const bool name_is_missing =
+      config.identity.name_format == NameFormat::kUser && config.identity.name.empty();
+  return name_is_missing ? "there is no name" : "";
+}
+
+std::string_view RemarkName(const Config& config) {
+  if (config.identity.name_format == NameFormat::kUser) return "";
+  return "counts only with name_format = USER";
+}
+
+constexpr HonouredKey kHonouredKeys[] = {
+    {"listen_address", "up to 64 different IPv4 and IPv6 addresses, with commas between them",
+     [](auto value, auto* c) { return SetAddresses(value, &c->listener.listen_address); },
+     ShowAddresses},
+    {"tcp_listen_port", "a number from 1 to 65535, or 0 for any free port",
+     [](auto value, auto* c) { return SetNumber(value, 0, 65535, &c->listener.tcp_listen_port); },
+     ShowPort, nullptr, RemarkPort},
+    {"tcp_listen_queue", "a number from 1 to 65535",
+     [](auto value, auto* c) { return SetNumber(value, 1, 65535, &c->listener.tcp_listen_queue); },
+     [](const auto& c) { return std::to_string(c.listener.tcp_listen_queue); }},
+    {"tcp_max_per_addr", "a number from 1 to 1024",
+     [](auto value, auto* c) { return SetNumber(value, 1, 1024, &c->listener.tcp_max_per_addr); },
+     [](const auto& c) { return std::to_string(c.listener.tcp_max_per_addr); }},
+    {"tcp_client_ports", "a port or first-last, from 0 to 65535",
+     [](auto value, auto* c) { return SetPortRange(value, &c->listener.tcp_client_ports); },
+     ShowPortRange},
+    {"tcp_client_max_idle", "seconds from 0 (never) to 2147483647",
+     [](auto value, auto* c) {
+       return SetNumber(value, 0, kIntMax, &c->listener.tcp_client_max_idle_s);
+     },
+     [](const auto& c) { return std::to_string(c.listener.tcp_client_max_idle_s); }},
+    {"use_libwrap", "yes, no",
+     [](auto value, auto* c) { return SetChoice(value, kYesNo, &c->listener.use_libwrap); },
+     [](const auto& c) { return WordFor(c.listener.use_libwrap, kYesNo); }},
+    {"replace_stale_connection", "yes, no",
+     [](auto value, auto* c) {
+       return SetChoice(value, kYesNo, &c->listener.replace_stale_connection);
+     },
+     [](const auto& c) { return WordFor(c.listener.replace_stale_connection, kYesNo); }},
+    {"transport", "TCP",
+     [](auto value, auto*) {
+       return std::string(SameWord(value, "tcp") ? "" : "only TCP is built in");
+     },
+     [](const auto&) { return std::string("TCP"); }},
+    {"enable_krb5", "no", [](auto value, auto*) { return RefuseKerberos(value); },
+     [](const auto&) { return std::string("no"); }},
+    {"store_dir", "an absolute path without blanks",
+     [](auto value, auto* c) { return SetStoreDir(value, &c->store.store_dir); },
+     [](const auto& c) { return c.store.store_dir; }},
+    {"flush", "NONE, INCREMENTAL, INCREMENTAL_ASYNC, DATA, SYNC",
+     [](auto value, auto* c) { return SetChoice(value, kFlushes, &c->store.flush); },
+     [](const auto& c) { return WordFor(c.store.flush, kFlushes); }, nullptr, RemarkFlush},
+    {"freq", "a number from 0 to 2147483647, not 0 with incremental flush",
+     [](auto value, auto* c) { return SetNumber(value, 0, kIntMax, &c->store.freq); },
+     [](const auto& c) { return std::to_string(c.store.freq); }, ConflictFreq, RemarkFreq},
+    {"name_format", "NONE, HOSTNAME, FQD, NUMERIC, or USER with a line name = WORD",
+     [](auto value, auto* c) { return SetChoice(value, kNameFormats, &c->identity.name_format); },
+     [](const auto& c) { return WordFor(c.identity.name_format, kNameFormats); },
+     ConflictNameFormat},
+    {"name", "a word of up to 255 bytes",
+     [](auto value, auto* c) { return SetName(value, &c->identity.name); }, ShowName, nullptr,
+     RemarkName},
+};
+
+constexpr std::string_view kNoLocalEvents =
+    "auspexd stores what clients send; run auditd for the events of this machine";
+constexpr std::string_view kNoLogFiles = "records are kept in store_dir, not in log files";
+constexpr std::string_view kNoSpaceActions =
+    "not acted on in this version: when the store cannot write, clients are answered ENDING and "
+    "keep their records";
+constexpr std::string_view kNoMail = "no mail is sent in this version";
+constexpr std::string_view kNoPlugins = "auspexd starts no plugins";
+constexpr std::string_view kNoKerberos = "Kerberos is not built in";
+constexpr std::string_view kNoTls = "TLS is not built in";
+
+constexpr OtherKey kOtherKeys[] = {
+    {"local_events", kNoLocalEvents},
+    {"write_logs", "what clients send is always stored"},
+    {"log_file", kNoLogFiles},
+    {"log_format", "records are stored as clients send them; the clients enrich them"},
+    {"log_group", kNoLogFiles},
+    {"num_logs", kNoLogFiles},
+    {"max_log_file", kNoLogFiles},
+    {"max_log_file_action", kNoLogFiles},
+    {"priority_boost", "the priority is that of the service, see systemd.exec(5), Nice="},
+    {"space_left", kNoSpaceActions},
+    {"space_left_action", kNoSpaceActions},
+    {"admin_space_left", kNoSpaceActions},
+    {"admin_space_left_action", kNoSpaceActions},
+    {"disk_full_action", kNoSpaceActions},
+    {"disk_error_action", kNoSpaceActions},
+    {"action_mail_acct", kNoMail},
+    {"verify_email", kNoMail},
+    {"distribute_network", kNoPlugins},
+    {"dispatcher", kNoPlugins},
+    {"disp_qos", kNoPlugins},
+    {"q_depth", kNoPlugins},
+    {"overflow_action", kNoPlugins},
+    {"max_restarts", kNoPlugins},
+    {"plugin_dir", kNoPlugins},
+    {"end_of_event_timeout", "records are joined to events when they are searched"},
+    {"report_interval", "counters are written to the log on SIGCONT, not at an interval"},
+    {"krb5_principal", kNoKerberos},
+    {"krb5_key_file", kNoKerberos},
+    {"tls_psk_file", kNoTls},
+    {"tls_psk_identity", kNoTls},
+    {"tls_cipher_suites", kNoTls},
+    {"tls_key_exchange", kNoTls},
+    {"tls_require_pqc", kNoTls},
+    {"tls_auth", kNoTls},
+    {"tls_crypto_profile", kNoTls},
+    {"tls_allowed_clients", kNoTls},
+};
+
+template <typename Key, size_t count>
+const Key* FindKey(std::string_view name, const Key (&keys)[count]) {
+  const auto* const found =
+      std::ranges::find_if(keys, [name](const Key& key) { return SameWord(key.name, name); });
+  return found == std::end(keys) ? nullptr : found;
+}
+
+}  // namespace
+
+std::span<const HonouredKey> HonouredKeys() { return kHonouredKeys; }
+
+const HonouredKey* FindHonouredKey(std::string_view name) { return FindKey(name, kHonouredKeys); }
+
+const OtherKey* FindOtherKey(std::string_view name) { return FindKey(name, kOtherKeys); }
+
+std::string_view NearestKey(std::string_view name) {
+  constexpr size_t kEditsMax = 2;  // With three, short keys resemble everything.
+  std::string_view nearest;
+  size_t least = kEditsMax + 1;
+  const auto consider = [&](std::string_view known) {
+    const size_t longer = std::max(name.size(), known.size());
+    if (longer - std::min(name.size(), known.size()) > kEditsMax) return;
+    const size_t distance = EditDistance(name, known);
+    if (distance >= least) return;
+    least = distance;
+    nearest = known;
+  };
+  for (const HonouredKey& key : kHonouredKeys) consider(key.name);
+  for (const OtherKey& key : kOtherKeys) consider(key.name);
+  return nearest;
+}
+
+}  // namespace server

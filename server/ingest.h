@@ -1,0 +1,26 @@
+// Where sessions leave what they received.
+
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "absl/status/status.h"
+#include "storage/batch.h"
+
+namespace server {
+
+// To be used from the network thread only.
+class Ingest {
+ public:
+  virtual ~Ingest() = default;
+
+  // Returns when there is room for what one read of a socket can bring. Call it before that read:
+  // it is what keeps the memory of all sessions together bounded.
+  virtual boost::asio::awaitable<void> WaitForRoom() = 0;
+
+  // Returns when the delivery is stored as durably as the configuration says: only then may it be
+  // acknowledged. After a failure it may be stored or not, and must not be acknowledged.
+  virtual boost::asio::awaitable<absl::Status> Append(storage::Delivery delivery) = 0;
+};
+
+}  // namespace server

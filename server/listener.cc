@@ -1,0 +1,354 @@
+#include "server/listener.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_format.h"
+
+namespace server {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using std::chrono::steady_clock;
+
+namespace {
+
+// One read of a session: some hundred records of a client that sends many at once.
+constexpr size_t kReadBytes = 64 << 10;
+
+// After a failure of accept(2), such as too many open files: it would fail again at once.
+constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+
+constexpr auto kProbePoll = std::chrono::milliseconds(50);
+
+// What a coroutine throws is a bug, and ends the process: systemd restarts it, and clients send
+// again what was not acknowledged.
+void RethrowFromRun(const std::exception_ptr& error) {
+  if (error) std::rethrow_exception(error);
+}
+
+asio::ip::address Plain(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  }
+  return address;
+}
+
+absl::Status ListenFailed(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
+  return absl::UnavailableError(absl::StrFormat("cannot listen on %s port %d: %s",
+                                                endpoint.address().to_string(), endpoint.port(),
+                                                error.message()));
+}
+
+absl::StatusOr<tcp::acceptor> ListenOn(asio::io_context& network, const tcp::endpoint& endpoint,
+                                       int queue) {
+  boost::system::error_code error;
+  tcp::acceptor acceptor(network);
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  // The unspecified IPv6 address takes IPv4 clients as well, as auditd's does. Any other address is
+  // what it says.
+  if (!error && endpoint.address().is_v6()) {
+    acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
+  }
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(queue, error);
+  if (error) return ListenFailed(endpoint, error);
+  return acceptor;
+}
+
+bool ListensElsewhere(const ListenerOptions& a, const ListenerOptions& b) {
+  return a.listen_address != b.listen_address || a.tcp_listen_port != b.tcp_listen_port;
+}
+
+}  // namespace
+
+Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_records,
+                   Counters& counters, NextConnection next_connection,
+                   const ListenerOptions& options, const ListenerLimits& limits)
+    : network_(network),
+      own_records_(own_records),
+      counters_(counters),
+      next_connection_(std::move(next_connection)),
+      options_(options),
+      limits_(limits),
+      read_buffer_(kReadBytes),
+      context_{.ingest = ingest, .counters = counters, .read_buffer = read_buffer_},
+      host_access_(HostAccessOptions()),
+      watch_(network),
+      ended_(network, steady_clock::time_point::max()) {}
+
+Listener::~Listener() = default;
+
+absl::Status Listener::Start() {
+  absl::StatusOr<Acceptors> acceptors = Listen(options_);
+  if (!acceptors.ok()) return acceptors.status();
+  acceptors_ = *std::move(acceptors);
+  StartAccepting();
+  asio::co_spawn(network_, WatchLimits(), RethrowFromRun);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Listener::Acceptors> Listener::Listen(const ListenerOptions& options) {
+  Acceptors acceptors;
+  if (!options.tcp_listen_port) return acceptors;
+  const uint16_t port = *options.tcp_listen_port;
+  const int queue = options.tcp_listen_queue;
+  if (options.listen_address.empty()) {
+    absl::StatusOr<Acceptor> any =
+        ListenOn(network_, {asio::ip::address_v6::any(), port}, queue);
+    boost::system::error_code no_ipv6;
+    Acceptor(network_).open(tcp::v6(), no_ipv6);
+    if (no_ipv6) any = ListenOn(network_, {asio::ip::address_v4::any(), port}, queue);
+    if (!any.ok()) return any.status();
+    acceptors.push_back(std::make_shared<Acceptor>(*std::move(any)));
+  }
+  for (const asio::ip::address& address : options.listen_address) {
+    absl::StatusOr<Acceptor> one = ListenOn(network_, {address, port}, queue);
+    if (!one.ok()) return one.status();
+    acceptors.push_back(std::make_shared<Acceptor>(*std::move(one)));
+  }
+  return acceptors;
+}
+
+void Listener::StartAccepting() {
+  for (const std::shared_ptr<Acceptor>& acceptor : acceptors_) {
+    asio::co_spawn(network_, AcceptFrom(acceptor), RethrowFromRun);
+  }
+}
+
+void Listener::CloseAcceptors() {
+  boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
+  for (const std::shared_ptr<Acceptor>& acceptor : acceptors_) acceptor->close(ignored);
+  acceptors_.clear();
+}
+
+absl::Status Listener::Reconfigure(const ListenerOptions& options) {
+  const ListenerOptions old = std::exchange(options_, options);
+  if (!ListensElsewhere(old, options)) {
+    boost::system::error_code ignored;  // The new length of the queue is a wish in any case.
+    for (const auto& acceptor : acceptors_) acceptor->listen(options.tcp_listen_queue, ignored);
+    return absl::OkStatus();
+  }
+  // The new place may overlap the old one (another address, the same port), so the old one goes first.
+  CloseAcceptors();
+  absl::StatusOr<Acceptors> acceptors = Listen(options);
+  const absl::Status status = acceptors.status();
+  if (!status.ok()) {
+    options_.listen_address = old.listen_address;
+    options_.tcp_listen_port = old.tcp_listen_port;
+    acceptors = Listen(options_);
+    if (!acceptors.ok()) return acceptors.status();
+  }
+  acceptors_ = *std::move(acceptors);
+  StartAccepting();
+  return status;
+}
+
+std::vector<tcp::endpoint> Listener::endpoints() const {
+  std::vector<tcp::endpoint> endpoints;
+  for (const std::shared_ptr<Acceptor>& acceptor : acceptors_) {
+    boost::system::error_code gone;
+    endpoints.push_back(acceptor->local_endpoint(gone));
+  }
+  return endpoints;
+}
+
+asio::awaitable<void> Listener::AcceptFrom(std::shared_ptr<Acceptor> acceptor) {
+  while (acceptor->is_open()) {
+    Socket socket(network_);
+    boost::system::error_code error;
+    co_await acceptor->async_accept(socket, asio::redirect_error(asio::use_awaitable, error));
+    if (error == asio::error::operation_aborted) co_return;
+    if (error) {
+      ++counters_.accept_errors_total;
+      if (refusal_log_.Allow()) spdlog::error("accept failed: {}", error.message());
+      asio::steady_timer pause(network_, kAcceptPause);
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      continue;
+    }
+    if (admissions_ >= limits_.admissions_max) {
+      ++counters_.connections_refused_limit_total;
+      continue;
+    }
+    ++admissions_;
+    asio::co_spawn(network_, Admit(std::move(socket)), RethrowFromRun);
+  }
+}
+
+asio::awaitable<void> Listener::Admit(Socket socket) {
+  const absl::Cleanup admitted = [this] {
+    --admissions_;
+    ended_.cancel();
+  };
+  boost::system::error_code gone;
+  const tcp::endpoint remote = socket.remote_endpoint(gone);
+  if (gone) co_return;  // It has hung up already.
+  const asio::ip::address plain = Plain(remote.address());
+  const std::string address = plain.to_string();
+  const char* const reason = co_await ReasonToRefuse(plain, remote.port());
+  if (stopping_) co_return;
+  if (reason != nullptr) {
+    Refuse(&socket, reason, address, remote.port());
+    co_return;
+  }
+  auto transport = std::make_unique<TcpTransport>(std::move(socket));
+  sessions_.emplace_back(std::move(transport),
+                         Peer{.address = address,
+                              .port = remote.port(),
+                              .connection = next_connection_(),
+                              .connections_max = options_.tcp_max_per_addr},
+                         context_);
+  const auto connection = std::prev(sessions_.end());
+  by_address_[address].push_back(&*connection);
+  ++counters_.sessions_accepted_total;
+  counters_.sessions_open = sessions_.size();
+  own_records_.Accept(address, remote.port());
+  if (session_log_.Allow()) spdlog::info("session began peer={} port={}", address, remote.port());
+  asio::co_spawn(network_, connection->session.Serve(),
+                 [this, connection](const std::exception_ptr& error, const std::string& why) {
+                   RethrowFromRun(error);
+                   End(connection, why);
+                 });
+}
+
+// Null if the connection is welcome.
+asio::awaitable<const char*> Listener::ReasonToRefuse(asio::ip::address address, uint16_t port) {
+  if (options_.use_libwrap) {
+    const bool allowed = co_await host_access_.Allows(address);
+    if (!allowed) co_return "wrap";
+  }
+  const std::optional<PortRange>& ports = options_.tcp_client_ports;
+  if (ports && (port < ports->first || port > ports->last)) co_return "port";
+  const std::string name = address.to_string();
+  const auto is_full = [this, &name] {
+    const auto found = by_address_.find(name);
+    return found != by_address_.end() && found->second.size() >= options_.tcp_max_per_addr;
+  };
+  if (is_full()) {
+    if (!options_.replace_stale_connection) co_return "dup";
+    const bool replaced = co_await ReplaceStale(name);
+    if (!replaced || is_full()) co_return "dup";
+  }
+  if (sessions_.size() >= limits_.sessions_max) co_return "limit";
+  co_return nullptr;
+}
+
+// A host that lost its power comes back while its old connection still seems open. Asks that
+// connection's peer for a sign of life, and ends the session if none comes. A peer that answers keeps
+// its place, unless it has missed two of the heartbeats that it used to send: then only its kernel is
+// alive.
+asio::awaitable<bool> Listener::ReplaceStale(std::string address) {
+  const bool probed_already = !probing_.insert(address).second;
+  if (probed_already) co_return false;
+  const absl::Cleanup probed = [this, &address] { probing_.erase(address); };
+
+  Connection* suspect = LongestSilent(address);
+  const auto now = steady_clock::now();
+  if (suspect == nullptr || suspect->session.silence(now) < limits_.probe_silence) co_return false;
+  const uint64_t connection = suspect->session.peer().connection;
+  const auto heartbeat = suspect->session.heartbeat_interval();
+  const bool missed_heartbeats = heartbeat && suspect->session.silence(now) > 2 * *heartbeat;
+  suspect->transport->StartProbe();
+
+  asio::steady_timer pause(network_);
+  for (Liveness liveness = Liveness::kUnknown; liveness == Liveness::kUnknown;) {
+    pause.expires_after(kProbePoll);
+    co_await pause.async_wait(asio::use_awaitable);
+    suspect = LongestSilent(address);
+    // Gone, or another one by now: the peer's kernel has denied the connection, or it was heard.
+    if (suspect == nullptr || suspect->session.peer().connection != connection) co_return true;
+    liveness = suspect->transport->ProbeResult();
+    if (liveness == Liveness::kAlive && !missed_heartbeats) co_return false;
+  }
+  ++counters_.sessions_replaced_total;
+  suspect->session.Abort("stale: the address has connected again");
+  while (suspect != nullptr && suspect->session.peer().connection == connection) {
+    pause.expires_after(std::chrono::milliseconds(1));
+    co_await pause.async_wait(asio::use_awaitable);
+    suspect = LongestSilent(address);
+  }
+  co_return true;
+}
+
+Listener::Connection* Listener::LongestSilent(const std::string& address) {
+  const auto found = by_address_.find(address);
+  if (found == by_address_.end()) return nullptr;
+  const auto now = steady_clock::now();
+  return *std::max_element(found->second.begin(), found->second.end(),
+                           [now](const Connection* a, const Connection* b) {
+                             return a->session.silence(now) < b->session.silence(now);
+                           });
+}
+
+void Listener::End(Connections::iterator connection, const std::string& reason) {
+  const Peer peer = connection->session.peer();
+  std::vector<Connection*>& of_address = by_address_[peer.address];
+  std::erase(of_address, &*connection);
+  if (of_address.empty()) by_address_.erase(peer.address);
+  sessions_.erase(connection);
+  counters_.sessions_open = sessions_.size();
+  own_records_.Close(peer.address, peer.port);
+  if (session_log_.Allow()) {
+    spdlog::info("session ended peer={} port={} reason=\"{}\" unlogged={}", peer.address, peer.port,
+                 reason, session_log_.TakeSuppressed());
+  }
+  ended_.cancel();
+}
+
+void Listener::Refuse(Socket* socket, const char* reason, const std::string& address,
+                      uint16_t port) {
+  const std::string_view why = reason;
+  if (why == "wrap") ++counters_.connections_refused_wrap_total;
+  if (why == "port") ++counters_.connections_refused_port_total;
+  if (why == "dup") ++counters_.connections_refused_dup_total;
+  if (why == "limit") ++counters_.connections_refused_limit_total;
+  boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
+  socket->shutdown(tcp::socket::shutdown_both, ignored);
+  socket->close(ignored);
+  own_records_.Refuse(reason, address, port);
+  if (refusal_log_.Allow()) {
+    spdlog::warn("connection refused peer={} port={} reason={} unlogged={}", address, port, reason,
+                 refusal_log_.TakeSuppressed());
+  }
+}
+
+asio::awaitable<void> Listener::WatchLimits() {
+  while (!stopping_) {
+    watch_.expires_after(std::chrono::seconds(1));
+    boost::system::error_code cancelled;
+    co_await watch_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    const SessionLimits limits{.idle_max = std::chrono::seconds(options_.tcp_client_max_idle_s)};
+    const auto now = steady_clock::now();
+    for (Connection& connection : sessions_) connection.session.CheckLimits(limits, now);
+  }
+}
+
+asio::awaitable<bool> Listener::Stop() {
+  stopping_ = true;
+  CloseAcceptors();
+  host_access_.Stop();
+  watch_.cancel();
+  for (Connection& connection : sessions_) connection.session.Stop();
+
+  bool in_good_order = true;
+  asio::steady_timer deadline(network_, limits_.stop_time);
+  deadline.async_wait([this, &in_good_order](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
+    in_good_order = false;
+    for (Connection& connection : sessions_) connection.session.Abort("stop took too long");
+  });
+  while (!sessions_.empty() || admissions_ > 0) {
+    boost::system::error_code cancelled;
+    co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  }
+  co_return in_good_order;
+}
+
+}  // namespace server

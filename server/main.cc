@@ -1,0 +1,258 @@
+// auspexd: the collector. See auspexd(8).
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include "base/log.h"
+#include "server/committer.h"
+#include "server/config.h"
+#include "server/counters.h"
+#include "server/listener.h"
+#include "server/own_records.h"
+#include "storage/event_store.h"
+
+namespace server {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr char kDefaultConfig[] = "/etc/auspex/auspexd.conf";
+
+// What RocksDB, the log and the programs of libwrap need beside the clients.
+constexpr size_t kFilesReserved = 700;
+
+struct Arguments {
+  std::string config_file = kDefaultConfig;
+  bool check_config = false;
+};
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+storage::StoreOptions StoreOptionsOf(const Config& config) {
+  return {.flush = config.store.flush, .flush_records = config.store.freq};
+}
+
+// Every client is a file descriptor. Returns how many clients fit.
+size_t RaiseFileLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const auto files = static_cast<size_t>(limit.rlim_cur);
+  return files > 2 * kFilesReserved ? files - kFilesReserved : files / 2;
+}
+
+int CheckConfig(const ParsedConfig& parsed) {
+  std::cout << FormatReport(parsed);
+  return parsed.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void LogWrong(const ParsedConfig& parsed) {
+  for (const Finding& finding : parsed.findings) {
+    if (finding.verdict == Verdict::kWrong) spdlog::error("{}", FormatFinding(parsed, finding));
+  }
+}
+
+void LogWeakFlush(storage::Flush flush) {
+  if (flush == storage::Flush::kSync || flush == storage::Flush::kData) return;
+  spdlog::warn("flush is weaker than SYNC: what is acknowledged can be lost when the power fails");
+}
+
+// What a signal asks for, on the network thread. All members outlive the signals.
+class Control {
+ public:
+  Control(asio::io_context& network, const std::string& config_file, const Config& config,
+          Committer& committer, OwnRecords& own_records, Listener& listener,
+          const Counters& counters)
+      : network_(network),
+        config_file_(config_file),
+        config_(config),
+        committer_(committer),
+        own_records_(own_records),
+        listener_(listener),
+        counters_(counters),
+        signals_(network, SIGTERM, SIGINT, SIGHUP) {
+    for (const int signal : {SIGUSR1, SIGUSR2, SIGCONT}) signals_.add(signal);
+  }
+
+  asio::awaitable<void> HandleSignals() {
+    for (;;) {
+      const int signal = co_await signals_.async_wait(asio::use_awaitable);
+      switch (signal) {
+        case SIGHUP:
+          Reload();
+          break;
+        case SIGUSR1:
+          committer_.RunBetweenCommits([](storage::EventStore& store) {
+            const absl::Status sealed = store.Seal();
+            if (!sealed.ok()) spdlog::error("seal failed: {}", Text(sealed));
+          });
+          break;
+        case SIGUSR2:
+          break;  // Nothing is ever suspended: the store comes back by itself.
+        case SIGCONT:
+          spdlog::info("state {}", ToText(counters_));
+          break;
+        default:
+          EndAtOnceOnNextSignal();
+          co_await Stop();
+          co_return;
+      }
+    }
+  }
+
+  // Whether all sessions ended in good order.
+  bool in_good_order() const { return in_good_order_; }
+
+ private:
+  void Reload() {
+    const absl::StatusOr<ParsedConfig> parsed = ReadConfigFile(config_file_);
+    if (!parsed.ok()) spdlog::error("reload: {}", Text(parsed.status()));
+    if (parsed.ok()) LogWrong(*parsed);
+    if (!parsed.ok() || !parsed->ok()) {
+      own_records_.Reconfigured(false);
+      spdlog::error("reload failed: the old configuration stays");
+      return;
+    }
+    const std::string store_dir = config_.store.store_dir;
+    if (parsed->config.store.store_dir != store_dir) {
+      spdlog::warn("reload: store_dir stays {} until a restart", store_dir);
+    }
+    config_ = parsed->config;
+    config_.store.store_dir = store_dir;
+    const absl::Status listening = listener_.Reconfigure(config_.listener);
+    if (!listening.ok()) spdlog::error("reload: {}", Text(listening));
+    own_records_.SetIdentity(config_.identity);
+    committer_.RunBetweenCommits([options = StoreOptionsOf(config_)](storage::EventStore& store) {
+      store.SetFlush(options.flush, options.flush_records);
+    });
+    LogWeakFlush(config_.store.flush);
+    own_records_.Reconfigured(true);
+    spdlog::info("reloaded {}", config_file_);
+  }
+
+  void EndAtOnceOnNextSignal() {
+    signals_.async_wait([](const boost::system::error_code& cancelled, int) {
+      if (cancelled) return;
+      spdlog::error("second signal: ending at once");
+      std::_Exit(EXIT_FAILURE);
+    });
+  }
+
+  asio::awaitable<void> Stop() {
+    spdlog::info("stopping sessions={}", listener_.session_count());
+    in_good_order_ = co_await listener_.Stop();
+    own_records_.End();
+    network_.stop();
+  }
+
+  asio::io_context& network_;
+  const std::string& config_file_;
+  Config config_;
+  Committer& committer_;
+  OwnRecords& own_records_;
+  Listener& listener_;
+  const Counters& counters_;
+  asio::signal_set signals_;
+  bool in_good_order_ = true;
+};
+
+// The order of the declarations is the order in which the server starts. Its reverse, the order of
+// the destructors, is how it stops: nothing new comes in, what was accepted is stored, the store is
+// closed.
+int Run(const Arguments& arguments) {
+  const absl::StatusOr<ParsedConfig> parsed = ReadConfigFile(arguments.config_file);
+  if (!parsed.ok()) {
+    spdlog::error("{}", Text(parsed.status()));
+    return EXIT_FAILURE;
+  }
+  if (arguments.check_config) return CheckConfig(*parsed);
+  if (!parsed->ok()) {
+    LogWrong(*parsed);
+    return EXIT_FAILURE;
+  }
+  const Config& config = parsed->config;
+  const size_t sessions_max = RaiseFileLimit();
+  LogWeakFlush(config.store.flush);
+
+  const auto store = storage::EventStore::Open(config.store.store_dir, StoreOptionsOf(config));
+  if (!store.ok()) {
+    spdlog::error("{}", Text(store.status()));
+    return EXIT_FAILURE;
+  }
+
+  asio::io_context network(1);
+  Counters counters;
+  Committer committer(network, **store, counters, CommitterOptions());
+
+  OwnRecords own_records(committer, config.identity);
+  own_records.Start();
+  if (!(*store)->damage().empty()) {
+    spdlog::error("journal damaged, all before the damage is kept: {}", (*store)->damage());
+    own_records.StoreDamaged((*store)->damage());
+  }
+
+  Listener listener(
+      network, committer, own_records, counters, [&store] { return (*store)->NextConnection(); },
+      config.listener, ListenerLimits{.sessions_max = sessions_max});
+  const absl::Status listening = listener.Start();
+  if (!listening.ok()) {
+    spdlog::error("{}", Text(listening));
+    return EXIT_FAILURE;
+  }
+
+  Control control(network, arguments.config_file, config, committer, own_records, listener,
+                  counters);
+  asio::co_spawn(network, control.HandleSignals(), asio::detached);
+  for (const auto& endpoint : listener.endpoints()) {
+    spdlog::info("ready address={} port={} store={}", endpoint.address().to_string(),
+                 endpoint.port(), config.store.store_dir);
+  }
+  if (listener.endpoints().empty()) spdlog::warn("ready without a network listener");
+
+  network.run();
+  committer.Stop();
+  network.restart();
+  network.poll();  // The last commits report to the counters.
+  spdlog::info("stopped {}", ToText(counters));
+  return control.in_good_order() ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+}  // namespace
+
+}  // namespace server
+
+int main(int argc, char** argv) {
+  server::Arguments arguments;
+  CLI::App app("Collects the audit records of a fleet: see auspexd(8)", "auspexd");
+  app.add_option("--config", arguments.config_file, "The configuration, in auditd.conf's syntax")
+      ->capture_default_str();
+  app.add_flag("--check-config", arguments.check_config,
+               "Say of each key whether it is honoured, without meaning here, or wrong, and exit");
+  app.set_version_flag("--version", "auspexd " AUSPEX_VERSION);
+  CLI11_PARSE(app, argc, argv);
+
+  base::StartLog();
+  try {
+    return server::Run(arguments);
+  } catch (const std::exception& error) {
+    spdlog::critical("unexpected: {}", error.what());
+    return EXIT_FAILURE;
+  }
+}

@@ -1,0 +1,117 @@
+#include "server/own_records.h"
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+
+namespace server {
+
+namespace {
+
+// The first line of a file of /proc; `missing` where the kernel does not have it.
+std::string ReadProc(const char* path, const char* missing) {
+  std::ifstream stream(path);
+  std::string line;
+  if (!std::getline(stream, line) || line.empty()) return missing;
+  while (!line.empty() && line.back() == '\0') line.pop_back();
+  return line;
+}
+
+// What name_format says that we are called. Waits for the DNS with FQD and NUMERIC, as auditd does:
+// at start and at reload only.
+std::string NodeName(const DaemonIdentity& identity) {
+  char name[256] = {};
+  if (identity.name_format == NameFormat::kNone) return "";
+  if (identity.name_format == NameFormat::kUser) return identity.name;
+  if (gethostname(name, sizeof(name) - 1) != 0) return "";
+  if (identity.name_format == NameFormat::kHostname) return name;
+
+  addrinfo hints{};
+  hints.ai_flags = AI_ADDRCONFIG | AI_CANONNAME;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(name, nullptr, &hints, &found) != 0) return name;
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  if (identity.name_format == NameFormat::kFqd) {
+    return found->ai_canonname != nullptr ? found->ai_canonname : name;
+  }
+  char numeric[NI_MAXHOST] = {};
+  if (getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof(numeric), nullptr, 0,
+                  NI_NUMERICHOST) != 0) {
+    return name;
+  }
+  return numeric;
+}
+
+}  // namespace
+
+OwnRecords::OwnRecords(Committer& committer, const DaemonIdentity& identity)
+    : committer_(committer) {
+  SetIdentity(identity);
+}
+
+void OwnRecords::SetIdentity(const DaemonIdentity& identity) {
+  const std::string name = NodeName(identity);
+  node_prefix_ = name.empty() ? "" : "node=" + name + " ";
+}
+
+void OwnRecords::Start() {
+  utsname kernel{};
+  uname(&kernel);
+  Write("DAEMON_START",
+        absl::StrFormat("op=start ver=%s format=raw kernel=%s auid=%s pid=%d uid=%d ses=%s "
+                        "subj=%s res=success",
+                        AUSPEX_VERSION, kernel.release, ReadProc("/proc/self/loginuid", "4294967295"),
+                        getpid(), getuid(), ReadProc("/proc/self/sessionid", "4294967295"),
+                        ReadProc("/proc/self/attr/current", "?")));
+}
+
+// Who sent the signal is not known: auditd writes the same in that case.
+void OwnRecords::End() {
+  Write("DAEMON_END", "op=terminate auid=-1 uid=-1 ses=-1 pid=-1 subj=? res=success");
+}
+
+void OwnRecords::Reconfigured(bool changed) {
+  Write("DAEMON_CONFIG",
+        changed ? "op=reconfigure state=changed auid=-1 pid=-1 subj=? res=success"
+                : "op=reconfigure state=no-change auid=-1 pid=-1 subj=? res=failed");
+}
+
+void OwnRecords::Accept(std::string_view address, uint16_t port) {
+  Write("DAEMON_ACCEPT", absl::StrFormat("addr=%s port=%d res=success", address, port));
+}
+
+void OwnRecords::Refuse(std::string_view refused_for, std::string_view address, uint16_t port) {
+  Write("DAEMON_ACCEPT",
+        absl::StrFormat("op=%s addr=%s port=%d res=no", refused_for, address, port));
+}
+
+void OwnRecords::Close(std::string_view address, uint16_t port) {
+  Write("DAEMON_CLOSE", absl::StrFormat("addr=%s port=%d res=success", address, port));
+}
+
+void OwnRecords::StoreDamaged(std::string_view what) {
+  Write("DAEMON_ERR",
+        absl::StrFormat("op=recover-store reason=%s res=failed",
+                        absl::BytesToHexString({what.data(), what.size()})));
+}
+
+void OwnRecords::Write(std::string_view type, std::string_view body) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  storage::Batch batch({.kind = storage::IdentityKind::kCollector, .name = kOwnHost}, "");
+  batch.Add(absl::StrFormat("%stype=%s msg=audit(%d.%03d:%d): %s", node_prefix_, type, now / 1000,
+                            now % 1000, ++serial_, body));
+  committer_.AppendOwn(std::move(batch));
+}
+
+}  // namespace server

@@ -1,0 +1,47 @@
+// The collector's own audit records: DAEMON_START and so on, in auditd's words, stored like any
+// record under the host "auspexd".
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/committer.h"
+#include "server/config.h"
+
+namespace server {
+
+// The host that own records belong to.
+inline constexpr char kOwnHost[] = "auspexd";
+
+// Belongs to the network thread.
+class OwnRecords {
+ public:
+  // `committer` must outlive the object.
+  OwnRecords(Committer& committer, const DaemonIdentity& identity);
+
+  // Changes how further records name this machine.
+  void SetIdentity(const DaemonIdentity& identity);
+
+  void Start();
+  void End();
+  void Reconfigured(bool changed);
+
+  // A connection that is served, or refused: `refused_for` is "wrap", "port", "dup" or "limit".
+  void Accept(std::string_view address, uint16_t port);
+  void Refuse(std::string_view refused_for, std::string_view address, uint16_t port);
+  void Close(std::string_view address, uint16_t port);
+
+  // What the store had to leave out when it was opened.
+  void StoreDamaged(std::string_view what);
+
+ private:
+  void Write(std::string_view type, std::string_view body);
+
+  Committer& committer_;
+  std::string node_prefix_;  // "node=NAME ", or empty.
+  uint32_t serial_ = 0;
+};
+
+}  // namespace server

@@ -1,0 +1,196 @@
+#include "server/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "audit/record.h"
+
+namespace server {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A longer node name is not a host's (HOST_NAME_MAX is 64, a DNS name has at most 253 bytes).
+constexpr size_t kNodeBytesMax = 255;
+
+// How many hosts of one read are told apart without a search through all of them. A client speaks for
+// one host, a relay for a few at a time.
+constexpr size_t kBatchesSearchedMax = 16;
+
+uint64_t NowMs() {
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   std::chrono::system_clock::now().time_since_epoch())
+                                   .count());
+}
+
+// The batch of `host` among the last ones, or a new one. Records of one host stay in order either
+// way.
+size_t BatchFor(storage::Identity host, const std::string& address, storage::Delivery* delivery) {
+  std::vector<storage::Batch>& batches = delivery->batches;
+  const size_t oldest = batches.size() - std::min(batches.size(), kBatchesSearchedMax);
+  for (size_t i = batches.size(); i > oldest; --i) {
+    if (batches[i - 1].host() == host) return i - 1;
+  }
+  batches.emplace_back(std::move(host), address);
+  return batches.size() - 1;
+}
+
+}  // namespace
+
+Session::Session(std::unique_ptr<Transport> transport, Peer peer, const SessionContext& context)
+    : transport_(std::move(transport)), peer_(std::move(peer)), context_(context) {}
+
+asio::awaitable<std::string> Session::Serve() {
+  for (bool go_on = true; go_on && !stopping_;) {
+    co_await transport_->WaitReadable();
+    if (stopping_) break;
+    co_await context_.ingest.WaitForRoom();
+    if (stopping_) break;
+    go_on = co_await ServeRead();
+  }
+  if (stopping_ && end_reason_.empty()) {
+    end_reason_ = "server stops";
+    if (!protocol_.ascii()) co_await Send(EndingReply(0));
+  }
+  transport_->Close();
+  co_return end_reason_;
+}
+
+void Session::Stop() {
+  stopping_ = true;
+  if (!send_stalled_) transport_->Cancel();
+}
+
+void Session::Abort(std::string reason) {
+  if (end_reason_.empty()) end_reason_ = std::move(reason);
+  transport_->Close();
+}
+
+// One read of the socket, and all that follows from it. False when the connection is over.
+asio::awaitable<bool> Session::ServeRead() {
+  const absl::StatusOr<size_t> read = transport_->Read(context_.read_buffer);
+  if (absl::IsUnavailable(read.status())) co_return true;
+  if (!read.ok()) {
+    Abort(std::string(read.status().message()));
+    co_return false;
+  }
+  Input input;
+  absl::Status status;
+  if (*read > 0) {
+    status = protocol_.Take({context_.read_buffer.data(), *read}, &input);
+  } else if (protocol_.TakeRest(&input)) {
+    ++context_.counters.records_unterminated_total;
+  }
+  NoteProgress(input);
+
+  // The views of the input end here, before anything waits.
+  storage::Delivery delivery = MakeDelivery(input);
+  std::string replies = std::move(input.replies);
+  const bool stored = co_await Store(std::move(delivery), std::move(replies));
+  if (!stored) co_return false;
+  if (!status.ok()) {
+    ++context_.counters.sessions_ended_malformed_total;
+    Abort(std::string(status.message()));
+    co_return false;
+  }
+  if (*read == 0) Abort("client closed");
+  co_return *read > 0;
+}
+
+asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string replies) {
+  if (!delivery.batches.empty()) {
+    const uint32_t sequence = delivery.retry ? delivery.retry->first_sequence : 0;
+    uint64_t records = 0;
+    for (const storage::Batch& batch : delivery.batches) records += batch.record_count();
+    const absl::Status stored = co_await context_.ingest.Append(std::move(delivery));
+    if (!stored.ok()) {
+      ++context_.counters.sessions_ended_store_total;
+      // Nobody sends these again: their client does not know.
+      if (protocol_.ascii()) context_.counters.records_lost_total += records;
+      if (!protocol_.ascii()) co_await Send(EndingReply(sequence));
+      Abort("store cannot write");
+      co_return false;
+    }
+  }
+  if (replies.empty()) co_return true;
+  const bool sent = co_await Send(std::move(replies));
+  co_return sent;
+}
+
+asio::awaitable<bool> Session::Send(std::string bytes) {
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const absl::StatusOr<size_t> written = transport_->Write(rest);
+    if (written.ok()) {
+      rest.remove_prefix(*written);
+      send_stalled_.reset();
+      continue;
+    }
+    if (!absl::IsUnavailable(written.status())) {
+      Abort(std::string(written.status().message()));
+      co_return false;
+    }
+    if (!send_stalled_) send_stalled_ = Clock::now();
+    co_await transport_->WaitWritable();
+  }
+  co_return true;
+}
+
+storage::Delivery Session::MakeDelivery(const Input& input) {
+  storage::Delivery delivery;
+  if (input.records.empty()) return delivery;
+  delivery.received_ms = NowMs();
+  size_t batch = 0;
+  for (const ReceivedRecord& received : input.records) {
+    storage::Identity host{.kind = storage::IdentityKind::kAddress, .name = peer_.address};
+    const absl::StatusOr<audit::Record> record = audit::ParseRecord(received.line);
+    if (!record.ok()) ++context_.counters.records_malformed_total;
+    if (record.ok() && !record->node.empty() && record->node.size() <= kNodeBytesMax) {
+      host = {.kind = storage::IdentityKind::kNode, .name = std::string(record->node)};
+    }
+    batch = BatchFor(std::move(host), peer_.address, &delivery);
+    delivery.batches[batch].Add(received.line);
+  }
+  if (protocol_.managed()) {
+    delivery.retry = {.client = peer_.address,
+                      .connection = peer_.connection,
+                      .connections_max = peer_.connections_max,
+                      .opens_connection = !has_stored_,
+                      .first_sequence = input.records.front().sequence,
+                      .last_sequence = input.records.back().sequence,
+                      .last_batch = batch};
+    has_stored_ = true;
+  }
+  return delivery;
+}
+
+void Session::NoteProgress(const Input& input) {
+  last_heard_ = Clock::now();
+  if (input.heartbeats > 0) {
+    if (last_heartbeat_ != Clock::time_point{}) heartbeat_interval_ = last_heard_ - last_heartbeat_;
+    last_heartbeat_ = last_heard_;
+    context_.counters.heartbeats_total += input.heartbeats;
+  }
+  const bool something_ended = !input.records.empty() || input.heartbeats > 0;
+  if (!protocol_.in_the_middle()) {
+    frame_begun_.reset();
+  } else if (something_ended || !frame_begun_) {
+    frame_begun_ = last_heard_;
+  }
+}
+
+void Session::CheckLimits(const SessionLimits& limits, Clock::time_point now) {
+  if (frame_begun_ && now - *frame_begun_ > limits.stall_max) {
+    ++context_.counters.sessions_ended_slow_total;
+    Abort(absl::StrFormat("frame not whole after %d s", limits.stall_max.count()));
+  } else if (send_stalled_ && now - *send_stalled_ > limits.stall_max) {
+    ++context_.counters.sessions_ended_slow_total;
+    Abort(absl::StrFormat("replies not read for %d s", limits.stall_max.count()));
+  } else if (limits.idle_max.count() > 0 && silence(now) > limits.idle_max) {
+    ++context_.counters.sessions_ended_idle_total;
+    Abort(absl::StrFormat("idle for more than %d s", limits.idle_max.count()));
+  }
+}
+
+}  // namespace server

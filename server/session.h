@@ -1,0 +1,102 @@
+// One connection from one client: takes what it says, hands the records to Ingest, and replies
+// after Ingest has stored them. It never acknowledges before.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "server/client_protocol.h"
+#include "server/counters.h"
+#include "server/ingest.h"
+#include "server/transport.h"
+
+namespace server {
+
+// Who is at the other end.
+struct Peer {
+  std::string address;           // As text; an IPv4 address inside an IPv6 one is written as IPv4.
+  uint16_t port = 0;
+  uint64_t connection = 0;       // EventStore::NextConnection().
+  uint32_t connections_max = 1;  // tcp_max_per_addr.
+};
+
+// What all sessions of a listener share. Belongs to the network thread, and outlives the sessions.
+struct SessionContext {
+  Ingest& ingest;
+  Counters& counters;
+
+  // Where a session reads to. One for all is enough: a session is done with it before it waits.
+  std::span<char> read_buffer;
+};
+
+struct SessionLimits {
+  // Without any byte for longer than this a client is hung up on. 0: never.
+  std::chrono::seconds idle_max{0};
+
+  // A frame that has begun must be whole, and a reply that was sent must be taken, within this: ten
+  // times what a stock client itself allows for a record and its acknowledgement.
+  std::chrono::seconds stall_max{60};
+};
+
+// Belongs to the network thread.
+class Session {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Session(std::unique_ptr<Transport> transport, Peer peer, const SessionContext& context);
+
+  // Serves until the connection is over, and closes it. Returns the reason, for a log. The session
+  // must live until then. Call once.
+  boost::asio::awaitable<std::string> Serve();
+
+  // Ends the session in good order: what was read is stored and acknowledged, then the client is
+  // told ENDING. What was not read yet is not acknowledged, so that the client sends it again.
+  void Stop();
+
+  // Ends the session now. A record that is being stored is still stored, but the client will not
+  // hear of it, and will send it again.
+  void Abort(std::string reason);
+
+  // Aborts if a limit is passed. To be called about once a second.
+  void CheckLimits(const SessionLimits& limits, Clock::time_point now);
+
+  // How long the client has said nothing, not even a heartbeat.
+  Clock::duration silence(Clock::time_point now) const { return now - last_heard_; }
+
+  // The time between the last two heartbeats, if there were two.
+  std::optional<Clock::duration> heartbeat_interval() const { return heartbeat_interval_; }
+
+  const Peer& peer() const { return peer_; }
+
+ private:
+  boost::asio::awaitable<bool> ServeRead();
+  boost::asio::awaitable<bool> Store(storage::Delivery delivery, std::string replies);
+  boost::asio::awaitable<bool> Send(std::string bytes);
+  storage::Delivery MakeDelivery(const Input& input);
+  void NoteProgress(const Input& input);
+
+  const std::unique_ptr<Transport> transport_;
+  const Peer peer_;
+  const SessionContext& context_;
+  ClientProtocol protocol_;
+
+  bool stopping_ = false;
+  bool has_stored_ = false;  // A first record has been handed in.
+  std::string end_reason_;
+
+  Clock::time_point last_heard_ = Clock::now();
+  Clock::time_point last_heartbeat_{};
+  std::optional<Clock::duration> heartbeat_interval_;
+  std::optional<Clock::time_point> frame_begun_;   // Of the frame that is not whole.
+  std::optional<Clock::time_point> send_stalled_;  // Since when a reply cannot be sent.
+};
+
+}  // namespace server
