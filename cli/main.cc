@@ -9,10 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "cli/search.h"
 #include "cli/send.h"
+#include <CLI/CLI.hpp>
 
 namespace {
 

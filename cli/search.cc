@@ -1,12 +1,12 @@
 #include "cli/search.h"
 
-#include <time.h>
-
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <time.h>
 
 #include "absl/status/statusor.h"
+
 #include "query/ausearch_options.h"
 #include "query/event_text.h"
 #include "storage/event_store.h"
@@ -42,9 +42,8 @@ query::TimeContext CurrentTimeContext() {
   timespec since_boot{};
   clock_gettime(CLOCK_REALTIME, &now);
   clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  return {.now_s = now.tv_sec,
-          .boot_s = now.tv_sec - since_boot.tv_sec,
-          .zone = absl::LocalTimeZone()};
+  return {
+      .now_s = now.tv_sec, .boot_s = now.tv_sec - since_boot.tv_sec, .zone = absl::LocalTimeZone()};
 }
 
 int Fail(const absl::Status& status) {

@@ -2,13 +2,13 @@
 
 #include <array>
 
+#include "absl/strings/str_format.h"
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
-#include "absl/strings/str_format.h"
 #include "audit/frame.h"
 
 namespace cli {
@@ -63,8 +63,8 @@ absl::StatusOr<uint64_t> Send(std::istream& input, const SendOptions& options) {
     ++line;
     record += '\n';
     if (record.size() > audit::kFrameBodyBytesMax) {
-      return absl::InvalidArgumentError(absl::StrFormat("line %d: longer than %d bytes", line,
-                                                        audit::kRecordBytesMax));
+      return absl::InvalidArgumentError(
+          absl::StrFormat("line %d: longer than %d bytes", line, audit::kRecordBytesMax));
     }
     const absl::Status sent = SendRecord(socket, record, line);
     if (!sent.ok()) return sent;

@@ -29,7 +29,8 @@ struct Identity {
 class Batch {
  public:
   // `address` is the peer's, as text; empty for the collector's own records.
-  Batch(Identity host, std::string address) : host_(std::move(host)), address_(std::move(address)) {}
+  Batch(Identity host, std::string address)
+      : host_(std::move(host)), address_(std::move(address)) {}
 
   // Adds a record (a line without its newline; any bytes).
   void Add(std::string_view line);
@@ -61,20 +62,20 @@ class Batch {
 // Tells one client from another when a record comes a second time. A client that got no
 // acknowledgement connects again and sends the record again: see protocol.md, "The stock client".
 struct RetryKey {
-  std::string client;            // What the connections of a client have in common: its address.
-  uint64_t connection = 0;       // From EventStore::NextConnection().
-  uint32_t connections_max = 1;  // How many clients may share `client` at once.
+  std::string client = {};        // What the connections of a client have in common: its address.
+  uint64_t connection = 0;        // From EventStore::NextConnection().
+  uint32_t connections_max = 1;   // How many clients may share `client` at once.
   bool opens_connection = false;  // The delivery begins with the first record of the connection.
-  uint32_t first_sequence = 0;   // Of the first record.
-  uint32_t last_sequence = 0;    // Of the last record,
-  size_t last_batch = 0;         // which is the last one of this batch.
+  uint32_t first_sequence = 0;    // Of the first record.
+  uint32_t last_sequence = 0;     // Of the last record,
+  size_t last_batch = 0;          // which is the last one of this batch.
 };
 
 // What one client sent at once: stored together, acknowledged together.
 struct Delivery {
-  std::vector<Batch> batches;       // At least one, none empty, in order of arrival.
-  uint64_t received_ms = 0;         // Milliseconds since the epoch.
-  std::optional<RetryKey> retry;    // Absent where nothing is ever sent again.
+  std::vector<Batch> batches = {};     // At least one, none empty, in order of arrival.
+  uint64_t received_ms = 0;            // Milliseconds since the epoch.
+  std::optional<RetryKey> retry = {};  // Absent where nothing is ever sent again.
 };
 
 }  // namespace storage

@@ -11,7 +11,7 @@
 #include "storage/coding.h"
 #include "storage/host_table.h"
 #include "storage/journal.h"
-#include "storage/journal_scan.h"
+#include "storage/journal_search.h"
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
 #include "storage/store_directory.h"
@@ -45,7 +45,7 @@ class EventStore::Engine {
   absl::Status Seal();
   uint64_t NextConnection();
   std::vector<Identity> Hosts() const;
-  absl::StatusOr<JournalScan> Scan(const std::vector<std::string>& host_patterns) const;
+  absl::StatusOr<JournalSearch> StartSearch(const SearchRequest& request) const;
 
   void SetFlush(Flush flush, uint32_t flush_records) {
     options_.flush = flush;
@@ -305,11 +305,10 @@ std::vector<Identity> EventStore::Engine::Hosts() const {
   return hosts;
 }
 
-absl::StatusOr<JournalScan> EventStore::Engine::Scan(
-    const std::vector<std::string>& host_patterns) const {
+absl::StatusOr<JournalSearch> EventStore::Engine::StartSearch(const SearchRequest& request) const {
   const std::lock_guard lock(mutex_);
   if (rocks_ == nullptr) return absl::UnavailableError("store: not open after a disk error");
-  return JournalScan(rocks_, hosts_, host_patterns);
+  return JournalSearch(rocks_, hosts_, request.host_patterns);
 }
 
 EventStore::EventStore(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
@@ -344,16 +343,16 @@ std::vector<Identity> EventStore::Hosts() const { return engine_->Hosts(); }
 
 absl::Status EventStore::Search(const SearchRequest& request,
                                 const std::function<bool(const FoundEvent&)>& sink) const {
-  absl::StatusOr<JournalScan> scan = engine_->Scan(request.host_patterns);
-  if (!scan.ok()) return scan.status();
-  return FindEvents(&*scan, request.predicate, sink);
+  absl::StatusOr<JournalSearch> search = engine_->StartSearch(request);
+  if (!search.ok()) return search.status();
+  return search->FindEvents(request.predicate, sink);
 }
 
 absl::Status EventStore::SearchMalformed(
     const SearchRequest& request, const std::function<bool(const MalformedRecord&)>& sink) const {
-  absl::StatusOr<JournalScan> scan = engine_->Scan(request.host_patterns);
-  if (!scan.ok()) return scan.status();
-  return FindMalformed(&*scan, request.predicate, sink);
+  absl::StatusOr<JournalSearch> search = engine_->StartSearch(request);
+  if (!search.ok()) return search.status();
+  return search->FindMalformed(request.predicate.time_bounds(), sink);
 }
 
 }  // namespace storage

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "storage/batch.h"
 #include "storage/flush.h"
 #include "storage/search.h"
@@ -53,10 +54,10 @@ class EventStore {
 
   ~EventStore();
 
-  // Stores the deliveries, all or none, in this order, as durably as `flush` says, save records that
-  // a client has sent again. After a failure (kUnavailable, or kResourceExhausted when the disk is
-  // full) nothing may be acknowledged; the next call first tries to bring the store back, at most
-  // once a second.
+  // Stores the deliveries, all or none, in this order, as durably as `flush` says, save records
+  // that a client has sent again. After a failure (kUnavailable, or kResourceExhausted when the
+  // disk is full) nothing may be acknowledged; the next call first tries to bring the store back,
+  // at most once a second.
   absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
 
   // Makes everything that was appended durable, if kIncrementalAsync says that it is time. To be
@@ -80,16 +81,15 @@ class EventStore {
   std::vector<Identity> Hosts() const;
 
   // Calls `sink` with each event that matches, until it returns false. Events of one host come in
-  // the order in which they completed, hosts interleaved in the order of arrival. Malformed records
-  // are in no event. kDataLoss if a part of the store cannot be read.
+  // the order in which they completed; of several hosts the one with the earliest stamp comes
+  // first. Malformed records are in no event. kDataLoss if a part of the store cannot be read.
   absl::Status Search(const SearchRequest& request,
-                              const std::function<bool(const FoundEvent&)>& sink) const;
+                      const std::function<bool(const FoundEvent&)>& sink) const;
 
-  // Calls `sink` with each malformed record, in order of arrival, until it returns false. The
+  // Calls `sink` with each malformed record, in order of receipt, until it returns false. The
   // predicate of the request is not used; its time bounds are compared with the time of receipt.
-  absl::Status SearchMalformed(
-      const SearchRequest& request,
-      const std::function<bool(const MalformedRecord&)>& sink) const;
+  absl::Status SearchMalformed(const SearchRequest& request,
+                               const std::function<bool(const MalformedRecord&)>& sink) const;
 
  private:
   class Engine;  // Keeps RocksDB out of this header.

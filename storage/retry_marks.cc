@@ -1,7 +1,6 @@
 #include "storage/retry_marks.h"
 
 #include <algorithm>
-
 #include <xxhash.h>
 
 #include "storage/coding.h"

@@ -24,6 +24,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+
 #include "storage/batch.h"
 
 namespace storage {
@@ -52,14 +53,15 @@ struct RetryMark {
 class RetryMarks {
  public:
   // No more clients than this have marks, so that addresses that come once and never again cannot
-  // fill the memory (about 150 bytes a client). Past it a record that is sent again is stored again.
+  // fill the memory (about 150 bytes a client). Past it a record that is sent again is stored
+  // again.
   static constexpr size_t kClientsMax = 200'000;
 
   // The mark that `line`, the first record of a new connection, repeats.
   std::optional<RetryMark> FindRepeated(const RetryKey& key, std::string_view line) const;
 
   struct Change {
-    std::string key;                  // To be written with `value`.
+    std::string key;  // To be written with `value`.
     std::string value;
     std::vector<std::string> erased;  // Keys to be deleted in the same write.
   };

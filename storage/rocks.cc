@@ -1,15 +1,13 @@
 #include "storage/rocks.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <array>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 #include <vector>
 
 #include "absl/strings/str_format.h"
-
 #include <rocksdb/env.h>
 #include <rocksdb/options.h>
 #include <rocksdb/rate_limiter.h>
@@ -88,8 +86,7 @@ absl::StatusOr<std::shared_ptr<Rocks>> OpenWith(const rocksdb::DBOptions& option
                                                 const std::string& path) {
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(options, path, ColumnFamilies(), &handles, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, ColumnFamilies(), &handles, &db);
   if (!status.ok()) return FromRocks(status, "open");
   return Own(db, handles);
 }

@@ -14,10 +14,10 @@
 namespace storage {
 
 struct SearchRequest {
-  query::Predicate predicate;
+  query::Predicate predicate = {};
 
   // Shell patterns (fnmatch(3)); a host matches if its name matches one. Empty: all hosts.
-  std::vector<std::string> host_patterns;
+  std::vector<std::string> host_patterns = {};
 };
 
 // Valid during the call that it is given to.

@@ -1,15 +1,14 @@
 #include "storage/store_directory.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -69,8 +68,8 @@ absl::Status WriteFormat(const std::string& path) {
   const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
   if (fd < 0) return Failed(path, "cannot write FORMAT", errno);
   const std::string line = absl::StrFormat("%s%d\n", kFormatPrefix, kStoreFormat);
-  const bool written = write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-                       fsync(fd) == 0;
+  const bool written =
+      write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
   const int error = errno;
   close(fd);
   if (!written) return Failed(path, "cannot write FORMAT", error);
@@ -135,9 +134,7 @@ absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string&
   return directory;
 }
 
-absl::Status StoreDirectory::CheckForReading(const std::string& path) {
-  return CheckFormat(path);
-}
+absl::Status StoreDirectory::CheckForReading(const std::string& path) { return CheckFormat(path); }
 
 StoreDirectory::StoreDirectory(StoreDirectory&& other) noexcept
     : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}

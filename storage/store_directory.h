@@ -20,7 +20,8 @@ class StoreDirectory {
  public:
   // Takes the store at `path`, and makes an empty one if there is nothing. Fails without touching
   // anything, with one line for an administrator: kNotFound (the parent is missing),
-  // kPermissionDenied, kFailedPrecondition (not a store, a newer format, or another process writes).
+  // kPermissionDenied, kFailedPrecondition (not a store, a newer format, or another process
+  // writes).
   static absl::StatusOr<StoreDirectory> OpenForWriting(const std::string& path);
 
   // Checks that a store that can be read is at `path`. Fails as above.

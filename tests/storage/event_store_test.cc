@@ -1,0 +1,250 @@
+#include "storage/event_store.h"
+
+#include <fstream>
+
+#include "absl/strings/str_format.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/storage/temporary_directory.h"
+
+namespace storage {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// A record of the millisecond `serial`.
+std::string Line(uint32_t serial, std::string_view type = "USER_LOGIN") {
+  return "type=" + std::string(type) +
+         absl::StrFormat(" msg=audit(1626611363.%03d:%d): pid=7", serial, serial);
+}
+
+Identity Host(const std::string& name) { return {.kind = IdentityKind::kNode, .name = name}; }
+
+// Says in short what is delivered, and what a search finds.
+class EventStoreTest : public testing::Test {
+ protected:
+  void Open() {
+    store_.reset();
+    auto opened = EventStore::Open(path_, options_);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+  }
+
+  static Delivery From(const std::string& host, const std::vector<std::string>& lines) {
+    Delivery delivery{.received_ms = 1626611364000};
+    delivery.batches.emplace_back(Host(host), "192.0.2.7");
+    for (const std::string& line : lines) delivery.batches.back().Add(line);
+    return delivery;
+  }
+
+  AppendResult Append(std::vector<Delivery> deliveries) {
+    const auto result = store_->Append(deliveries);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(AppendResult());
+  }
+
+  // The records of all events, as "host record".
+  std::vector<std::string> Found(const SearchRequest& request = {}) {
+    std::vector<std::string> found;
+    const absl::Status searched = store_->Search(request, [&](const FoundEvent& event) {
+      for (size_t i = 0; i < event.event.record_count(); ++i) {
+        found.push_back(event.host.name + " " + std::string(event.event.line(i)));
+      }
+      return true;
+    });
+    EXPECT_TRUE(searched.ok()) << searched;
+    return found;
+  }
+
+  TemporaryDirectory temporary_;
+  std::string path_ = temporary_.path() + "/store";
+  StoreOptions options_;
+  std::unique_ptr<EventStore> store_;
+};
+
+TEST_F(EventStoreTest, FindsWhatWasAppended) {
+  Open();
+  const AppendResult result = Append({From("web1", {Line(1), Line(2)}), From("db1", {Line(3)})});
+  EXPECT_EQ(result.records, 3u);
+  EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1), "web1 " + Line(2), "db1 " + Line(3)));
+}
+
+TEST_F(EventStoreTest, KeepsEverythingOverARestart) {
+  Open();
+  Append({From("web1", {Line(1)})});
+  Open();
+  Append({From("web1", {Line(2)})});
+  Open();
+  EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1), "web1 " + Line(2)));
+  EXPECT_EQ(store_->damage(), "");
+}
+
+TEST_F(EventStoreTest, InterleavesHostsByTheTimeOfTheirEvents) {
+  Open();
+  Append({From("b", {Line(2), Line(3), Line(6)})});
+  Append({From("a", {Line(1), Line(4), Line(5)})});
+  EXPECT_THAT(Found(), ElementsAre("a " + Line(1), "b " + Line(2), "b " + Line(3), "a " + Line(4),
+                                   "a " + Line(5), "b " + Line(6)));
+}
+
+TEST_F(EventStoreTest, SearchesTheHostsThatArePatternedOnly) {
+  Open();
+  Append({From("web1", {Line(1)}), From("web2", {Line(2)}), From("db1", {Line(3)})});
+  EXPECT_THAT(Found({.host_patterns = {"web*"}}),
+              ElementsAre("web1 " + Line(1), "web2 " + Line(2)));
+  EXPECT_THAT(Found({.host_patterns = {"db?", "web2"}}),
+              ElementsAre("web2 " + Line(2), "db1 " + Line(3)));
+  EXPECT_THAT(Found({.host_patterns = {"mail*"}}), IsEmpty());
+}
+
+TEST_F(EventStoreTest, AsksThePredicate) {
+  Open();
+  Append({From("web1", {Line(1), Line(2)})});
+  const query::Predicate second(query::SerialIs{.serial = 2});
+  EXPECT_THAT(Found({.predicate = second, .host_patterns = {}}), ElementsAre("web1 " + Line(2)));
+}
+
+TEST_F(EventStoreTest, KeepsMalformedRecordsApart) {
+  Open();
+  Append({From("web1", {"no record", Line(1), std::string("\0\xff\n", 3)})});
+  EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1)));
+  std::vector<std::string> malformed;
+  ASSERT_TRUE(store_
+                  ->SearchMalformed({},
+                                    [&](const MalformedRecord& record) {
+                                      EXPECT_EQ(record.address, "192.0.2.7");
+                                      EXPECT_EQ(record.received_ms, 1626611364000u);
+                                      malformed.emplace_back(record.line);
+                                      return true;
+                                    })
+                  .ok());
+  EXPECT_THAT(malformed, ElementsAre("no record", std::string("\0\xff\n", 3)));
+}
+
+TEST_F(EventStoreTest, StopsWhenTheSinkHasEnough) {
+  Open();
+  Append({From("web1", {Line(1), Line(2), Line(3)})});
+  int calls = 0;
+  ASSERT_TRUE(store_->Search({}, [&](const FoundEvent&) { return ++calls < 2; }).ok());
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(EventStoreTest, JoinsTheRecordsOfAnEventOverDeliveries) {
+  Open();
+  Append({From("web1", {Line(7, "SYSCALL")}), From("web1", {Line(8, "SYSCALL")})});
+  Append({From("web1", {Line(7, "PROCTITLE")})});
+  int events = 0;
+  ASSERT_TRUE(store_
+                  ->Search({},
+                           [&](const FoundEvent& found) {
+                             EXPECT_EQ(found.event.record_count(),
+                                       found.event.stamp().serial == 7 ? 2u : 1u);
+                             ++events;
+                             return true;
+                           })
+                  .ok());
+  EXPECT_EQ(events, 2);
+}
+
+TEST_F(EventStoreTest, IsReadWhileItIsWritten) {
+  Open();
+  Append({From("web1", {Line(1)})});
+  const auto reader = EventStore::OpenForReading(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  int events = 0;
+  ASSERT_TRUE((*reader)->Search({}, [&](const FoundEvent&) { return ++events > 0; }).ok());
+  EXPECT_EQ(events, 1);
+  std::vector<Delivery> deliveries{From("web1", {Line(2)})};
+  EXPECT_TRUE(absl::IsFailedPrecondition((*reader)->Append(deliveries).status()));
+  Append({From("web1", {Line(2)})});
+}
+
+TEST_F(EventStoreTest, DropsARecordThatAClientSendsAgain) {
+  Open();
+  const auto deliver = [&](uint64_t connection, std::vector<std::string> lines) {
+    Delivery delivery = From("web1", lines);
+    delivery.retry = {.client = "192.0.2.7",
+                      .connection = connection,
+                      .opens_connection = true,
+                      .first_sequence = 5,
+                      .last_sequence = 5 + static_cast<uint32_t>(lines.size()) - 1};
+    return Append({delivery});
+  };
+  EXPECT_EQ(deliver(store_->NextConnection(), {Line(1)}).duplicates_dropped, 0u);
+  EXPECT_EQ(deliver(store_->NextConnection(), {Line(1)}).duplicates_dropped, 1u);
+  Open();
+  const AppendResult result = deliver(store_->NextConnection(), {Line(1), Line(2)});
+  EXPECT_EQ(result.duplicates_dropped, 1u);
+  EXPECT_EQ(result.records, 1u);
+  EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1), "web1 " + Line(2)));
+}
+
+TEST_F(EventStoreTest, NumbersConnectionsAnewAfterARestart) {
+  Open();
+  const uint64_t before = store_->NextConnection();
+  EXPECT_NE(store_->NextConnection(), before);
+  Open();
+  EXPECT_GT(store_->NextConnection(), before);
+}
+
+TEST_F(EventStoreTest, PutsHostsBeyondTheLimitUnderTheirAddress) {
+  options_.hosts_max = 2;
+  Open();
+  EXPECT_EQ(Append({From("a", {Line(1)}), From("b", {Line(2)})}).hosts_overflowed, 0u);
+  EXPECT_EQ(Append({From("c", {Line(3)}), From("a", {Line(4)})}).hosts_overflowed, 1u);
+  Append({From("d", {Line(5)})});
+  EXPECT_THAT(Found(), ElementsAre("a " + Line(1), "b " + Line(2), "overflow " + Line(3),
+                                   "a " + Line(4), "overflow " + Line(5)));
+  EXPECT_EQ(store_->Hosts().size(), 3u);
+}
+
+// Damages the write-ahead log at `place` of its size.
+void DamageLog(const std::string& store_path, double place) {
+  for (const auto& file : std::filesystem::directory_iterator(store_path + "/db")) {
+    if (file.path().extension() != ".log" || file.file_size() == 0) continue;
+    std::fstream log(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    log.seekp(static_cast<std::streamoff>(static_cast<double>(file.file_size()) * place));
+    log << "damage";
+  }
+}
+
+TEST_F(EventStoreTest, TellsWhenTheJournalIsDamaged) {
+  Open();
+  for (uint32_t serial = 1; serial <= 200; ++serial) Append({From("web1", {Line(serial)})});
+  store_.reset();
+  DamageLog(path_, 0.5);
+  Open();
+  EXPECT_NE(store_->damage(), "");
+  const std::vector<std::string> found = Found();
+  EXPECT_GT(found.size(), 50u);
+  EXPECT_LT(found.size(), 150u);
+  EXPECT_EQ(found.back(), "web1 " + Line(static_cast<uint32_t>(found.size())));
+}
+
+TEST_F(EventStoreTest, SealsWithoutLosingAnything) {
+  Open();
+  Append({From("web1", {Line(1)})});
+  ASSERT_TRUE(store_->Seal().ok());
+  Append({From("web1", {Line(2)})});
+  Open();
+  EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1), "web1 " + Line(2)));
+}
+
+TEST_F(EventStoreTest, StoresUnderEveryFlush) {
+  for (const Flush flush :
+       {Flush::kNone, Flush::kIncremental, Flush::kIncrementalAsync, Flush::kData, Flush::kSync}) {
+    options_.flush = flush;
+    options_.flush_records = 2;
+    Open();
+    for (uint32_t serial = 1; serial <= 5; ++serial) {
+      Append({From(std::to_string(static_cast<int>(flush)), {Line(serial)})});
+      EXPECT_TRUE(store_->SyncIfDue().ok());
+    }
+  }
+  EXPECT_EQ(Found().size(), 25u);
+}
+
+}  // namespace
+}  // namespace storage

@@ -1,0 +1,116 @@
+#include "storage/retry_marks.h"
+
+#include <gtest/gtest.h>
+
+namespace storage {
+namespace {
+
+// A client and its connections: each says one record.
+class RetryMarksTest : public testing::Test {
+ protected:
+  // The connection's first record. Whether it repeats one that is stored.
+  bool Opens(uint64_t connection, uint32_t sequence, std::string_view line) {
+    RetryKey key = Key(connection, sequence);
+    key.opens_connection = true;
+    const auto repeated = marks_.FindRepeated(key, line);
+    Write(marks_.Set(key, ++arrival_, line, repeated));
+    return repeated.has_value();
+  }
+
+  void GoesOn(uint64_t connection, uint32_t sequence, std::string_view line) {
+    Write(marks_.Set(Key(connection, sequence), ++arrival_, line, std::nullopt));
+  }
+
+  void RestartServer() {
+    marks_.Clear();
+    for (const auto& [key, value] : written_) ASSERT_TRUE(marks_.Load(key, value).ok());
+  }
+
+  RetryMarks marks_;
+  std::map<std::string, std::string> written_;
+  uint32_t connections_max_ = 1;
+
+ private:
+  RetryKey Key(uint64_t connection, uint32_t sequence) const {
+    return {.client = "192.0.2.7",
+            .connection = connection,
+            .connections_max = connections_max_,
+            .first_sequence = sequence,
+            .last_sequence = sequence};
+  }
+
+  void Write(const std::optional<RetryMarks::Change>& change) {
+    ASSERT_TRUE(change.has_value());
+    written_[change->key] = change->value;
+    for (const std::string& key : change->erased) written_.erase(key);
+  }
+
+  uint64_t arrival_ = 0;
+};
+
+TEST_F(RetryMarksTest, KnowsARecordThatIsSentAgainAfterABrokenConnection) {
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  GoesOn(1, 2, "b");
+  EXPECT_TRUE(Opens(2, 2, "b"));
+}
+
+TEST_F(RetryMarksTest, KnowsItAgainWhenTheSecondAcknowledgementIsLostToo) {
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  EXPECT_TRUE(Opens(2, 1, "a"));
+  EXPECT_TRUE(Opens(3, 1, "a"));
+}
+
+TEST_F(RetryMarksTest, KnowsItWhenTheClientWasRestartedInBetween) {
+  EXPECT_FALSE(Opens(1, 77, "a"));
+  EXPECT_TRUE(Opens(2, 1, "a"));
+}
+
+TEST_F(RetryMarksTest, TakesAnEqualRecordWithTheNextSequenceForASecondOne) {
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  EXPECT_FALSE(Opens(2, 2, "a"));
+}
+
+TEST_F(RetryMarksTest, LooksAtTheLastRecordOnly) {
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  GoesOn(1, 2, "b");
+  EXPECT_FALSE(Opens(2, 1, "a"));
+}
+
+// After a restart it is not known whether the client heard of the record: ENDING may have come.
+TEST_F(RetryMarksTest, KnowsItAfterARestartOfTheServerWithAnySequence) {
+  EXPECT_FALSE(Opens(1, 5, "a"));
+  RestartServer();
+  EXPECT_TRUE(Opens(2, 6, "a"));
+  EXPECT_FALSE(Opens(3, 7, "a"));
+}
+
+TEST_F(RetryMarksTest, KeepsTheClientsBehindOneAddressApart) {
+  connections_max_ = 2;
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  EXPECT_FALSE(Opens(2, 1, "b"));
+  GoesOn(2, 2, "c");
+  RestartServer();
+  EXPECT_TRUE(Opens(3, 1, "a"));
+  EXPECT_TRUE(Opens(4, 2, "c"));
+  EXPECT_EQ(written_.size(), 2u);
+}
+
+TEST_F(RetryMarksTest, KeepsNoMoreMarksThanAClientMayHaveConnections) {
+  connections_max_ = 3;
+  for (uint64_t connection = 1; connection <= 100; ++connection) {
+    EXPECT_FALSE(Opens(connection, 1, std::to_string(connection)));
+  }
+  EXPECT_EQ(written_.size(), 3u);
+  EXPECT_FALSE(Opens(101, 1, "97"));
+  EXPECT_TRUE(Opens(102, 1, "100"));
+}
+
+TEST_F(RetryMarksTest, ReportsAMarkThatIsCutOff) {
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  const auto& [key, value] = *written_.begin();
+  EXPECT_TRUE(absl::IsDataLoss(marks_.Load(key, std::string_view(value).substr(1))));
+  EXPECT_TRUE(absl::IsDataLoss(marks_.Load(key.substr(1), value)));
+}
+
+}  // namespace
+}  // namespace storage
