@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+
 #include "audit/frame.h"
 #include "audit/record.h"
 

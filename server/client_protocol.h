@@ -32,9 +32,9 @@ struct Input {
 
 class ClientProtocol {
  public:
-  // Takes the next bytes, and gives out all that is whole. What is left is kept: at most one frame or
-  // line. kInvalidArgument on a malformed frame or a line without end: the connection must end, once
-  // the records of *input, which came before, are stored and answered.
+  // Takes the next bytes, and gives out all that is whole. What is left is kept: at most one frame
+  // or line. kInvalidArgument on a malformed frame or a line without end: the connection must end,
+  // once the records of *input, which came before, are stored and answered.
   absl::Status Take(std::string_view bytes, Input* input);
 
   // The connection is over: gives out a last line that has no newline. Part of a frame is dropped;
@@ -57,12 +57,12 @@ class ClientProtocol {
   absl::Status TakeLines(std::string_view* bytes, Input* input);
 
   Format format_ = Format::kUnknown;
-  std::string partial_;   // The beginning of a frame or line. Empty, without memory, between frames.
-  std::string taken_;     // What the views of the last Input point into, if it began in partial_.
+  std::string partial_;  // The beginning of a frame or line. Empty, without memory, between frames.
+  std::string taken_;    // What the views of the last Input point into, if it began in partial_.
 };
 
-// A frame that asks the client to try again later. `sequence` is that of the record that it answers, 0
-// if none.
+// A frame that asks the client to try again later. `sequence` is that of the record that it
+// answers, 0 if none.
 std::string EndingReply(uint32_t sequence);
 
 }  // namespace server

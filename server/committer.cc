@@ -137,10 +137,8 @@ void Committer::Commit(Group group) {
   const auto commit_us = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start).count());
   group.deliveries.clear();
-  asio::post(network_,
-             [this, group = std::move(group), result = std::move(result), commit_us]() mutable {
-               Finish(std::move(group), result, commit_us);
-             });
+  asio::post(network_, [this, group = std::move(group), result = std::move(result),
+                        commit_us]() mutable { Finish(std::move(group), result, commit_us); });
 
   const absl::Status synced = store_.SyncIfDue();
   if (!synced.ok()) spdlog::error("sync failed: {}", std::string(synced.message()));

@@ -1,23 +1,23 @@
 // Group commit: the one place where sessions meet the disk.
 //
 // Sessions hand in deliveries; a thread of its own takes all that have come since its last turn,
-// stores them in one durable write, and lets all their sessions go on. While the disk works the next
-// group gathers by itself: the slower the disk, the larger the groups.
+// stores them in one durable write, and lets all their sessions go on. While the disk works the
+// next group gathers by itself: the slower the disk, the larger the groups.
 
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <condition_variable>
 #include <thread>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "absl/functional/any_invocable.h"
 #include "base/log.h"
 #include "server/counters.h"
 #include "server/ingest.h"
@@ -81,8 +81,7 @@ class Committer : public Ingest {
   void Run();
   bool TakeGroup(Group* group);
   void Commit(Group group);
-  void Finish(Group group, const absl::StatusOr<storage::AppendResult>& result,
-              uint64_t commit_us);
+  void Finish(Group group, const absl::StatusOr<storage::AppendResult>& result, uint64_t commit_us);
 
   boost::asio::io_context& network_;
   storage::EventStore& store_;

@@ -9,34 +9,34 @@ namespace server {
 
 // Belongs to the network thread. All but the gauges only grow.
 struct Counters {
-#define AUSPEX_COUNTERS(X)                                                                      \
-  X(sessions_open, "gauge: connections that are served")                                        \
-  X(sessions_accepted_total, "connections that were served")                                    \
-  X(sessions_replaced_total, "sessions ended for a new connection of the same address")         \
-  X(sessions_ended_idle_total, "sessions ended by tcp_client_max_idle")                         \
-  X(sessions_ended_slow_total, "sessions ended in the middle of a frame or a reply")            \
-  X(sessions_ended_malformed_total, "sessions ended by a malformed frame or an endless line")   \
-  X(sessions_ended_store_total, "sessions sent ENDING because the store could not write")       \
-  X(connections_refused_wrap_total, "connections refused by hosts.allow and hosts.deny")        \
-  X(connections_refused_port_total, "connections refused by tcp_client_ports")                  \
-  X(connections_refused_dup_total, "connections refused by tcp_max_per_addr")                   \
-  X(connections_refused_limit_total, "connections refused for want of file descriptors")        \
-  X(accept_errors_total, "failures of accept(2)")                                               \
-  X(heartbeats_total, "heartbeats answered")                                                    \
-  X(records_stored_total, "records stored, the collector's own included")                       \
-  X(record_bytes_stored_total, "their bytes as the journal holds them")                         \
-  X(records_malformed_total, "records stored as they are that are no audit records")            \
-  X(records_unterminated_total, "last lines without a newline, stored as they are")             \
-  X(records_duplicate_total, "records sent again that were stored before, dropped")             \
-  X(records_own_dropped_total, "records of the collector itself that found the queue full")     \
-  X(records_lost_total, "records in ascii format, which nobody sends again, that found no disk")  \
-  X(hosts_overflowed_total, "batches stored under another host: the table of hosts was full")   \
-  X(commits_total, "writes to the store")                                                       \
-  X(commit_errors_total, "writes that failed: nothing of them was acknowledged")                \
-  X(commit_us_total, "microseconds spent in writes")                                            \
-  X(commit_us_max, "gauge: the longest write, in microseconds")                                 \
-  X(commit_records_max, "gauge: the largest group of records in one write")                     \
-  X(bytes_pending, "gauge: bytes handed in and not yet stored")                                 \
+#define AUSPEX_COUNTERS(X)                                                                       \
+  X(sessions_open, "gauge: connections that are served")                                         \
+  X(sessions_accepted_total, "connections that were served")                                     \
+  X(sessions_replaced_total, "sessions ended for a new connection of the same address")          \
+  X(sessions_ended_idle_total, "sessions ended by tcp_client_max_idle")                          \
+  X(sessions_ended_slow_total, "sessions ended in the middle of a frame or a reply")             \
+  X(sessions_ended_malformed_total, "sessions ended by a malformed frame or an endless line")    \
+  X(sessions_ended_store_total, "sessions sent ENDING because the store could not write")        \
+  X(connections_refused_wrap_total, "connections refused by hosts.allow and hosts.deny")         \
+  X(connections_refused_port_total, "connections refused by tcp_client_ports")                   \
+  X(connections_refused_dup_total, "connections refused by tcp_max_per_addr")                    \
+  X(connections_refused_limit_total, "connections refused for want of file descriptors")         \
+  X(accept_errors_total, "failures of accept(2)")                                                \
+  X(heartbeats_total, "heartbeats answered")                                                     \
+  X(records_stored_total, "records stored, the collector's own included")                        \
+  X(record_bytes_stored_total, "their bytes as the journal holds them")                          \
+  X(records_malformed_total, "records stored as they are that are no audit records")             \
+  X(records_unterminated_total, "last lines without a newline, stored as they are")              \
+  X(records_duplicate_total, "records sent again that were stored before, dropped")              \
+  X(records_own_dropped_total, "records of the collector itself that found the queue full")      \
+  X(records_lost_total, "records in ascii format, which nobody sends again, that found no disk") \
+  X(hosts_overflowed_total, "batches stored under another host: the table of hosts was full")    \
+  X(commits_total, "writes to the store")                                                        \
+  X(commit_errors_total, "writes that failed: nothing of them was acknowledged")                 \
+  X(commit_us_total, "microseconds spent in writes")                                             \
+  X(commit_us_max, "gauge: the longest write, in microseconds")                                  \
+  X(commit_records_max, "gauge: the largest group of records in one write")                      \
+  X(bytes_pending, "gauge: bytes handed in and not yet stored")                                  \
   X(waits_for_room_total, "reads put off because too much waited for the disk")
 #define AUSPEX_DECLARE(name, meaning) uint64_t name = 0;
   AUSPEX_COUNTERS(AUSPEX_DECLARE)

@@ -26,18 +26,12 @@ namespace {
 char* const kBuiltInAllowTable = hosts_allow_table;
 char* const kBuiltInDenyTable = hosts_deny_table;
 
-// A socket that listens on IPv6 shows IPv4 clients as ::ffff:192.0.2.1, which no rule matches.
-asio::ip::address WithoutMapping(const asio::ip::address& address) {
-  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
-  return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-}
-
 }  // namespace
 
 HostAccess::HostAccess(HostAccessOptions options) : options_(std::move(options)), thread_(1) {
   hosts_allow_table = options_.allow_file.data();
   hosts_deny_table = options_.deny_file.data();
-  // Makes libwrap refuse the rules' "twist" option, which would replace the whole process.
+  // Makes libwrap take the rules' "twist" option, which would end the process, for an error.
   resident = 1;
 }
 
@@ -51,7 +45,7 @@ HostAccess::~HostAccess() {
 asio::awaitable<bool> HostAccess::Allows(asio::ip::address address) {
   // The place is taken where the question is certain to be posted: a cancelled coroutine
   // throws before it gets here.
-  auto ask = [this, address = WithoutMapping(address)](auto handler) {
+  auto ask = [this, address](auto handler) {
     // Keeps the caller's context from running out of work while the answer is looked for.
     auto work = asio::make_work_guard(handler);
     if (!TakePlace()) {

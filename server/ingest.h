@@ -2,9 +2,9 @@
 
 #pragma once
 
+#include "absl/status/status.h"
 #include <boost/asio/awaitable.hpp>
 
-#include "absl/status/status.h"
 #include "storage/batch.h"
 
 namespace server {

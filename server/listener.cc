@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_format.h"
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "absl/cleanup/cleanup.h"
-#include "absl/strings/str_format.h"
 
 namespace server {
 
@@ -101,8 +100,7 @@ absl::StatusOr<Listener::Acceptors> Listener::Listen(const ListenerOptions& opti
   const uint16_t port = *options.tcp_listen_port;
   const int queue = options.tcp_listen_queue;
   if (options.listen_address.empty()) {
-    absl::StatusOr<Acceptor> any =
-        ListenOn(network_, {asio::ip::address_v6::any(), port}, queue);
+    absl::StatusOr<Acceptor> any = ListenOn(network_, {asio::ip::address_v6::any(), port}, queue);
     boost::system::error_code no_ipv6;
     Acceptor(network_).open(tcp::v6(), no_ipv6);
     if (no_ipv6) any = ListenOn(network_, {asio::ip::address_v4::any(), port}, queue);
@@ -136,7 +134,8 @@ absl::Status Listener::Reconfigure(const ListenerOptions& options) {
     for (const auto& acceptor : acceptors_) acceptor->listen(options.tcp_listen_queue, ignored);
     return absl::OkStatus();
   }
-  // The new place may overlap the old one (another address, the same port), so the old one goes first.
+  // The new place may overlap the old one (another address, the same port), so the old one goes
+  // first.
   CloseAcceptors();
   absl::StatusOr<Acceptors> acceptors = Listen(options);
   const absl::Status status = acceptors.status();
@@ -241,9 +240,9 @@ asio::awaitable<const char*> Listener::ReasonToRefuse(asio::ip::address address,
 }
 
 // A host that lost its power comes back while its old connection still seems open. Asks that
-// connection's peer for a sign of life, and ends the session if none comes. A peer that answers keeps
-// its place, unless it has missed two of the heartbeats that it used to send: then only its kernel is
-// alive.
+// connection's peer for a sign of life, and ends the session if none comes. A peer that answers
+// keeps its place, unless it has missed two of the heartbeats that it used to send: then only its
+// kernel is alive.
 asio::awaitable<bool> Listener::ReplaceStale(std::string address) {
   const bool probed_already = !probing_.insert(address).second;
   if (probed_already) co_return false;

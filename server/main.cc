@@ -1,21 +1,19 @@
 // auspexd: the collector. See auspexd(8).
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <sys/resource.h>
 #include <utility>
 
+#include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <CLI/CLI.hpp>
 
 #include "base/log.h"
 #include "server/committer.h"

@@ -1,13 +1,12 @@
 #include "server/own_records.h"
 
+#include <chrono>
+#include <fstream>
+#include <memory>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include <chrono>
-#include <fstream>
-#include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
@@ -66,12 +65,13 @@ void OwnRecords::SetIdentity(const DaemonIdentity& identity) {
 void OwnRecords::Start() {
   utsname kernel{};
   uname(&kernel);
-  Write("DAEMON_START",
-        absl::StrFormat("op=start ver=%s format=raw kernel=%s auid=%s pid=%d uid=%d ses=%s "
-                        "subj=%s res=success",
-                        AUSPEX_VERSION, kernel.release, ReadProc("/proc/self/loginuid", "4294967295"),
-                        getpid(), getuid(), ReadProc("/proc/self/sessionid", "4294967295"),
-                        ReadProc("/proc/self/attr/current", "?")));
+  Write(
+      "DAEMON_START",
+      absl::StrFormat("op=start ver=%s format=raw kernel=%s auid=%s pid=%d uid=%d ses=%s "
+                      "subj=%s res=success",
+                      AUSPEX_VERSION, kernel.release, ReadProc("/proc/self/loginuid", "4294967295"),
+                      getpid(), getuid(), ReadProc("/proc/self/sessionid", "4294967295"),
+                      ReadProc("/proc/self/attr/current", "?")));
 }
 
 // Who sent the signal is not known: auditd writes the same in that case.
@@ -80,9 +80,9 @@ void OwnRecords::End() {
 }
 
 void OwnRecords::Reconfigured(bool changed) {
-  Write("DAEMON_CONFIG",
-        changed ? "op=reconfigure state=changed auid=-1 pid=-1 subj=? res=success"
-                : "op=reconfigure state=no-change auid=-1 pid=-1 subj=? res=failed");
+  Write("DAEMON_CONFIG", changed
+                             ? "op=reconfigure state=changed auid=-1 pid=-1 subj=? res=success"
+                             : "op=reconfigure state=no-change auid=-1 pid=-1 subj=? res=failed");
 }
 
 void OwnRecords::Accept(std::string_view address, uint16_t port) {
@@ -99,9 +99,8 @@ void OwnRecords::Close(std::string_view address, uint16_t port) {
 }
 
 void OwnRecords::StoreDamaged(std::string_view what) {
-  Write("DAEMON_ERR",
-        absl::StrFormat("op=recover-store reason=%s res=failed",
-                        absl::BytesToHexString({what.data(), what.size()})));
+  Write("DAEMON_ERR", absl::StrFormat("op=recover-store reason=%s res=failed",
+                                      absl::BytesToHexString({what.data(), what.size()})));
 }
 
 void OwnRecords::Write(std::string_view type, std::string_view body) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+
 #include "audit/record.h"
 
 namespace server {
@@ -15,8 +16,8 @@ namespace {
 // A longer node name is not a host's (HOST_NAME_MAX is 64, a DNS name has at most 253 bytes).
 constexpr size_t kNodeBytesMax = 255;
 
-// How many hosts of one read are told apart without a search through all of them. A client speaks for
-// one host, a relay for a few at a time.
+// How many hosts of one read are told apart without a search through all of them. A client speaks
+// for one host, a relay for a few at a time.
 constexpr size_t kBatchesSearchedMax = 16;
 
 uint64_t NowMs() {

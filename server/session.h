@@ -22,7 +22,7 @@ namespace server {
 
 // Who is at the other end.
 struct Peer {
-  std::string address;           // As text; an IPv4 address inside an IPv6 one is written as IPv4.
+  std::string address;  // As text; an IPv4 address inside an IPv6 one is written as IPv4.
   uint16_t port = 0;
   uint64_t connection = 0;       // EventStore::NextConnection().
   uint32_t connections_max = 1;  // tcp_max_per_addr.

@@ -2,7 +2,6 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-
 #include <utility>
 
 #include <boost/asio/redirect_error.hpp>

@@ -9,10 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/statusor.h"
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-
-#include "absl/status/statusor.h"
 
 namespace server {
 

@@ -38,6 +38,19 @@ constexpr std::string_view kAggregator =
     "overflow_action = SYSLOG\nmax_restarts = 10\nplugin_dir = /etc/audit/plugins.d\n"
     "end_of_event_timeout = 2\n";
 
+// All keys of audit 3.0.9 and 4.2 that are not honoured.
+constexpr std::string_view kKeysWithoutMeaning[] = {
+    "local_events",        "write_logs",         "log_file",         "log_format",
+    "log_group",           "num_logs",           "max_log_file",     "max_log_file_action",
+    "space_left",          "space_left_action",  "admin_space_left", "admin_space_left_action",
+    "disk_full_action",    "disk_error_action",  "action_mail_acct", "verify_email",
+    "priority_boost",      "dispatcher",         "disp_qos",         "krb5_principal",
+    "krb5_key_file",       "tls_psk_file",       "tls_psk_identity", "tls_cipher_suites",
+    "tls_key_exchange",    "tls_require_pqc",    "tls_auth",         "tls_crypto_profile",
+    "tls_allowed_clients", "distribute_network", "q_depth",          "overflow_action",
+    "max_restarts",        "plugin_dir",         "report_interval",  "end_of_event_timeout",
+};
+
 // The report of --check-config on one line of the file.
 std::string FindingOn(const ParsedConfig& parsed, size_t line) {
   for (const Finding& finding : parsed.findings) {
@@ -321,18 +334,7 @@ TEST(ParseConfig, SaysWhenAKeyDoesNotCount) {
 }
 
 TEST(ParseConfig, KnowsEveryKeyOfAuditd) {
-  const std::string_view without_meaning[] = {
-      "local_events",        "write_logs",         "log_file",         "log_format",
-      "log_group",           "num_logs",           "max_log_file",     "max_log_file_action",
-      "space_left",          "space_left_action",  "admin_space_left", "admin_space_left_action",
-      "disk_full_action",    "disk_error_action",  "action_mail_acct", "verify_email",
-      "priority_boost",      "dispatcher",         "disp_qos",         "krb5_principal",
-      "krb5_key_file",       "tls_psk_file",       "tls_psk_identity", "tls_cipher_suites",
-      "tls_key_exchange",    "tls_require_pqc",    "tls_auth",         "tls_crypto_profile",
-      "tls_allowed_clients", "distribute_network", "q_depth",          "overflow_action",
-      "max_restarts",        "plugin_dir",         "report_interval",  "end_of_event_timeout",
-  };
-  for (const std::string_view key : without_meaning) {
+  for (const std::string_view key : kKeysWithoutMeaning) {
     const ParsedConfig parsed = ParseConfig(std::string(key) + " = x", "f");
     ASSERT_EQ(parsed.findings.size(), 1u);
     EXPECT_EQ(parsed.findings[0].verdict, Verdict::kWithoutMeaning) << key;
@@ -388,6 +390,17 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));
+}
+
+TEST(ManualPage, NamesEveryKey) {
+  std::ifstream file(AUSPEX_SOURCE_DIR "/deploy/man/auspexd.conf.5");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  for (const DefaultInForce& honoured : ParseConfig("", "f").defaults) {
+    EXPECT_THAT(text, HasSubstr("\n.It Cm " + honoured.key + "\n"));
+  }
+  for (const std::string_view key : kKeysWithoutMeaning) {
+    EXPECT_THAT(text, HasSubstr(" " + std::string(key))) << key;
+  }
 }
 
 TEST(ReadConfigFile, ReadsAFile) {
