@@ -15,9 +15,9 @@ namespace {
 constexpr std::chrono::milliseconds kTimeoutMax = std::chrono::hours(1);
 
 AssemblerOptions Clamp(AssemblerOptions options) {
-  constexpr std::chrono::milliseconds kZero{0};
-  options.end_of_event_timeout = std::clamp(options.end_of_event_timeout, kZero, kTimeoutMax);
-  options.hold = std::clamp(options.hold, kZero, kTimeoutMax);
+  const std::chrono::milliseconds zero{0};
+  options.end_of_event_timeout = std::clamp(options.end_of_event_timeout, zero, kTimeoutMax);
+  options.hold = std::clamp(options.hold, zero, kTimeoutMax);
   return options;
 }
 

@@ -5,11 +5,13 @@
 // - its last record has come (see EndsEvent()), or it is of a type that stands alone, or
 // - the host's newer records are more than a timeout past its first record.
 //
-// Records can come even later than the last one: auditd's plugins reorder them. So a complete
-// event is held back for a while, and a late record still joins it.
+// Records can come even after the last one. So a complete event is held back for a while, and a
+// late record still joins it.
 //
 // The time is the host's own, told by stamps, never that of this machine: old records are
-// joined like live ones. Without newer records nothing happens, until Flush().
+// joined like live ones. An event's age counts from the arrival of its first record, not from its
+// stamp, which can be hours old: see node_clock.h. Without newer records nothing happens, until
+// Flush().
 
 #pragma once
 
@@ -49,7 +51,7 @@ struct AssemblerOptions {
   size_t events_max = 4096;
 
   // The bytes of their records: some 60,000 records of usual size, and any single event.
-  size_t bytes_max = 16 * 1024 * 1024;
+  size_t bytes_max = size_t{16} * 1024 * 1024;
 };
 
 // What an assembler has seen since it was made.

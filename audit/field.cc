@@ -11,6 +11,8 @@ namespace {
 
 constexpr char kTailByte = 0x1d;
 constexpr char kKeySeparator = 0x01;
+constexpr std::string_view kMessageOpening = "msg='";
+constexpr std::string_view kClosingBrace = " }";
 
 // The names that auditd gives to what it looked up: the fields that hold users, groups, system
 // calls and addresses, in capitals. Only these are believed without the 0x1d in front of them.
@@ -169,12 +171,11 @@ void FieldReader::SkipSeparators() {
 // Steps into msg='...', which ends at the last quote before the tail: what programs write into
 // it may hold quotes itself.
 bool FieldReader::OpenMessage() {
-  constexpr std::string_view kOpening = "msg='";
   if (place_ != FieldPlace::kRecord ||
-      !body_.substr(position_, limit_ - position_).starts_with(kOpening)) {
+      !body_.substr(position_, limit_ - position_).starts_with(kMessageOpening)) {
     return false;
   }
-  position_ += kOpening.size();
+  position_ += kMessageOpening.size();
   const size_t closing = body_.substr(0, tail_begin_).rfind('\'');
   limit_ = closing >= position_ ? closing : tail_begin_;
   place_ = FieldPlace::kMessage;
@@ -186,7 +187,6 @@ size_t FieldReader::FindValueEnd(std::string_view name, size_t begin) {
     const size_t closing = body_.substr(0, limit_).find(body_[begin], begin + 1);
     if (closing != std::string_view::npos) return closing + 1;
   }
-  constexpr std::string_view kClosingBrace = " }";
   if (place_ == FieldPlace::kEnriched && begin < limit_ && body_[begin] == '{') {
     const size_t closing = body_.find(kClosingBrace, begin);
     if (closing != std::string_view::npos) return closing + kClosingBrace.size();

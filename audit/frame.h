@@ -15,6 +15,7 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+
 #include "audit/record.h"
 
 namespace audit {

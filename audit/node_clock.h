@@ -15,14 +15,14 @@ class NodeClock {
  public:
   // Behind the newest stamp by no more than this, a stamp is only late. A clock that was set
   // back by less catches up by itself within this time.
-  static constexpr uint64_t kLateMaxMs = 60 * 1000;
+  static constexpr uint64_t kLateMaxMs = uint64_t{60} * 1000;
 
-  // So many later stamps in a row, all different, are believed: more than the blocked calls that
-  // are likely to end together, few enough for a quiet host.
-  static constexpr int kLaterStampsMax = 16;
+  // So many stamps in a row that are later than that, all different, are believed: more than the
+  // blocked calls that are likely to end together, few enough for a quiet host.
+  static constexpr int kTooLateStampsMax = 16;
 
   // More than any timeout that is measured with this clock.
-  static constexpr uint64_t kStepMaxMs = 24 * 60 * 60 * 1000;
+  static constexpr uint64_t kStepMaxMs = uint64_t{24} * 60 * 60 * 1000;
 
   // What a stamp tells. The clock has moved by `ms`, at most kStepMaxMs.
   struct Step {
@@ -38,8 +38,8 @@ class NodeClock {
 
  private:
   uint64_t newest_ms_;
-  uint64_t later_ms_ = 0;  // The last stamp that was too far behind.
-  int later_stamps_ = 0;   // Different ones in a row.
+  uint64_t too_late_ms_ = 0;  // The last stamp of that kind.
+  int too_late_stamps_ = 0;   // Different ones in a row.
 };
 
 }  // namespace audit

@@ -261,9 +261,9 @@ TEST_F(AssemblerTest, SurvivesAClockThatJumpsYearsAhead) {
   std::vector<std::string> out;
   std::vector<std::string> expected = {"2 SYSCALL"};
   for (uint32_t serial = 3; serial < 100; ++serial) {
-    Add("SYSCALL", serial * 100, serial);
-    Add("PATH", serial * 100, serial);
-    Add("PROCTITLE", serial * 100, serial);
+    Add("SYSCALL", uint64_t{100} * serial, serial);
+    Add("PATH", uint64_t{100} * serial, serial);
+    Add("PROCTITLE", uint64_t{100} * serial, serial);
     for (const std::string& event : Out()) out.push_back(event);
     expected.push_back(std::to_string(serial) + " SYSCALL PATH PROCTITLE");
   }
@@ -277,8 +277,8 @@ TEST_F(AssemblerTest, SurvivesAClockThatFallsBackTo1970) {
   std::vector<std::string> out;
   std::vector<std::string> expected = {"9000 SYSCALL"};
   for (uint32_t serial = 1; serial < 100; ++serial) {
-    AddAt("SYSCALL", serial * 100, serial);
-    AddAt("PROCTITLE", serial * 100, serial);
+    AddAt("SYSCALL", uint64_t{100} * serial, serial);
+    AddAt("PROCTITLE", uint64_t{100} * serial, serial);
     for (const std::string& event : Out()) out.push_back(event);
     expected.push_back(std::to_string(serial) + " SYSCALL PROCTITLE");
   }

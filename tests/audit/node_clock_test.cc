@@ -31,7 +31,7 @@ TEST(NodeClock, LimitsAStepAhead) {
 
 TEST(NodeClock, BelievesManyStampsThatItWasSetBack) {
   NodeClock clock(kNow);
-  for (int i = 1; i < NodeClock::kLaterStampsMax; ++i) {
+  for (int i = 1; i < NodeClock::kTooLateStampsMax; ++i) {
     EXPECT_FALSE(clock.Observe(static_cast<uint64_t>(i)).set_back) << i;
   }
   EXPECT_TRUE(clock.Observe(1000).set_back);

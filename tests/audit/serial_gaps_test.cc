@@ -10,7 +10,7 @@ constexpr uint64_t kPatienceMs = 100;
 TEST(SerialGaps, SeesNothingInOrder) {
   SerialGaps gaps(5, kPatienceMs);
   for (const uint32_t serial : {5u, 6u, 6u, 7u, 6u, 8u}) {
-    EXPECT_EQ(gaps.Observe(serial, true, serial * 1000), 0u);
+    EXPECT_EQ(gaps.Observe(serial, true, uint64_t{1000} * serial), 0u);
   }
   EXPECT_EQ(gaps.GiveUp(), 0u);
 }
