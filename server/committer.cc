@@ -51,7 +51,7 @@ asio::awaitable<void> Committer::WaitForRoom() {
 }
 
 asio::awaitable<absl::Status> Committer::Append(storage::Delivery delivery) {
-  const auto hand_in = [this](auto handler, storage::Delivery handed_in) {
+  const auto hand_in = [this](auto handler, storage::Delivery&& handed_in) {
     Push({.delivery = std::move(handed_in),
           .done = [handler = std::move(handler)](const absl::Status& status) mutable {
             std::move(handler)(status);

@@ -19,6 +19,7 @@ namespace server {
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string_view WithoutBlanks(std::string_view text) {
   const size_t begin = text.find_first_not_of(kBlanks);
@@ -40,7 +41,6 @@ std::string JoinWords(std::string_view text) {
 
 // A terminal must not obey what stands in a file.
 std::string Printable(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string printable;
   for (const char c : text) {
     if (c >= ' ' && c <= '~') {
@@ -48,7 +48,7 @@ std::string Printable(std::string_view text) {
       continue;
     }
     const auto byte = static_cast<unsigned char>(c);
-    printable += {'\\', 'x', kDigits[byte >> 4], kDigits[byte & 15]};
+    printable += {'\\', 'x', kHexDigits[byte >> 4], kHexDigits[byte & 15]};
   }
   return printable;
 }

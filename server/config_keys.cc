@@ -21,6 +21,9 @@ using storage::Flush;
 // auditd reads its counts into an int.
 constexpr uint32_t kIntMax = std::numeric_limits<int32_t>::max();
 
+// How far a known key may be from an unknown one. With three, short keys resemble everything.
+constexpr size_t kEditsMax = 2;
+
 char LowerCase(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool SameWord(std::string_view a, std::string_view b) {
@@ -145,7 +148,7 @@ std::string SetName(std::string_view value, std::string* out) {
 
 std::string RefuseKerberos(std::string_view value) {
   bool enabled = false;
-  const std::string wrong = SetChoice(value, kYesNo, &enabled);
+  std::string wrong = SetChoice(value, kYesNo, &enabled);
   if (!wrong.empty()) return wrong;
   return enabled ? "only TCP is built in" : "";
 }
@@ -328,7 +331,6 @@ const HonouredKey* FindHonouredKey(std::string_view name) { return FindKey(name,
 const OtherKey* FindOtherKey(std::string_view name) { return FindKey(name, kOtherKeys); }
 
 std::string_view NearestKey(std::string_view name) {
-  constexpr size_t kEditsMax = 2;  // With three, short keys resemble everything.
   std::string_view nearest;
   size_t least = kEditsMax + 1;
   const auto consider = [&](std::string_view known) {

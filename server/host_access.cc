@@ -42,7 +42,7 @@ HostAccess::~HostAccess() {
   hosts_deny_table = kBuiltInDenyTable;
 }
 
-asio::awaitable<bool> HostAccess::Allows(asio::ip::address address) {
+asio::awaitable<bool> HostAccess::Allows(const asio::ip::address& address) {
   // The place is taken where the question is certain to be posted: a cancelled coroutine
   // throws before it gets here.
   auto ask = [this, address](auto handler) {
@@ -61,9 +61,8 @@ asio::awaitable<bool> HostAccess::Allows(asio::ip::address address) {
           });
         });
   };
-  const bool allowed = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
-      ask, asio::use_awaitable);
-  co_return allowed;
+  return asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(std::move(ask),
+                                                                          asio::use_awaitable);
 }
 
 void HostAccess::Stop() {

@@ -48,7 +48,7 @@ class HostAccess {
   // IPv4. False if they do not, after Stop(), and when pending_max questions wait already. May
   // be called from any thread; resumes on the executor of the caller. The object must outlive
   // the wait.
-  boost::asio::awaitable<bool> Allows(boost::asio::ip::address address);
+  boost::asio::awaitable<bool> Allows(const boost::asio::ip::address& address);
 
   // Answers "no" to all that wait, except to the question that is being answered. May be
   // called from any thread, and more than once.

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <set>
 #include <stdlib.h>
 #include <string>
 #include <string_view>
@@ -394,12 +396,12 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
 
 TEST(ManualPage, NamesEveryKey) {
   std::ifstream file(AUSPEX_SOURCE_DIR "/deploy/man/auspexd.conf.5");
-  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const std::set<std::string> words(std::istream_iterator<std::string>(file), {});
   for (const DefaultInForce& honoured : ParseConfig("", "f").defaults) {
-    EXPECT_THAT(text, HasSubstr("\n.It Cm " + honoured.key + "\n"));
+    EXPECT_TRUE(words.contains(honoured.key)) << honoured.key;
   }
   for (const std::string_view key : kKeysWithoutMeaning) {
-    EXPECT_THAT(text, HasSubstr(" " + std::string(key))) << key;
+    EXPECT_TRUE(words.contains(std::string(key))) << key;
   }
 }
 
