@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs all tests.
+#
+#   tests/run.sh [PRESET...]     the presets to test: release (all tests) and dev (unit tests and
+#                                fuzz targets under AddressSanitizer) by default
+#
+# Tests that need root, the real audisp-remote or ../shared say so when they skip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+presets=${*:-release dev}
+./deploy/install-packages.sh test
+for preset in $presets; do
+  echo "== $preset: build"
+  ./deploy/build.sh "$preset"
+  echo "== $preset: test"
+  # The programs end to end are tested as they are shipped; the sanitizers see the rest.
+  only=
+  [ "$preset" = release ] || only="--exclude-regex ^e2e_|^tidy$"
+  # shellcheck disable=SC2086  # Two words, or none.
+  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j2 $only
+done
