@@ -1,0 +1,364 @@
+// listener_bench: how fast a server acknowledges records.
+//
+// It plays many stock clients: each has an address of its own in 127.0.0.0/8, sends one record
+// and waits for its ack before it sends the next, as audisp-remote does. All of them share one
+// thread and cost one send and one recv a record, because the server under test has to share the
+// machine with them.
+//
+//   listener_bench --port P [--connections 1,16,100,1000] [--seconds 5] [--record-bytes 276]
+//   listener_bench --port P --idle 10000 --pid PID
+//
+// The first form prints a table: acked records a second, and the latency of an ack. The second
+// opens idle connections and prints what each of them costs the server (process PID) in resident
+// memory.
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <memory>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <span>
+#include <string>
+#include <string_view>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+
+#include "audit/frame.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using audit::FrameBytes;
+using audit::FrameHeader;
+using audit::FrameType;
+
+struct Options {
+  uint16_t port = 0;
+  std::vector<uint32_t> connections = {1, 16, 100, 1000};
+  uint32_t seconds = 5;
+  uint32_t record_bytes = 276;  // The records of the measurement that this is compared with.
+  uint32_t idle = 0;            // 0: measure acks.
+  uint32_t pid = 0;
+};
+
+absl::Status ErrnoStatus(std::string_view what) {
+  return absl::UnavailableError(absl::StrFormat("%s: %s", what, std::strerror(errno)));
+}
+
+// Owns a file descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Connects to the server from the loopback address with this number.
+absl::StatusOr<Descriptor> Connect(uint16_t port, uint32_t address_number) {
+  Descriptor descriptor(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (descriptor.get() < 0) return ErrnoStatus("socket");
+  const int on = 1;
+  setsockopt(descriptor.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+
+  sockaddr_in source{};
+  source.sin_family = AF_INET;
+  source.sin_addr.s_addr = htonl((uint32_t{127} << 24) + (uint32_t{1} << 16) + address_number);
+  if (bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&source), sizeof(source)) != 0) {
+    return ErrnoStatus("bind");
+  }
+  sockaddr_in server{};
+  server.sin_family = AF_INET;
+  server.sin_port = htons(port);
+  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(descriptor.get(), reinterpret_cast<const sockaddr*>(&server), sizeof(server)) != 0) {
+    return ErrnoStatus("connect");
+  }
+  return descriptor;
+}
+
+// A stop-and-wait client with one record in flight. Every record has a stamp of its own, so that
+// each is an event, and its client a host.
+class Client {
+ public:
+  // `socket` is connected and does not block.
+  Client(Descriptor socket, size_t record_bytes)
+      : socket_(std::move(socket)), message_(audit::kFrameHeaderBytes, '\0') {
+    message_ += absl::StrFormat("type=USER_LOGIN msg=audit(1700000000.000:1000000000): %s", kBody);
+    message_.resize(audit::kFrameHeaderBytes + std::max(record_bytes, kRecordBytesMin), 'x');
+    message_ += '\n';
+  }
+
+  int fd() const { return socket_.get(); }
+
+  // Sends the next record.
+  absl::Status Send() {
+    ++sequence_;
+    WriteDigits(kSecondsEnd, 1700000000 + sequence_ / 1000);
+    WriteDigits(kMillisecondsEnd, sequence_ % 1000, 3);
+    WriteDigits(kSerialEnd, 1000000000 + sequence_);
+    const FrameBytes header = audit::EncodeFrameHeader(
+        {.type = FrameType::kMessage,
+         .body_bytes = static_cast<uint16_t>(message_.size() - audit::kFrameHeaderBytes),
+         .sequence = sequence_});
+    std::copy(header.begin(), header.end(), message_.begin());
+    sent_at_ = Clock::now();
+    const ssize_t sent = send(fd(), message_.data(), message_.size(), MSG_NOSIGNAL);
+    // One small record always fits into the buffer of a socket whose peer has read the last.
+    if (sent != static_cast<ssize_t>(message_.size())) return ErrnoStatus("send");
+    return absl::OkStatus();
+  }
+
+  // Reads what has come. True if it completes the ack of the record in flight; anything but
+  // that ack is a failure.
+  absl::StatusOr<bool> ReceiveAck() {
+    const ssize_t got = recv(fd(), ack_.data() + ack_bytes_, ack_.size() - ack_bytes_, 0);
+    if (got < 0) return ErrnoStatus("recv");
+    if (got == 0) return absl::UnavailableError("the server has hung up");
+    ack_bytes_ += static_cast<size_t>(got);
+    if (ack_bytes_ < ack_.size()) return false;
+    ack_bytes_ = 0;
+    const absl::StatusOr<FrameHeader> ack = audit::DecodeFrameHeader(ack_);
+    if (!ack.ok()) return ack.status();
+    if (*ack != FrameHeader{FrameType::kAck, 0, sequence_}) {
+      return absl::UnavailableError(absl::StrFormat("frame of type 0x%08x in place of an ack",
+                                                    static_cast<uint32_t>(ack->type)));
+    }
+    return true;
+  }
+
+  Clock::time_point sent_at() const { return sent_at_; }
+
+ private:
+  static constexpr std::string_view kBody =
+      "pid=4242 uid=0 auid=1000 ses=7 msg='op=login id=1000 exe=\"/usr/sbin/sshd\" hostname=? "
+      "addr=10.0.0.1 terminal=ssh res=success' note=";
+  static constexpr std::string_view kPrefix = "type=USER_LOGIN msg=audit(";
+  static constexpr size_t kSecondsEnd = audit::kFrameHeaderBytes + kPrefix.size() + 10;
+  static constexpr size_t kMillisecondsEnd = kSecondsEnd + 4;
+  static constexpr size_t kSerialEnd = kMillisecondsEnd + 11;
+  // The prefix with its stamp, "): " and the body.
+  static constexpr size_t kRecordBytesMin =
+      kSerialEnd - audit::kFrameHeaderBytes + 3 + kBody.size();
+
+  // Overwrites the last `digits` digits before `end`.
+  void WriteDigits(size_t end, uint32_t number, size_t digits = 10) {
+    for (size_t i = 1; i <= digits; ++i) {
+      message_[end - i] = static_cast<char>('0' + number % 10);
+      number /= 10;
+    }
+  }
+
+  Descriptor socket_;
+  std::string message_;  // The frame: header, record, newline.
+  uint32_t sequence_ = 0;
+  Clock::time_point sent_at_;
+  FrameBytes ack_{};
+  size_t ack_bytes_ = 0;
+};
+
+// What one run with a number of connections has measured.
+struct Run {
+  double seconds = 0;
+  std::vector<uint64_t> latencies_ns;  // One for each ack.
+};
+
+// Lets the clients, of which each has a record in flight, send until the time is over.
+absl::StatusOr<Run> Drive(const std::vector<std::unique_ptr<Client>>& clients,
+                          std::chrono::seconds duration) {
+  const Descriptor poll(epoll_create1(EPOLL_CLOEXEC));
+  if (poll.get() < 0) return ErrnoStatus("epoll_create1");
+  for (const std::unique_ptr<Client>& client : clients) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = client.get();
+    if (epoll_ctl(poll.get(), EPOLL_CTL_ADD, client->fd(), &event) != 0) {
+      return ErrnoStatus("epoll_ctl");
+    }
+  }
+
+  Run run;
+  run.latencies_ns.reserve(1 << 20);
+  const Clock::time_point start = Clock::now();
+  for (const auto& client : clients) {
+    if (absl::Status sent = client->Send(); !sent.ok()) return sent;
+  }
+  std::array<epoll_event, 256> events;
+  while (Clock::now() - start < duration) {
+    const int count = epoll_wait(poll.get(), events.data(), events.size(), 100);
+    if (count < 0 && errno != EINTR) return ErrnoStatus("epoll_wait");
+    for (const epoll_event& event : std::span(events).first(std::max(count, 0))) {
+      auto* const client = static_cast<Client*>(event.data.ptr);
+      const absl::StatusOr<bool> acked = client->ReceiveAck();
+      if (!acked.ok()) return acked.status();
+      if (!*acked) continue;
+      run.latencies_ns.push_back(static_cast<uint64_t>(
+          std::chrono::nanoseconds(Clock::now() - client->sent_at()).count()));
+      if (absl::Status sent = client->Send(); !sent.ok()) return sent;
+    }
+  }
+  run.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  return run;
+}
+
+void Print(size_t connections, Run run) {
+  std::sort(run.latencies_ns.begin(), run.latencies_ns.end());
+  const auto microseconds_at = [&run](double quantile) {
+    if (run.latencies_ns.empty()) return 0.0;
+    const auto last = static_cast<double>(run.latencies_ns.size() - 1);
+    return static_cast<double>(run.latencies_ns[static_cast<size_t>(quantile * last)]) / 1e3;
+  };
+  const double rate = static_cast<double>(run.latencies_ns.size()) / run.seconds;
+  std::printf("%11zu %14.0f %10.0f %10.0f %10.0f\n", connections, rate, microseconds_at(0.5),
+              microseconds_at(0.99), microseconds_at(1));
+  std::fflush(stdout);
+}
+
+absl::Status MeasureAcks(const Options& options) {
+  std::printf("%11s %14s %10s %10s %10s\n", "connections", "acked/s", "p50 us", "p99 us", "max us");
+  uint32_t address_number = 0;
+  for (const uint32_t connections : options.connections) {
+    std::vector<std::unique_ptr<Client>> clients;
+    for (uint32_t i = 0; i < connections; ++i) {
+      absl::StatusOr<Descriptor> socket = Connect(options.port, ++address_number);
+      if (!socket.ok()) return socket.status();
+      if (fcntl(socket->get(), F_SETFL, O_NONBLOCK) != 0) return ErrnoStatus("fcntl");
+      clients.push_back(std::make_unique<Client>(*std::move(socket), options.record_bytes));
+    }
+    absl::StatusOr<Run> run = Drive(clients, std::chrono::seconds(options.seconds));
+    if (!run.ok()) return run.status();
+    Print(connections, *std::move(run));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> ResidentBytes(uint32_t pid) {
+  std::ifstream status(absl::StrFormat("/proc/%d/status", pid));
+  for (std::string line; std::getline(status, line);) {
+    uint64_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "VmRSS: %lu kB", &kilobytes) == 1) return kilobytes * 1024;
+  }
+  return absl::NotFoundError(absl::StrFormat("no process %d", pid));
+}
+
+// Sends a heartbeat and waits for its ack.
+absl::Status Beat(const Descriptor& socket) {
+  const FrameHeader beat = {.type = FrameType::kHeartbeat, .sequence = 1};
+  const FrameBytes bytes = audit::EncodeFrameHeader(beat);
+  if (send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(bytes.size())) {
+    return ErrnoStatus("send");
+  }
+  FrameBytes ack;
+  if (recv(socket.get(), ack.data(), ack.size(), MSG_WAITALL) != static_cast<ssize_t>(ack.size())) {
+    return absl::UnavailableError("no ack of a heartbeat");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MeasureIdle(const Options& options) {
+  std::vector<Descriptor> sockets;
+  sockets.reserve(options.idle);
+  const absl::StatusOr<uint64_t> before = ResidentBytes(options.pid);
+  if (!before.ok()) return before.status();
+  for (uint32_t i = 1; i <= options.idle; ++i) {
+    absl::StatusOr<Descriptor> socket = Connect(options.port, i);
+    if (!socket.ok()) return socket.status();
+    if (absl::Status beat = Beat(*socket); !beat.ok()) return beat;
+    sockets.push_back(*std::move(socket));
+  }
+  const absl::StatusOr<uint64_t> after = ResidentBytes(options.pid);
+  if (!after.ok()) return after.status();
+  const double growth = static_cast<double>(*after) - static_cast<double>(*before);
+  std::printf("%u idle connections: resident %.1f MB before, %.1f MB with them, %.0f B each\n",
+              options.idle, static_cast<double>(*before) / 1e6, static_cast<double>(*after) / 1e6,
+              growth / options.idle);
+  return absl::OkStatus();
+}
+
+// Thousands of sockets need more descriptors than a shell gives by default.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+template <typename Unsigned>
+bool ParseNumber(std::string_view text, Unsigned* number) {
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, *number);
+  return error == std::errc{} && stop == end;
+}
+
+bool ParseList(std::string_view text, std::vector<uint32_t>* numbers) {
+  numbers->clear();
+  for (;;) {
+    const size_t comma = std::min(text.find(','), text.size());
+    if (!ParseNumber(text.substr(0, comma), &numbers->emplace_back())) return false;
+    if (comma == text.size()) return true;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+// True if the arguments are those at the top of this file.
+bool ParseOptions(std::span<char*> arguments, Options* options) {
+  for (size_t i = 0; i + 1 < arguments.size(); i += 2) {
+    const std::string_view name = arguments[i];
+    const std::string_view value = arguments[i + 1];
+    bool good = false;
+    if (name == "--port") good = ParseNumber(value, &options->port);
+    if (name == "--connections") good = ParseList(value, &options->connections);
+    if (name == "--seconds") good = ParseNumber(value, &options->seconds);
+    if (name == "--record-bytes") good = ParseNumber(value, &options->record_bytes);
+    if (name == "--idle") good = ParseNumber(value, &options->idle);
+    if (name == "--pid") good = ParseNumber(value, &options->pid);
+    if (!good) return false;
+  }
+  return arguments.size() % 2 == 0 && options->port != 0 &&
+         options->record_bytes <= audit::kRecordBytesMax &&
+         (options->idle == 0) == (options->pid == 0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  if (!ParseOptions(std::span(argv, static_cast<size_t>(argc)).subspan(1), &options)) {
+    std::fprintf(stderr,
+                 "usage: listener_bench --port P [--connections N,...] [--seconds S]"
+                 " [--record-bytes B] | --port P --idle N --pid PID\n");
+    return 2;
+  }
+  RaiseDescriptorLimit();
+  const absl::Status done = options.idle > 0 ? MeasureIdle(options) : MeasureAcks(options);
+  if (!done.ok()) {
+    std::fprintf(stderr, "listener_bench: %s\n", std::string(done.message()).c_str());
+    return 1;
+  }
+  return 0;
+}
