@@ -79,10 +79,18 @@ void Committer::Push(Pending pending) {
   pending.bytes = BytesOf(pending.delivery);
   pending_bytes_ += pending.bytes;
   counters_.bytes_pending = pending_bytes_;
+  // Sessions become readable many at a time. To wake the thread for each of them would cost more
+  // than all the rest, and make small groups.
+  if (pushed_.empty()) asio::post(network_, [this] { HandIn(); });
+  pushed_.push_back(std::move(pending));
+}
+
+void Committer::HandIn() {
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(pending));
+    for (Pending& pending : pushed_) queue_.push_back(std::move(pending));
   }
+  pushed_.clear();
   handed_in_.notify_one();
 }
 
@@ -97,6 +105,8 @@ void Committer::RunBetweenCommits(absl::AnyInvocable<void(storage::EventStore&)>
 void Committer::Stop() {
   {
     const std::lock_guard lock(mutex_);
+    for (Pending& pending : pushed_) queue_.push_back(std::move(pending));
+    pushed_.clear();
     stopping_ = true;
   }
   handed_in_.notify_one();

@@ -78,6 +78,7 @@ class Committer : public Ingest {
   };
 
   void Push(Pending pending);
+  void HandIn();
   void Run();
   bool TakeGroup(Group* group);
   void Commit(Group group);
@@ -89,6 +90,7 @@ class Committer : public Ingest {
   const CommitterOptions options_;
 
   // Of the network thread.
+  std::vector<Pending> pushed_;  // To be handed in once all sessions that are ready have run.
   size_t pending_bytes_ = 0;
   size_t own_records_pending_ = 0;
   base::LogLimit error_log_{1};

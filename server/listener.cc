@@ -24,6 +24,9 @@ constexpr size_t kReadBytes = 64 << 10;
 // After a failure of accept(2), such as too many open files: it would fail again at once.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
+// Each acceptor may be one admission ahead of the limit.
+constexpr size_t kAcceptorsMax = kListenAddressesMax;
+
 constexpr auto kProbePoll = std::chrono::milliseconds(50);
 
 // What a coroutine throws is a bug, and ends the process: systemd restarts it, and clients send
@@ -79,7 +82,7 @@ Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_re
       limits_(limits),
       read_buffer_(kReadBytes),
       context_{.ingest = ingest, .counters = counters, .read_buffer = read_buffer_},
-      host_access_(HostAccessOptions()),
+      host_access_({.pending_max = limits.admissions_max + kAcceptorsMax}),
       watch_(network),
       ended_(network, steady_clock::time_point::max()) {}
 
@@ -172,12 +175,12 @@ asio::awaitable<void> Listener::AcceptFrom(std::shared_ptr<Acceptor> acceptor) {
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       continue;
     }
-    if (admissions_ >= limits_.admissions_max) {
-      ++counters_.connections_refused_limit_total;
-      continue;
-    }
     ++admissions_;
     asio::co_spawn(network_, Admit(std::move(socket)), RethrowFromRun);
+    // A whole fleet connects again at once after a restart. The rest waits in the kernel's queue.
+    while (admissions_ >= limits_.admissions_max && acceptor->is_open()) {
+      co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
+    }
   }
 }
 
@@ -231,12 +234,29 @@ asio::awaitable<const char*> Listener::ReasonToRefuse(asio::ip::address address,
     return found != by_address_.end() && found->second.size() >= options_.tcp_max_per_addr;
   };
   if (is_full()) {
-    if (!options_.replace_stale_connection) co_return "dup";
-    const bool replaced = co_await ReplaceStale(name);
-    if (!replaced || is_full()) co_return "dup";
+    const bool made_room = co_await MakeRoom(name);
+    if (!made_room || is_full()) co_return "dup";
   }
   if (sessions_.size() >= limits_.sessions_max) co_return "limit";
   co_return nullptr;
+}
+
+// Whether a connection of an address that has as many as it may is over, or can be ended.
+asio::awaitable<bool> Listener::MakeRoom(std::string address) {
+  // A client that connects again at once can be faster than our reading of its old connection's
+  // end.
+  for (Connection* connection : by_address_[address]) {
+    if (!connection->transport->peer_has_left()) continue;
+    const uint64_t number = connection->session.peer().connection;
+    co_await AwaitEnd(address, number);
+    co_return true;
+  }
+  const bool probed_already = !options_.replace_stale_connection || probing_.contains(address);
+  if (probed_already) co_return false;
+  probing_.insert(address);
+  const bool replaced = co_await ReplaceStale(address);
+  probing_.erase(address);
+  co_return replaced;
 }
 
 // A host that lost its power comes back while its old connection still seems open. Asks that
@@ -244,10 +264,6 @@ asio::awaitable<const char*> Listener::ReasonToRefuse(asio::ip::address address,
 // keeps its place, unless it has missed two of the heartbeats that it used to send: then only its
 // kernel is alive.
 asio::awaitable<bool> Listener::ReplaceStale(std::string address) {
-  const bool probed_already = !probing_.insert(address).second;
-  if (probed_already) co_return false;
-  const absl::Cleanup probed = [this, &address] { probing_.erase(address); };
-
   Connection* suspect = LongestSilent(address);
   const auto now = steady_clock::now();
   if (suspect == nullptr || suspect->session.silence(now) < limits_.probe_silence) co_return false;
@@ -260,20 +276,33 @@ asio::awaitable<bool> Listener::ReplaceStale(std::string address) {
   for (Liveness liveness = Liveness::kUnknown; liveness == Liveness::kUnknown;) {
     pause.expires_after(kProbePoll);
     co_await pause.async_wait(asio::use_awaitable);
-    suspect = LongestSilent(address);
-    // Gone, or another one by now: the peer's kernel has denied the connection, or it was heard.
-    if (suspect == nullptr || suspect->session.peer().connection != connection) co_return true;
+    suspect = Find(address, connection);
+    if (suspect == nullptr) co_return true;  // The peer's kernel has denied the connection.
     liveness = suspect->transport->ProbeResult();
     if (liveness == Liveness::kAlive && !missed_heartbeats) co_return false;
   }
   ++counters_.sessions_replaced_total;
   suspect->session.Abort("stale: the address has connected again");
-  while (suspect != nullptr && suspect->session.peer().connection == connection) {
+  co_await AwaitEnd(std::move(address), connection);
+  co_return true;
+}
+
+// Returns when a session that is about to end has ended: what it has read is stored first.
+asio::awaitable<void> Listener::AwaitEnd(std::string address, uint64_t connection) {
+  asio::steady_timer pause(network_);
+  while (Find(address, connection) != nullptr) {
     pause.expires_after(std::chrono::milliseconds(1));
     co_await pause.async_wait(asio::use_awaitable);
-    suspect = LongestSilent(address);
   }
-  co_return true;
+}
+
+Listener::Connection* Listener::Find(const std::string& address, uint64_t connection) {
+  const auto found = by_address_.find(address);
+  if (found == by_address_.end()) return nullptr;
+  for (Connection* candidate : found->second) {
+    if (candidate->session.peer().connection == connection) return candidate;
+  }
+  return nullptr;
 }
 
 Listener::Connection* Listener::LongestSilent(const std::string& address) {

@@ -31,7 +31,8 @@ struct ListenerLimits {
   // Sessions at once; what the limit of open files leaves over.
   size_t sessions_max = 10'000;
 
-  // Connections that wait for libwrap or for a probe.
+  // Connections that wait for libwrap or for a probe. Past it none is accepted until one is
+  // through.
   size_t admissions_max = 1024;
 
   // A client that was heard of within this is there, and is not probed.
@@ -93,7 +94,10 @@ class Listener {
   boost::asio::awaitable<void> Admit(Socket socket);
   boost::asio::awaitable<const char*> ReasonToRefuse(boost::asio::ip::address address,
                                                      uint16_t port);
+  boost::asio::awaitable<bool> MakeRoom(std::string address);
   boost::asio::awaitable<bool> ReplaceStale(std::string address);
+  boost::asio::awaitable<void> AwaitEnd(std::string address, uint64_t connection);
+  Connection* Find(const std::string& address, uint64_t connection);
   Connection* LongestSilent(const std::string& address);
   void End(Connections::iterator connection, const std::string& reason);
   void Refuse(Socket* socket, const char* reason, const std::string& address, uint16_t port);

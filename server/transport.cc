@@ -37,9 +37,7 @@ TcpTransport::TcpTransport(tcp::socket socket) : socket_(std::move(socket)) {
   // of the first: 40 ms on Linux.
   socket_.set_option(tcp::no_delay(true), ignored);
   SetOption(socket_, SOL_SOCKET, SO_KEEPALIVE, 1);
-  SetOption(socket_, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-  SetOption(socket_, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  SetOption(socket_, IPPROTO_TCP, TCP_KEEPCNT, 6);
+  SetKeepalive(kUsualKeepalive);
 }
 
 asio::awaitable<void> TcpTransport::WaitReadable() {
@@ -85,28 +83,35 @@ void TcpTransport::StartProbe() {
   if (!socket_.is_open()) return;
   // Linux arms the timer anew at once, and sends the probe immediately to a peer that has been
   // silent for longer than this.
-  SetOption(socket_, IPPROTO_TCP, TCP_KEEPINTVL, 1);
-  SetOption(socket_, IPPROTO_TCP, TCP_KEEPCNT, 2);
-  SetOption(socket_, IPPROTO_TCP, TCP_KEEPIDLE, 1);
+  SetKeepalive({.idle_s = 1, .interval_s = 1, .count = 2});
+}
+
+bool TcpTransport::peer_has_left() {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  return !socket_.is_open() ||
+         getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+         info.tcpi_state != TCP_ESTABLISHED;
 }
 
 Liveness TcpTransport::ProbeResult() {
-  if (!socket_.is_open()) return Liveness::kDead;
+  if (peer_has_left()) return Liveness::kDead;
   tcp_info info{};
   socklen_t size = sizeof(info);
-  if (getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
-      info.tcpi_state != TCP_ESTABLISHED) {
-    return Liveness::kDead;
-  }
+  getsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_INFO, &info, &size);
   const auto probing = steady_clock::now() - probe_start_;
   const auto since_answer = std::chrono::milliseconds(info.tcpi_last_ack_recv);
   if (since_answer < probing) {
-    SetOption(socket_, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-    SetOption(socket_, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-    SetOption(socket_, IPPROTO_TCP, TCP_KEEPCNT, 6);
+    SetKeepalive(kUsualKeepalive);
     return Liveness::kAlive;
   }
   return probing < kProbeTime ? Liveness::kUnknown : Liveness::kDead;
+}
+
+void TcpTransport::SetKeepalive(const Keepalive& keepalive) {
+  SetOption(socket_, IPPROTO_TCP, TCP_KEEPINTVL, keepalive.interval_s);
+  SetOption(socket_, IPPROTO_TCP, TCP_KEEPCNT, keepalive.count);
+  SetOption(socket_, IPPROTO_TCP, TCP_KEEPIDLE, keepalive.idle_s);
 }
 
 }  // namespace server

@@ -59,6 +59,9 @@ class TcpTransport : public Transport {
   void Cancel() override;
   void Close() override;
 
+  // Whether the peer has closed the connection, or reset it, even if Read() has not come to it yet.
+  bool peer_has_left();
+
   // Asks the peer's TCP at once for a sign of life. The session stays usable: a dead peer makes its
   // next Read() fail.
   void StartProbe();
@@ -70,6 +73,17 @@ class TcpTransport : public Transport {
   static constexpr auto kProbeTime = std::chrono::milliseconds(2500);
 
  private:
+  struct Keepalive {
+    int idle_s;      // Silence before the first probe.
+    int interval_s;  // Between probes.
+    int count;       // Probes without an answer until the peer is dead.
+  };
+
+  // Two minutes to notice a dead peer cost an idle fleet one small packet a minute and client.
+  static constexpr Keepalive kUsualKeepalive = {.idle_s = 60, .interval_s = 10, .count = 6};
+
+  void SetKeepalive(const Keepalive& keepalive);
+
   boost::asio::ip::tcp::socket socket_;
   std::chrono::steady_clock::time_point probe_start_{};
 };

@@ -1,5 +1,7 @@
 #include "storage/coding.h"
 
+#include <limits>
+
 namespace storage {
 
 namespace {
@@ -53,6 +55,15 @@ bool TakeVarint(std::string_view* in, uint64_t* value) {
     }
   }
   return false;
+}
+
+bool TakeVarint32(std::string_view* in, uint32_t* value) {
+  std::string_view rest = *in;
+  uint64_t wide = 0;
+  if (!TakeVarint(&rest, &wide) || wide > std::numeric_limits<uint32_t>::max()) return false;
+  *value = static_cast<uint32_t>(wide);
+  *in = rest;
+  return true;
 }
 
 bool TakeFixed32(std::string_view* in, uint32_t* value) { return TakeBigEndian(in, value); }

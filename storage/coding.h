@@ -20,6 +20,7 @@ void PutBytes(std::string* out, std::string_view bytes);
 // The Take functions remove something from the front of *in. When it is not there whole they
 // return false and leave *in alone.
 bool TakeVarint(std::string_view* in, uint64_t* value);
+bool TakeVarint32(std::string_view* in, uint32_t* value);  // False if it does not fit, too.
 bool TakeFixed32(std::string_view* in, uint32_t* value);
 bool TakeFixed64(std::string_view* in, uint64_t* value);
 

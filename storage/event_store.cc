@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -22,13 +23,16 @@ namespace {
 
 // The keys of the column family "meta" begin with one of these: see storage/README.md.
 constexpr char kHostPrefix = 'h';
-constexpr char kRetryPrefix = 'r';
-constexpr char kNextArrivalKey[] = "a";
 constexpr char kGenerationKey[] = "g";
 
 constexpr auto kReopenInterval = std::chrono::seconds(1);
 
 constexpr char kOverflowName[] = "overflow";
+
+// How many groups of a host are searched for the marks of its connections. More than one only
+// counts for clients that share an address and a name; a mark beyond it is of a client that was
+// silent for long while its siblings were not.
+constexpr int kMarkGroupsMax = 4096;
 
 }  // namespace
 
@@ -56,13 +60,14 @@ class EventStore::Engine {
  private:
   absl::Status OpenDatabase();
   absl::Status Reopen();
-  absl::Status LoadMeta();
-  absl::Status LoadNumber(const char* key, uint64_t* number);
+  absl::Status LoadHosts();
+  absl::Status LoadMarks();
+  absl::Status LoadMarksOf(HostId host, rocksdb::Iterator* entry);
   absl::Status StartGeneration();
 
   HostId HostFor(const Batch& batch, rocksdb::WriteBatch* write, AppendResult* result);
   void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
-  void AddBatch(const Batch& batch, uint64_t received_ms, rocksdb::WriteBatch* write,
+  void AddBatch(const Batch& batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
   std::shared_ptr<Rocks> rocks() const;
@@ -73,6 +78,7 @@ class EventStore::Engine {
   std::string damage_;
 
   // Of the thread that appends.
+  std::shared_ptr<Rocks> writing_;  // rocks_ as well; null after a failed write.
   RetryMarks marks_;
   uint64_t next_arrival_ = 0;
   uint64_t records_unsynced_ = 0;
@@ -97,7 +103,7 @@ absl::Status EventStore::Engine::OpenForReading() {
   absl::StatusOr<std::shared_ptr<Rocks>> rocks = OpenRocksForReading(DatabasePath(path_));
   if (!rocks.ok()) return rocks.status();
   rocks_ = *std::move(rocks);
-  return LoadMeta();
+  return LoadHosts();
 }
 
 absl::Status EventStore::Engine::OpenDatabase() {
@@ -106,11 +112,14 @@ absl::Status EventStore::Engine::OpenDatabase() {
   damage_ = std::move(opened->damage);
   {
     const std::lock_guard lock(mutex_);
-    rocks_ = std::move(opened->rocks);
+    rocks_ = opened->rocks;
   }
-  const absl::Status loaded = LoadMeta();
+  absl::Status loaded = LoadHosts();
+  if (loaded.ok()) loaded = LoadMarks();
+  if (loaded.ok()) loaded = StartGeneration();
   if (!loaded.ok()) return loaded;
-  return StartGeneration();
+  writing_ = std::move(opened->rocks);
+  return absl::OkStatus();
 }
 
 // After a failed write RocksDB refuses all others, and what is in its log is not known here: only
@@ -124,44 +133,79 @@ absl::Status EventStore::Engine::Reopen() {
   return OpenDatabase();
 }
 
-absl::Status EventStore::Engine::LoadMeta() {
-  const std::shared_ptr<Rocks> rocks = this->rocks();
-  marks_.Clear();
+absl::Status EventStore::Engine::LoadHosts() {
   const std::lock_guard lock(mutex_);
   hosts_.Clear();
   const std::unique_ptr<rocksdb::Iterator> entry(
-      rocks->db->NewIterator(rocksdb::ReadOptions(), rocks->meta));
-  for (entry->SeekToFirst(); entry->Valid(); entry->Next()) {
+      rocks_->db->NewIterator(rocksdb::ReadOptions(), rocks_->meta));
+  for (entry->Seek({&kHostPrefix, 1}); entry->Valid(); entry->Next()) {
     std::string_view key = ToView(entry->key());
-    const std::string_view value = ToView(entry->value());
-    const char prefix = key.empty() ? '\0' : key[0];
-    if (!key.empty()) key.remove_prefix(1);
-    absl::Status loaded;
-    if (prefix == kHostPrefix) loaded = hosts_.Load(key, value);
-    if (prefix == kRetryPrefix) loaded = marks_.Load(key, value);
+    if (key[0] != kHostPrefix) break;
+    key.remove_prefix(1);
+    const absl::Status loaded = hosts_.Load(key, ToView(entry->value()));
     if (!loaded.ok()) return loaded;
   }
-  if (!entry->status().ok()) return FromRocks(entry->status(), "read meta");
-  return LoadNumber(kNextArrivalKey, &next_arrival_);
+  return FromRocks(entry->status(), "read the table of hosts");
 }
 
-absl::Status EventStore::Engine::LoadNumber(const char* key, uint64_t* number) {
-  std::string value;
-  const rocksdb::Status got = rocks_->db->Get(rocksdb::ReadOptions(), rocks_->meta, key, &value);
-  *number = 0;
-  if (got.IsNotFound()) return absl::OkStatus();
-  if (!got.ok()) return FromRocks(got, "read meta");
-  std::string_view in = value;
-  if (!TakeFixed64(&in, number)) return absl::DataLossError("meta: a number is cut off");
+absl::Status EventStore::Engine::LoadMarks() {
+  marks_.Clear();
+  next_arrival_ = 0;
+  const std::lock_guard lock(mutex_);
+  const std::unique_ptr<rocksdb::Iterator> entry(
+      rocks_->db->NewIterator(rocksdb::ReadOptions(), rocks_->journal));
+  for (HostId host = 0; host < hosts_.size(); ++host) {
+    const absl::Status loaded = LoadMarksOf(host, entry.get());
+    if (!loaded.ok()) return loaded;
+  }
   return absl::OkStatus();
+}
+
+// Reads the groups of a host from its last one backwards, until all connections that share its
+// client are known.
+absl::Status EventStore::Engine::LoadMarksOf(HostId host, rocksdb::Iterator* entry) {
+  constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
+  std::vector<uint64_t> connections;
+  entry->SeekForPrev(EncodeJournalKey({.host = host, .arrival = kLast}));
+  for (int groups = 0; entry->Valid() && groups < kMarkGroupsMax; ++groups, entry->Prev()) {
+    const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(entry->key()));
+    if (!key.ok()) return key.status();
+    if (key->host != host) break;
+    next_arrival_ = std::max(next_arrival_, key->arrival + 1);
+    absl::StatusOr<JournalGroup> group = JournalGroup::Decode(ToView(entry->value()));
+    if (!group.ok()) return group.status();
+    const JournalSender& sender = group->header().sender;
+    if (sender.connection == 0) break;
+    std::string_view line;
+    for (;;) {
+      const absl::StatusOr<bool> more = group->Next(&line);
+      if (!more.ok()) return more.status();
+      if (!*more) break;
+    }
+    marks_.Load(std::string(group->header().address), {.connection = sender.connection,
+                                                       .arrival = key->arrival,
+                                                       .sequence = sender.sequence,
+                                                       .record = FingerprintOf(line)});
+    const bool is_new =
+        std::find(connections.begin(), connections.end(), sender.connection) == connections.end();
+    if (is_new) connections.push_back(sender.connection);
+    if (connections.size() >= sender.siblings) break;
+  }
+  return FromRocks(entry->status(), "read the journal");
 }
 
 // Numbers of connections are unique because each opening for writing has a number of its own.
 absl::Status EventStore::Engine::StartGeneration() {
   const std::lock_guard lock(mutex_);
+  std::string stored;
+  const rocksdb::Status got =
+      rocks_->db->Get(rocksdb::ReadOptions(), rocks_->meta, kGenerationKey, &stored);
+  if (!got.ok() && !got.IsNotFound()) return FromRocks(got, "read meta");
   uint64_t generation = 0;
-  const absl::Status loaded = LoadNumber(kGenerationKey, &generation);
-  if (!loaded.ok()) return loaded;
+  std::string_view in = stored;
+  if (got.ok() && !TakeFixed64(&in, &generation)) {
+    return absl::DataLossError("meta: the generation is cut off");
+  }
   std::string value;
   PutFixed64(&value, generation + 1);
   rocksdb::WriteOptions durable;
@@ -179,7 +223,7 @@ std::shared_ptr<Rocks> EventStore::Engine::rocks() const {
 
 absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deliveries) {
   if (!directory_) return absl::FailedPreconditionError("store: open for reading only");
-  if (rocks() == nullptr) {
+  if (writing_ == nullptr) {
     const absl::Status reopened = Reopen();
     if (!reopened.ok()) return reopened;
   }
@@ -189,6 +233,7 @@ absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deli
   const absl::Status written = Write(&write, result.records);
   if (!written.ok()) {
     // The tables in memory are ahead of the files. The next call opens the files anew.
+    writing_.reset();
     const std::lock_guard lock(mutex_);
     rocks_.reset();
     last_reopen_ = std::chrono::steady_clock::now();
@@ -199,38 +244,41 @@ absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deli
 
 void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write,
                                      AppendResult* result) {
-  std::optional<RetryMarks::Change> change;
+  JournalHeader header{.received_ms = delivery->received_ms};
+  size_t last_batch = delivery->batches.size() - 1;
   if (delivery->retry) {
     const RetryKey& key = *delivery->retry;
     std::optional<RetryMark> repeated;
     if (key.opens_connection) {
       repeated = marks_.FindRepeated(key, delivery->batches.front().first());
     }
-    change = marks_.Set(key, next_arrival_, delivery->batches[key.last_batch].last(), repeated);
+    last_batch = key.last_batch;
+    const uint64_t last_arrival = next_arrival_ + delivery->batches.size();
+    header.sender.siblings =
+        marks_.Set(key, last_arrival, delivery->batches[last_batch].last(), repeated);
+    header.sender.connection = header.sender.siblings > 0 ? key.connection : 0;
+    header.sender.sequence = key.last_sequence;
     if (repeated) {
       delivery->batches.front().RemoveFirst();
       ++result->duplicates_dropped;
     }
   }
-  for (const Batch& batch : delivery->batches) {
-    if (batch.record_count() > 0) AddBatch(batch, delivery->received_ms, write, result);
+  for (size_t i = 0; i < delivery->batches.size(); ++i) {
+    if (i != last_batch) AddBatch(delivery->batches[i], header, write, result);
   }
-  if (!change) return;
-  const std::shared_ptr<Rocks> rocks = this->rocks();
-  write->Put(rocks->meta, kRetryPrefix + change->key, change->value);
-  for (const std::string& erased : change->erased) {
-    write->Delete(rocks->meta, kRetryPrefix + erased);
-  }
+  AddBatch(delivery->batches[last_batch], header, write, result);
 }
 
-void EventStore::Engine::AddBatch(const Batch& batch, uint64_t received_ms,
+void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
                                   rocksdb::WriteBatch* write, AppendResult* result) {
+  if (batch.record_count() == 0) return;
   const HostId host = HostFor(batch, write, result);
+  header.address = batch.address();
   const std::string key = EncodeJournalKey({.host = host, .arrival = next_arrival_++});
-  const std::string header = EncodeJournalHeader(received_ms, batch.address());
+  const std::string encoded_header = EncodeJournalHeader(header);
   const rocksdb::Slice key_slice = key;
-  const rocksdb::Slice value_slices[] = {header, ToSlice(batch.encoded())};
-  write->Put(rocks()->journal, rocksdb::SliceParts(&key_slice, 1),
+  const rocksdb::Slice value_slices[] = {encoded_header, ToSlice(batch.encoded())};
+  write->Put(writing_->journal, rocksdb::SliceParts(&key_slice, 1),
              rocksdb::SliceParts(value_slices, 2));
   result->records += batch.record_count();
   result->bytes += batch.encoded().size();
@@ -256,17 +304,12 @@ HostId EventStore::Engine::HostFor(const Batch& batch, rocksdb::WriteBatch* writ
 }
 
 absl::Status EventStore::Engine::Write(rocksdb::WriteBatch* write, uint64_t records) {
-  const std::shared_ptr<Rocks> rocks = this->rocks();
-  std::string next_arrival;
-  PutFixed64(&next_arrival, next_arrival_);
-  write->Put(rocks->meta, kNextArrivalKey, next_arrival);
-
   records_unsynced_ += records;
   const bool due = records_unsynced_ >= options_.flush_records;
   rocksdb::WriteOptions how;
   how.sync = options_.flush == Flush::kData || options_.flush == Flush::kSync ||
              (options_.flush == Flush::kIncremental && due);
-  const rocksdb::Status written = rocks->db->Write(how, write);
+  const rocksdb::Status written = writing_->db->Write(how, write);
   if (written.ok() && how.sync) records_unsynced_ = 0;
   return FromRocks(written, "write");
 }
@@ -275,10 +318,9 @@ absl::Status EventStore::Engine::SyncIfDue() {
   if (options_.flush != Flush::kIncrementalAsync || records_unsynced_ < options_.flush_records) {
     return absl::OkStatus();
   }
-  const std::shared_ptr<Rocks> rocks = this->rocks();
-  if (rocks == nullptr) return absl::OkStatus();
+  if (writing_ == nullptr) return absl::OkStatus();
   records_unsynced_ = 0;
-  return FromRocks(rocks->db->SyncWAL(), "sync");
+  return FromRocks(writing_->db->SyncWAL(), "sync");
 }
 
 absl::Status EventStore::Engine::Seal() {

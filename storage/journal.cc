@@ -29,10 +29,15 @@ absl::StatusOr<JournalKey> DecodeJournalKey(std::string_view bytes) {
   return key;
 }
 
-std::string EncodeJournalHeader(uint64_t received_ms, std::string_view address) {
+std::string EncodeJournalHeader(const JournalHeader& header) {
   std::string bytes(1, kGroupVersion);
-  PutVarint(&bytes, received_ms);
-  PutBytes(&bytes, address);
+  PutVarint(&bytes, header.received_ms);
+  PutBytes(&bytes, header.address);
+  PutVarint(&bytes, header.sender.connection);
+  if (header.sender.connection != 0) {
+    PutVarint(&bytes, header.sender.sequence);
+    PutVarint(&bytes, header.sender.siblings);
+  }
   return bytes;
 }
 
@@ -40,9 +45,14 @@ absl::StatusOr<JournalGroup> JournalGroup::Decode(std::string_view value) {
   if (value.empty() || value[0] != kGroupVersion) return Damaged("group of an unknown version");
   value.remove_prefix(1);
   JournalGroup group;
-  if (!TakeVarint(&value, &group.received_ms_) || !TakeBytes(&value, &group.address_)) {
-    return Damaged("header of a group is cut off");
+  JournalHeader& header = group.header_;
+  bool whole = TakeVarint(&value, &header.received_ms) && TakeBytes(&value, &header.address) &&
+               TakeVarint(&value, &header.sender.connection);
+  if (whole && header.sender.connection != 0) {
+    whole = TakeVarint32(&value, &header.sender.sequence) &&
+            TakeVarint32(&value, &header.sender.siblings);
   }
+  if (!whole) return Damaged("header of a group is cut off");
   group.records_ = value;
   return group;
 }

@@ -1,10 +1,13 @@
 // The journal: every record, as it was received, in groups. storage/README.md has an example.
 //
 //   key    := host u32 | arrival u64                  big-endian: groups of a host sort by arrival
-//   value  := version u8 | received_ms varint | address bytes | record*
+//   value  := version u8 | received_ms varint | address bytes | sender | record*
+//   sender := 0 u8 | connection varint | sequence varint | siblings varint
 //   record := bytes                                   bytes := length varint | that many bytes
 //
 // A group holds what one delivery had for one host. `arrival` counts groups over the whole store.
+// A sender of 0 never sends anything again; else see RetryMarks. Of the groups of one delivery the
+// one that holds its last record comes last.
 
 #pragma once
 
@@ -30,8 +33,23 @@ struct JournalKey {
 std::string EncodeJournalKey(const JournalKey& key);
 absl::StatusOr<JournalKey> DecodeJournalKey(std::string_view bytes);
 
+// The connection that a group came over, as far as it matters when a record comes again.
+struct JournalSender {
+  uint64_t connection = 0;  // 0: nothing is ever sent again.
+  uint32_t sequence = 0;    // Of the last record of the delivery.
+  uint32_t siblings = 0;    // How many connections of the client, this one included, have marks.
+
+  friend bool operator==(const JournalSender&, const JournalSender&) = default;
+};
+
 // What stands in a value before the records.
-std::string EncodeJournalHeader(uint64_t received_ms, std::string_view address);
+struct JournalHeader {
+  uint64_t received_ms = 0;
+  std::string_view address = {};
+  JournalSender sender = {};
+};
+
+std::string EncodeJournalHeader(const JournalHeader& header);
 
 // A group of records. Views point into the value that it was decoded from.
 class JournalGroup {
@@ -39,15 +57,13 @@ class JournalGroup {
   // kDataLoss if the header is not whole, or of an unknown version.
   static absl::StatusOr<JournalGroup> Decode(std::string_view value);
 
-  uint64_t received_ms() const { return received_ms_; }
-  std::string_view address() const { return address_; }
+  const JournalHeader& header() const { return header_; }
 
   // The next record; false at the end. kDataLoss if what is left is not whole.
   absl::StatusOr<bool> Next(std::string_view* line);
 
  private:
-  uint64_t received_ms_ = 0;
-  std::string_view address_;
+  JournalHeader header_;
   std::string_view records_;
 };
 

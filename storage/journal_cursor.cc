@@ -16,8 +16,8 @@ absl::StatusOr<bool> JournalCursor::Next(JournalRecord* record) {
     const absl::StatusOr<bool> more = group_.Next(&record->line);
     if (!more.ok()) return AtGroup(more.status());
     if (*more) {
-      record->address = group_.address();
-      record->received_ms = group_.received_ms();
+      record->address = group_.header().address;
+      record->received_ms = group_.header().received_ms;
       return true;
     }
     ahead_.pop_front();

@@ -3,37 +3,7 @@
 #include <algorithm>
 #include <xxhash.h>
 
-#include "storage/coding.h"
-
 namespace storage {
-
-namespace {
-
-std::string EncodeKey(std::string_view client, uint64_t connection) {
-  std::string bytes;
-  PutBytes(&bytes, client);
-  PutFixed64(&bytes, connection);
-  return bytes;
-}
-
-std::string EncodeValue(const RetryMark& mark) {
-  std::string bytes;
-  PutFixed64(&bytes, mark.arrival);
-  PutFixed32(&bytes, mark.sequence);
-  PutFixed32(&bytes, mark.record.bytes);
-  PutFixed64(&bytes, mark.record.high);
-  PutFixed64(&bytes, mark.record.low);
-  return bytes;
-}
-
-void InsertByAge(std::vector<RetryMark>* marks, const RetryMark& mark) {
-  const auto place = std::upper_bound(
-      marks->begin(), marks->end(), mark,
-      [](const RetryMark& a, const RetryMark& b) { return a.arrival < b.arrival; });
-  marks->insert(place, mark);
-}
-
-}  // namespace
 
 Fingerprint FingerprintOf(std::string_view line) {
   const XXH128_hash_t hash = XXH3_128bits(line.data(), line.size());
@@ -53,47 +23,35 @@ std::optional<RetryMark> RetryMarks::FindRepeated(const RetryKey& key,
   return std::nullopt;
 }
 
-std::optional<RetryMarks::Change> RetryMarks::Set(const RetryKey& key, uint64_t arrival,
-                                                  std::string_view last_line,
-                                                  const std::optional<RetryMark>& repeated) {
-  if (clients_.size() >= kClientsMax && !clients_.contains(key.client)) return std::nullopt;
+uint32_t RetryMarks::Set(const RetryKey& key, uint64_t arrival, std::string_view last_line,
+                         const std::optional<RetryMark>& repeated) {
+  if (clients_.size() >= kClientsMax && !clients_.contains(key.client)) return 0;
   std::vector<RetryMark>& marks = clients_[key.client];
-  std::erase_if(marks, [&](const RetryMark& mark) { return mark.connection == key.connection; });
-
-  Change change;
-  const auto erase = [&](std::vector<RetryMark>::iterator mark) {
-    change.erased.push_back(EncodeKey(key.client, mark->connection));
-    marks.erase(mark);
-  };
-  if (repeated) {
-    const auto old = std::find_if(marks.begin(), marks.end(), [&](const RetryMark& mark) {
-      return mark.connection == repeated->connection;
-    });
-    if (old != marks.end()) erase(old);
-  }
-  while (!marks.empty() && marks.size() >= key.connections_max) erase(marks.begin());
-
+  std::erase_if(marks, [&](const RetryMark& mark) {
+    return mark.connection == key.connection ||
+           (repeated && mark.connection == repeated->connection);
+  });
+  while (!marks.empty() && marks.size() >= key.connections_max) marks.erase(marks.begin());
   marks.push_back({.connection = key.connection,
                    .arrival = arrival,
                    .sequence = key.last_sequence,
                    .record = FingerprintOf(last_line)});
-  change.key = EncodeKey(key.client, key.connection);
-  change.value = EncodeValue(marks.back());
-  return change;
+  return static_cast<uint32_t>(marks.size());
 }
 
-absl::Status RetryMarks::Load(std::string_view key, std::string_view value) {
-  std::string_view client;
-  RetryMark mark;
+void RetryMarks::Load(const std::string& client, RetryMark mark) {
+  if (clients_.size() >= kClientsMax && !clients_.contains(client)) return;
   mark.from_disk = true;
-  if (!TakeBytes(&key, &client) || !TakeFixed64(&key, &mark.connection) ||
-      !TakeFixed64(&value, &mark.arrival) || !TakeFixed32(&value, &mark.sequence) ||
-      !TakeFixed32(&value, &mark.record.bytes) || !TakeFixed64(&value, &mark.record.high) ||
-      !TakeFixed64(&value, &mark.record.low)) {
-    return absl::DataLossError("meta: a retry mark is cut off");
-  }
-  InsertByAge(&clients_[std::string(client)], mark);
-  return absl::OkStatus();
+  std::vector<RetryMark>& marks = clients_[client];
+  const bool is_older = std::any_of(marks.begin(), marks.end(), [&](const RetryMark& other) {
+    return other.connection == mark.connection && other.arrival >= mark.arrival;
+  });
+  if (is_older) return;
+  std::erase_if(marks, [&](const RetryMark& other) { return other.connection == mark.connection; });
+  const auto place = std::upper_bound(
+      marks.begin(), marks.end(), mark,
+      [](const RetryMark& a, const RetryMark& b) { return a.arrival < b.arrival; });
+  marks.insert(place, mark);
 }
 
 }  // namespace storage

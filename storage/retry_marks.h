@@ -6,8 +6,8 @@
 // the same sequence after a broken connection, with the next one after ENDING, with any when
 // the client itself was restarted in between. So the store keeps, for each connection, a mark of
 // its last record, and compares the first record of a new connection with the marks of that
-// client. A mark is written with the records, in one write, so that it survives whatever they
-// survive.
+// client. After a restart the marks are read from the journal: its groups tell the connection that
+// they came over, so a mark survives whatever its record survives.
 //
 // Two equal records in a row are legal. They are told from a retry by the sequence: a client only
 // goes on to the next sequence after an acknowledgement or ENDING, and ENDING is not sent while a
@@ -23,7 +23,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/status/status.h"
 
 #include "storage/batch.h"
 
@@ -46,7 +45,7 @@ struct RetryMark {
   uint64_t arrival = 0;  // Of the group that the record is in: marks sort by age.
   uint32_t sequence = 0;
   Fingerprint record;
-  bool from_disk = false;  // Not stored: true after Load().
+  bool from_disk = false;  // Set by Load().
 };
 
 // Belongs to the one thread that writes to the store.
@@ -60,20 +59,15 @@ class RetryMarks {
   // The mark that `line`, the first record of a new connection, repeats.
   std::optional<RetryMark> FindRepeated(const RetryKey& key, std::string_view line) const;
 
-  struct Change {
-    std::string key;  // To be written with `value`.
-    std::string value;
-    std::vector<std::string> erased;  // Keys to be deleted in the same write.
-  };
-
   // Sets the mark of a connection after its last record, and forgets `repeated`, if any, and the
-  // oldest marks of the client beyond `connections_max`. Returns what to write; nothing when a new
-  // client does not fit.
-  std::optional<Change> Set(const RetryKey& key, uint64_t arrival, std::string_view last_line,
-                            const std::optional<RetryMark>& repeated);
+  // oldest marks of the client beyond `connections_max`. Returns how many marks the client has: 0
+  // if there is no room for a new client.
+  uint32_t Set(const RetryKey& key, uint64_t arrival, std::string_view last_line,
+               const std::optional<RetryMark>& repeated);
 
-  // Takes a mark that was written earlier. kDataLoss if it cannot be read.
-  absl::Status Load(std::string_view key, std::string_view value);
+  // Takes a mark out of the journal. Of two with the same connection the one that arrived later
+  // stays.
+  void Load(const std::string& client, RetryMark mark);
 
   void Clear() { clients_.clear(); }
   size_t client_count() const { return clients_.size(); }

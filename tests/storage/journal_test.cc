@@ -5,10 +5,15 @@
 namespace storage {
 namespace {
 
+constexpr JournalHeader kHeader = {
+    .received_ms = 1626611363720,
+    .address = "192.0.2.7",
+    .sender = {.connection = 1ULL << 32, .sequence = 300, .siblings = 2}};
+
 std::string Group(const std::vector<std::string>& lines) {
   Batch batch({}, "192.0.2.7");
   for (const std::string& line : lines) batch.Add(line);
-  return EncodeJournalHeader(1626611363720, "192.0.2.7") + std::string(batch.encoded());
+  return EncodeJournalHeader(kHeader) + std::string(batch.encoded());
 }
 
 // The example of storage/README.md.
@@ -17,10 +22,10 @@ TEST(Journal, WritesWhatTheReadmeShows) {
             std::string("\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01\x02", 12));
   Batch batch({}, "10.0.0.9");
   batch.Add("type=EOE msg=audit(1.000:1):");
-  EXPECT_EQ(EncodeJournalHeader(1000, "10.0.0.9") + std::string(batch.encoded()),
-            "\x01\xe8\x07\x08"
-            "10.0.0.9\x1c"
-            "type=EOE msg=audit(1.000:1):");
+  EXPECT_EQ(EncodeJournalHeader({.received_ms = 1000, .address = "10.0.0.9"}) +
+                std::string(batch.encoded()),
+            std::string("\x01\xe8\x07\x08", 4) + "10.0.0.9" + '\0' + '\x1c' +
+                "type=EOE msg=audit(1.000:1):");
 }
 
 TEST(Journal, SortsByHostAndThenByArrival) {
@@ -33,8 +38,9 @@ TEST(Journal, GivesBackAGroup) {
   const std::string value = Group({"one", "", std::string(20000, 'x'), std::string("\0\n", 2)});
   absl::StatusOr<JournalGroup> group = JournalGroup::Decode(value);
   ASSERT_TRUE(group.ok()) << group.status();
-  EXPECT_EQ(group->received_ms(), 1626611363720u);
-  EXPECT_EQ(group->address(), "192.0.2.7");
+  EXPECT_EQ(group->header().received_ms, kHeader.received_ms);
+  EXPECT_EQ(group->header().address, kHeader.address);
+  EXPECT_EQ(group->header().sender, kHeader.sender);
   std::vector<std::string> lines;
   for (std::string_view line; *group->Next(&line);) lines.emplace_back(line);
   EXPECT_EQ(Group(lines), value);
