@@ -56,8 +56,9 @@ struct ListenerOptions {
   // Absent: no network listener, as in auditd. 0: the kernel chooses a free port, for tests.
   std::optional<uint16_t> tcp_listen_port;
 
-  // The backlog of listen(2): auditd's default. It is passed on as it is.
-  uint16_t tcp_listen_queue = 5;
+  // The backlog of listen(2), passed on as it is. auditd's default is 5: of a fleet that connects
+  // again at once, as after a restart, most clients then wait for seconds.
+  uint16_t tcp_listen_queue = 1024;
 
   // Connections at once from one address, 1 to 1024. auditd's default: a host has one audit
   // daemon. Hosts behind one NAT address need more.

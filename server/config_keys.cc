@@ -180,6 +180,12 @@ std::string_view RemarkPort(const Config& config) {
   return config.listener.tcp_listen_port == 0 ? "the kernel chooses a free port" : "";
 }
 
+std::string_view RemarkQueue(const Config& config) {
+  return config.listener.tcp_listen_queue >= 128
+             ? ""
+             : "short: of many clients that connect at once most wait for seconds; 1024 is better";
+}
+
 bool IsIncremental(Flush flush) {
   return flush == Flush::kIncremental || flush == Flush::kIncrementalAsync;
 }
@@ -220,7 +226,8 @@ constexpr HonouredKey kHonouredKeys[] = {
      ShowPort, nullptr, RemarkPort},
     {"tcp_listen_queue", "a number from 1 to 65535",
      [](auto value, auto* c) { return SetNumber(value, 1, 65535, &c->listener.tcp_listen_queue); },
-     [](const auto& c) { return std::to_string(c.listener.tcp_listen_queue); }},
+     [](const auto& c) { return std::to_string(c.listener.tcp_listen_queue); }, nullptr,
+     RemarkQueue},
     {"tcp_max_per_addr", "a number from 1 to 1024",
      [](auto value, auto* c) { return SetNumber(value, 1, 1024, &c->listener.tcp_max_per_addr); },
      [](const auto& c) { return std::to_string(c.listener.tcp_max_per_addr); }},

@@ -87,6 +87,27 @@ class BadInputTest(unittest.TestCase):
         self.expect_refusal(second, first.store)
         self.expect_service(first)
 
+    def test_refuses_a_store_of_a_newer_format_and_leaves_it_alone(self):
+        server = self.make_server().start()
+        server.stop()
+        (server.store / "FORMAT").write_text("auspex store format 2\n")
+        before = self.contents(server.store)
+        self.expect_refusal(server, server.store, "format 2")
+        self.assertEqual(self.contents(server.store), before)
+
+    def test_refuses_a_directory_of_something_else_and_leaves_it_alone(self):
+        server = self.make_server()
+        (server.store / "letters.txt").write_text("mine")
+        self.expect_refusal(server, server.store)
+        self.assertEqual(self.contents(server.store), {"letters.txt": b"mine"})
+
+    def contents(self, directory):
+        return {
+            str(path.relative_to(directory)): path.read_bytes()
+            for path in directory.rglob("*")
+            if path.is_file()
+        }
+
     def test_refuses_an_address_that_is_not_of_this_machine(self):
         server = self.make_server({"listen_address": "192.0.2.1"})
         self.expect_refusal(server, "192.0.2.1")

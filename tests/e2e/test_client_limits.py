@@ -157,9 +157,6 @@ class WrappersTest(auspex.ServerTest):
 
 
 class ManyClientsTest(auspex.ServerTest):
-    # With the default of 5 a client that comes among others waits a second or more.
-    keys = {"tcp_listen_queue": 1024}
-
     def setUp(self):
         needed = CONNECTIONS + 1000
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -95,6 +95,7 @@ TEST(ParseConfig, TakesAnAggregatorsAuditdConfAsItIs) {
 
   Config expected;
   expected.listener.tcp_listen_port = 60;
+  expected.listener.tcp_listen_queue = 5;
   expected.store.flush = Flush::kIncrementalAsync;
   EXPECT_EQ(parsed.config, expected);
   EXPECT_EQ(parsed.findings.size(), 33u);
@@ -350,7 +351,7 @@ TEST(ParseConfig, TellsTheDefaultsOfKeysThatAreNotSet) {
   EXPECT_EQ(DefaultOf(parsed, "freq"), "nothing");
   EXPECT_EQ(DefaultOf(parsed, "listen_address"), "all addresses, IPv6 and IPv4");
   EXPECT_EQ(DefaultOf(parsed, "tcp_listen_port"), "no network listener");
-  EXPECT_EQ(DefaultOf(parsed, "tcp_listen_queue"), "5");
+  EXPECT_EQ(DefaultOf(parsed, "tcp_listen_queue"), "1024");
   EXPECT_EQ(DefaultOf(parsed, "tcp_max_per_addr"), "1");
   EXPECT_EQ(DefaultOf(parsed, "tcp_client_ports"), "any port");
   EXPECT_EQ(DefaultOf(parsed, "tcp_client_max_idle"), "0");
