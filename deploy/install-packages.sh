@@ -7,7 +7,7 @@ set -euo pipefail
 
 build="g++ cmake ninja-build ccache libabsl-dev libaudit-dev libboost1.81-dev libcli11-dev
   librocksdb-dev libspdlog-dev libwrap0-dev libxxhash-dev libzstd-dev"
-tests="libgtest-dev libgmock-dev python3 iproute2 zstd libcap-ng0 libgssapi-krb5-2 man-db"
+tests="libgtest-dev libgmock-dev libauparse0 libcap-ng0 libgssapi-krb5-2 python3 util-linux zstd"
 
 case "${1:-}" in
   build) wanted=$build ;;

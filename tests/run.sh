@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 
 presets=${*:-release dev}
 ./deploy/install-packages.sh test
+./tests/fetch-real-tools.sh
+[ ! -x build/tools/sbin/ausearch ] || export AUSPEX_AUSEARCH=$PWD/build/tools/sbin/ausearch
 for preset in $presets; do
   echo "== $preset: build"
   ./deploy/build.sh "$preset"

@@ -13,32 +13,18 @@ import unittest
 
 import auspex
 
-PACKAGES = ["auditd", "audispd-plugins", "libauparse0"]
-
 # All that audisp-remote reads of /etc beside its configuration.
 ETC_FILES = "hosts host.conf nsswitch.conf resolv.conf gai.conf ld.so.cache localtime passwd group"
 
 
 def directory():
     """Where the packages are unpacked. Skips the test where they cannot be had."""
-    given = os.environ.get("AUSPEX_REAL_TOOLS")
-    if given:
-        return pathlib.Path(given)
-    tools = auspex.ROOT / "build" / "tools"
+    tools = pathlib.Path(os.environ.get("AUSPEX_REAL_TOOLS", auspex.ROOT / "build" / "tools"))
     if not (tools / "sbin" / "audisp-remote").exists():
-        _download(tools)
+        subprocess.run([auspex.ROOT / "tests" / "fetch-real-tools.sh"], check=True)
+    if not (tools / "sbin" / "audisp-remote").exists():
+        raise unittest.SkipTest("no real tools: see tests/fetch-real-tools.sh")
     return tools
-
-
-def _download(tools):
-    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise unittest.SkipTest("no Debian: set AUSPEX_REAL_TOOLS to an unpacked auditd package")
-    tools.mkdir(parents=True, exist_ok=True)
-    got = subprocess.run(["apt-get", "download", *PACKAGES], cwd=tools, capture_output=True)
-    if got.returncode != 0:
-        raise unittest.SkipTest(f"cannot download {PACKAGES}: {got.stderr.decode().strip()}")
-    for package in tools.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", package, tools], check=True)
 
 
 def environment():
