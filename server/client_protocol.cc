@@ -29,13 +29,10 @@ std::string_view WithoutNewline(std::string_view body) {
 }  // namespace
 
 absl::Status ClientProtocol::Take(std::string_view bytes, Input* input) {
-  // Memory for a part of a frame is held only as long as there is one: most connections are idle.
   taken_ = std::exchange(partial_, {});
   if (!taken_.empty()) {
     taken_.append(bytes);
     bytes = taken_;
-  } else {
-    taken_.shrink_to_fit();
   }
   if (format_ == Format::kUnknown && !bytes.empty()) {
     format_ = bytes[0] == audit::kFrameFirstByte ? Format::kManaged : Format::kAscii;

@@ -37,6 +37,9 @@ class ClientProtocol {
   // once the records of *input, which came before, are stored and answered.
   absl::Status Take(std::string_view bytes, Input* input);
 
+  // Gives back the memory that the views of the last Input point into: idle connections hold none.
+  void ForgetTaken() { std::string().swap(taken_); }
+
   // The connection is over: gives out a last line that has no newline. Part of a frame is dropped;
   // its client was not answered and sends it again. True if a line was given out.
   bool TakeRest(Input* input);

@@ -17,9 +17,12 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// What a delivery holds in memory, about. Batches of tiny records are mostly overhead.
 size_t BytesOf(const storage::Delivery& delivery) {
-  size_t bytes = 0;
-  for (const storage::Batch& batch : delivery.batches) bytes += batch.encoded().size();
+  size_t bytes = sizeof(delivery);
+  for (const storage::Batch& batch : delivery.batches) {
+    bytes += sizeof(batch) + batch.host().name.size() + batch.encoded().size();
+  }
   return bytes;
 }
 
@@ -169,6 +172,7 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
     counters_.records_duplicate_total += result->duplicates_dropped;
     counters_.hosts_overflowed_total += result->hosts_overflowed;
     counters_.commit_records_max = std::max(counters_.commit_records_max, result->records);
+    if (!result->damage.empty() && on_damage_ != nullptr) on_damage_(result->damage);
   } else {
     ++counters_.commit_errors_total;
     counters_.records_own_dropped_total += group.own_records;

@@ -54,6 +54,10 @@ class Committer : public Ingest {
   // Stores records that no client waits for: the collector's own.
   void AppendOwn(storage::Batch batch);
 
+  // Calls `told` on the network thread when the store was opened and its journal found damaged,
+  // with what was damaged. Call before the first record is handed in.
+  void OnDamage(absl::AnyInvocable<void(const std::string&)> told) { on_damage_ = std::move(told); }
+
   // Runs `task` on the committer's thread, between two commits.
   void RunBetweenCommits(absl::AnyInvocable<void(storage::EventStore&)> task);
 
@@ -93,6 +97,7 @@ class Committer : public Ingest {
   std::vector<Pending> pushed_;  // To be handed in once all sessions that are ready have run.
   size_t pending_bytes_ = 0;
   size_t own_records_pending_ = 0;
+  absl::AnyInvocable<void(const std::string&)> on_damage_;
   base::LogLimit error_log_{1};
   boost::asio::steady_timer room_;  // Never expires: cancelled when there is room again.
 

@@ -10,6 +10,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "server/end_process.h"
+
 namespace server {
 
 namespace asio = boost::asio;
@@ -27,13 +29,11 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 // Each acceptor may be one admission ahead of the limit.
 constexpr size_t kAcceptorsMax = kListenAddressesMax;
 
-constexpr auto kProbePoll = std::chrono::milliseconds(50);
+// Connections of one address that may wait for its old ones to end: a stock client tries three
+// times. More of them must not keep other clients from being accepted.
+constexpr int kWaitingPerAddressMax = 4;
 
-// What a coroutine throws is a bug, and ends the process: systemd restarts it, and clients send
-// again what was not acknowledged.
-void RethrowFromRun(const std::exception_ptr& error) {
-  if (error) std::rethrow_exception(error);
-}
+constexpr auto kProbePoll = std::chrono::milliseconds(50);
 
 asio::ip::address Plain(const asio::ip::address& address) {
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
@@ -81,10 +81,13 @@ Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_re
       options_(options),
       limits_(limits),
       read_buffer_(kReadBytes),
-      context_{.ingest = ingest, .counters = counters, .read_buffer = read_buffer_},
-      host_access_({.pending_max = limits.admissions_max + kAcceptorsMax}),
+      context_{.ingest = ingest,
+               .counters = counters,
+               .connections_max = options_.tcp_max_per_addr,
+               .read_buffer = read_buffer_},
       watch_(network),
-      ended_(network, steady_clock::time_point::max()) {}
+      ended_(network, steady_clock::time_point::max()),
+      host_access_({.pending_max = limits.admissions_max + kAcceptorsMax}) {}
 
 Listener::~Listener() = default;
 
@@ -93,7 +96,7 @@ absl::Status Listener::Start() {
   if (!acceptors.ok()) return acceptors.status();
   acceptors_ = *std::move(acceptors);
   StartAccepting();
-  asio::co_spawn(network_, WatchLimits(), RethrowFromRun);
+  asio::co_spawn(network_, WatchLimits(), EndProcessOnError);
   return absl::OkStatus();
 }
 
@@ -120,7 +123,7 @@ absl::StatusOr<Listener::Acceptors> Listener::Listen(const ListenerOptions& opti
 
 void Listener::StartAccepting() {
   for (const std::shared_ptr<Acceptor>& acceptor : acceptors_) {
-    asio::co_spawn(network_, AcceptFrom(acceptor), RethrowFromRun);
+    asio::co_spawn(network_, AcceptFrom(acceptor), EndProcessOnError);
   }
 }
 
@@ -176,7 +179,7 @@ asio::awaitable<void> Listener::AcceptFrom(std::shared_ptr<Acceptor> acceptor) {
       continue;
     }
     ++admissions_;
-    asio::co_spawn(network_, Admit(std::move(socket)), RethrowFromRun);
+    asio::co_spawn(network_, Admit(std::move(socket)), EndProcessOnError);
     // A whole fleet connects again at once after a restart. The rest waits in the kernel's queue.
     while (admissions_ >= limits_.admissions_max && acceptor->is_open()) {
       co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, error));
@@ -201,12 +204,9 @@ asio::awaitable<void> Listener::Admit(Socket socket) {
     co_return;
   }
   auto transport = std::make_unique<TcpTransport>(std::move(socket));
-  sessions_.emplace_back(std::move(transport),
-                         Peer{.address = address,
-                              .port = remote.port(),
-                              .connection = next_connection_(),
-                              .connections_max = options_.tcp_max_per_addr},
-                         context_);
+  sessions_.emplace_back(
+      std::move(transport),
+      Peer{.address = address, .port = remote.port(), .connection = next_connection_()}, context_);
   const auto connection = std::prev(sessions_.end());
   by_address_[address].push_back(&*connection);
   ++counters_.sessions_accepted_total;
@@ -215,7 +215,7 @@ asio::awaitable<void> Listener::Admit(Socket socket) {
   if (session_log_.Allow()) spdlog::info("session began peer={} port={}", address, remote.port());
   asio::co_spawn(network_, connection->session.Serve(),
                  [this, connection](const std::exception_ptr& error, const std::string& why) {
-                   RethrowFromRun(error);
+                   EndProcessOnError(error);
                    End(connection, why);
                  });
 }
@@ -229,30 +229,39 @@ asio::awaitable<const char*> Listener::ReasonToRefuse(asio::ip::address address,
   const std::optional<PortRange>& ports = options_.tcp_client_ports;
   if (ports && (port < ports->first || port > ports->last)) co_return "port";
   const std::string name = address.to_string();
-  const auto is_full = [this, &name] {
-    const auto found = by_address_.find(name);
-    return found != by_address_.end() && found->second.size() >= options_.tcp_max_per_addr;
-  };
-  if (is_full()) {
+  while (IsFull(name)) {
     const bool made_room = co_await MakeRoom(name);
-    if (!made_room || is_full()) co_return "dup";
+    if (!made_room) co_return "dup";
   }
   if (sessions_.size() >= limits_.sessions_max) co_return "limit";
   co_return nullptr;
 }
 
-// Whether a connection of an address that has as many as it may is over, or can be ended.
+bool Listener::IsFull(const std::string& address) const {
+  const auto found = by_address_.find(address);
+  return found != by_address_.end() && found->second.size() >= options_.tcp_max_per_addr;
+}
+
+// Waits until a connection of a full address has ended, if one can be ended. False if none can.
 asio::awaitable<bool> Listener::MakeRoom(std::string address) {
+  int& waiting = waiting_[address];
+  if (waiting >= kWaitingPerAddressMax) co_return false;
+  ++waiting;
+  const absl::Cleanup waited = [this, &address] {
+    const auto entry = waiting_.find(address);
+    if (--entry->second == 0) waiting_.erase(entry);
+  };
   // A client that connects again at once can be faster than our reading of its old connection's
   // end.
   for (Connection* connection : by_address_[address]) {
     if (!connection->transport->peer_has_left()) continue;
     const uint64_t number = connection->session.peer().connection;
+    if (connection->session.is_sending()) connection->session.Abort("client has left");
     co_await AwaitEnd(address, number);
     co_return true;
   }
-  const bool probed_already = !options_.replace_stale_connection || probing_.contains(address);
-  if (probed_already) co_return false;
+  const bool may_probe = options_.replace_stale_connection && !probing_.contains(address);
+  if (!may_probe) co_return false;
   probing_.insert(address);
   const bool replaced = co_await ReplaceStale(address);
   probing_.erase(address);
@@ -289,10 +298,9 @@ asio::awaitable<bool> Listener::ReplaceStale(std::string address) {
 
 // Returns when a session that is about to end has ended: what it has read is stored first.
 asio::awaitable<void> Listener::AwaitEnd(std::string address, uint64_t connection) {
-  asio::steady_timer pause(network_);
   while (Find(address, connection) != nullptr) {
-    pause.expires_after(std::chrono::milliseconds(1));
-    co_await pause.async_wait(asio::use_awaitable);
+    boost::system::error_code cancelled;
+    co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
 }
 
@@ -365,18 +373,17 @@ asio::awaitable<bool> Listener::Stop() {
   watch_.cancel();
   for (Connection& connection : sessions_) connection.session.Stop();
 
-  bool in_good_order = true;
   asio::steady_timer deadline(network_, limits_.stop_time);
-  deadline.async_wait([this, &in_good_order](const boost::system::error_code& cancelled) {
-    if (cancelled) return;
-    in_good_order = false;
+  deadline.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled || sessions_.empty()) return;
+    in_good_order_ = false;
     for (Connection& connection : sessions_) connection.session.Abort("stop took too long");
   });
   while (!sessions_.empty() || admissions_ > 0) {
     boost::system::error_code cancelled;
     co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
-  co_return in_good_order;
+  co_return in_good_order_;
 }
 
 }  // namespace server

@@ -60,7 +60,8 @@ class Listener {
   absl::Status Start();
 
   // Takes new options: at once for new connections and for idle times; sessions go on. If listening
-  // at a changed place fails, the old place is kept and the failure returned.
+  // at a changed place fails, the old place is taken again, if it still can be, and the failure
+  // returned.
   absl::Status Reconfigure(const ListenerOptions& options);
 
   // Stops to accept, and ends all sessions in good order. False if some had to be cut off.
@@ -94,6 +95,7 @@ class Listener {
   boost::asio::awaitable<void> Admit(Socket socket);
   boost::asio::awaitable<const char*> ReasonToRefuse(boost::asio::ip::address address,
                                                      uint16_t port);
+  bool IsFull(const std::string& address) const;
   boost::asio::awaitable<bool> MakeRoom(std::string address);
   boost::asio::awaitable<bool> ReplaceStale(std::string address);
   boost::asio::awaitable<void> AwaitEnd(std::string address, uint64_t connection);
@@ -112,18 +114,22 @@ class Listener {
 
   std::vector<char> read_buffer_;
   const SessionContext context_;
-  HostAccess host_access_;
   Acceptors acceptors_;
   Connections sessions_;
   absl::flat_hash_map<std::string, std::vector<Connection*>> by_address_;
-  absl::flat_hash_set<std::string> probing_;  // Addresses with a probe under way.
+  absl::flat_hash_set<std::string> probing_;       // Addresses with a probe under way.
+  absl::flat_hash_map<std::string, int> waiting_;  // Connections in MakeRoom(), by address.
   size_t admissions_ = 0;
   bool stopping_ = false;
+  bool in_good_order_ = true;
 
   boost::asio::steady_timer watch_;  // Ticks once a second.
   boost::asio::steady_timer ended_;  // Cancelled when a session or an admission has ended.
   base::LogLimit session_log_{200};
   base::LogLimit refusal_log_{50};
+
+  // Last: its thread may hold admissions, which use the rest.
+  HostAccess host_access_;
 };
 
 }  // namespace server

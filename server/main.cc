@@ -6,11 +6,11 @@
 #include <optional>
 #include <string>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <utility>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -19,6 +19,7 @@
 #include "server/committer.h"
 #include "server/config.h"
 #include "server/counters.h"
+#include "server/end_process.h"
 #include "server/listener.h"
 #include "server/own_records.h"
 #include "storage/event_store.h"
@@ -34,6 +35,10 @@ constexpr char kDefaultConfig[] = "/etc/auspex/auspexd.conf";
 // What RocksDB, the log and the programs of libwrap need beside the clients.
 constexpr size_t kFilesReserved = 700;
 
+// How long a stop may take in all, in seconds: a disk or a DNS that hangs must not keep the
+// process. The alarm ends it, and not in good order.
+constexpr unsigned kStopSecondsMax = 60;
+
 struct Arguments {
   std::string config_file = kDefaultConfig;
   bool check_config = false;
@@ -45,15 +50,20 @@ storage::StoreOptions StoreOptionsOf(const Config& config) {
   return {.flush = config.store.flush, .flush_records = config.store.freq};
 }
 
-// Every client is a file descriptor. Returns how many clients fit.
-size_t RaiseFileLimit() {
+// Every client is a file descriptor, and so is one that waits to be admitted. Raises the limit as
+// far as it goes, and shares it out: a flood of connections must not leave the store without files.
+ListenerLimits LimitsByFiles() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   const auto files = static_cast<size_t>(limit.rlim_cur);
-  return files > 2 * kFilesReserved ? files - kFilesReserved : files / 2;
+  const size_t for_clients = files > 2 * kFilesReserved ? files - kFilesReserved : files / 4;
+  ListenerLimits limits;
+  limits.admissions_max = std::min(limits.admissions_max, for_clients / 4);
+  limits.sessions_max = for_clients - limits.admissions_max;
+  return limits;
 }
 
 int CheckConfig(const ParsedConfig& parsed) {
@@ -132,11 +142,12 @@ class Control {
     if (parsed->config.store.store_dir != store_dir) {
       spdlog::warn("reload: store_dir stays {} until a restart", store_dir);
     }
+    const DaemonIdentity identity = config_.identity;
     config_ = parsed->config;
     config_.store.store_dir = store_dir;
     const absl::Status listening = listener_.Reconfigure(config_.listener);
     if (!listening.ok()) spdlog::error("reload: {}", Text(listening));
-    own_records_.SetIdentity(config_.identity);
+    if (config_.identity != identity) own_records_.SetIdentity(config_.identity);
     committer_.RunBetweenCommits([options = StoreOptionsOf(config_)](storage::EventStore& store) {
       store.SetFlush(options.flush, options.flush_records);
     });
@@ -145,15 +156,18 @@ class Control {
     spdlog::info("reloaded {}", config_file_);
   }
 
+  // Only a second TERM or INT counts: systemd sends CONT after each TERM.
   void EndAtOnceOnNextSignal() {
-    signals_.async_wait([](const boost::system::error_code& cancelled, int) {
+    signals_.async_wait([this](const boost::system::error_code& cancelled, int signal) {
       if (cancelled) return;
+      if (signal != SIGTERM && signal != SIGINT) return EndAtOnceOnNextSignal();
       spdlog::error("second signal: ending at once");
       std::_Exit(EXIT_FAILURE);
     });
   }
 
   asio::awaitable<void> Stop() {
+    alarm(kStopSecondsMax);
     spdlog::info("stopping sessions={}", listener_.session_count());
     in_good_order_ = co_await listener_.Stop();
     own_records_.End();
@@ -186,7 +200,7 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
   const Config& config = parsed->config;
-  const size_t sessions_max = RaiseFileLimit();
+  const ListenerLimits limits = LimitsByFiles();
   LogWeakFlush(config.store.flush);
 
   const auto store = storage::EventStore::Open(config.store.store_dir, StoreOptionsOf(config));
@@ -200,15 +214,15 @@ int Run(const Arguments& arguments) {
   Committer committer(network, **store, counters, CommitterOptions());
 
   OwnRecords own_records(committer, config.identity);
+  committer.OnDamage([&own_records](const std::string& damage) {
+    spdlog::error("journal damaged, all before the damage is kept: {}", damage);
+    own_records.StoreDamaged(damage);
+  });
   own_records.Start();
-  if (!(*store)->damage().empty()) {
-    spdlog::error("journal damaged, all before the damage is kept: {}", (*store)->damage());
-    own_records.StoreDamaged((*store)->damage());
-  }
 
   Listener listener(
       network, committer, own_records, counters, [&store] { return (*store)->NextConnection(); },
-      config.listener, ListenerLimits{.sessions_max = sessions_max});
+      config.listener, limits);
   const absl::Status listening = listener.Start();
   if (!listening.ok()) {
     spdlog::error("{}", Text(listening));
@@ -217,7 +231,7 @@ int Run(const Arguments& arguments) {
 
   Control control(network, arguments.config_file, config, committer, own_records, listener,
                   counters);
-  asio::co_spawn(network, control.HandleSignals(), asio::detached);
+  asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
   for (const auto& endpoint : listener.endpoints()) {
     spdlog::info("ready address={} port={} store={}", endpoint.address().to_string(),
                  endpoint.port(), config.store.store_dir);

@@ -44,17 +44,20 @@ Session::Session(std::unique_ptr<Transport> transport, Peer peer, const SessionC
     : transport_(std::move(transport)), peer_(std::move(peer)), context_(context) {}
 
 asio::awaitable<std::string> Session::Serve() {
-  for (bool go_on = true; go_on && !stopping_;) {
+  for (Progress progress = Progress::kNothing; progress != Progress::kOver && !stopping_;) {
     co_await transport_->WaitReadable();
     if (stopping_) break;
-    co_await context_.ingest.WaitForRoom();
+    co_await WaitForRoom();
     if (stopping_) break;
-    go_on = co_await ServeRead();
+    progress = co_await ServeRead();
   }
   if (stopping_ && end_reason_.empty()) {
-    end_reason_ = "server stops";
+    Progress progress = protocol_.ascii() ? Progress::kSomething : Progress::kNothing;
+    while (progress == Progress::kSomething) progress = co_await ServeRead();
     if (!protocol_.ascii()) co_await Send(EndingReply(0));
+    Abort("server stops");
   }
+  co_await StoreRest();
   transport_->Close();
   co_return end_reason_;
 }
@@ -69,35 +72,52 @@ void Session::Abort(std::string reason) {
   transport_->Close();
 }
 
-// One read of the socket, and all that follows from it. False when the connection is over.
-asio::awaitable<bool> Session::ServeRead() {
+// Time that passes here is the disk's, not the client's.
+asio::awaitable<void> Session::WaitForRoom() {
+  awaits_store_ = true;
+  co_await context_.ingest.WaitForRoom();
+  StoreIsDone();
+}
+
+void Session::StoreIsDone() {
+  awaits_store_ = false;
+  last_heard_ = Clock::now();
+  if (frame_begun_) frame_begun_ = last_heard_;
+}
+
+// One read of the socket, and all that follows from it.
+asio::awaitable<Session::Progress> Session::ServeRead() {
   const absl::StatusOr<size_t> read = transport_->Read(context_.read_buffer);
-  if (absl::IsUnavailable(read.status())) co_return true;
-  if (!read.ok()) {
-    Abort(std::string(read.status().message()));
-    co_return false;
+  if (absl::IsUnavailable(read.status())) co_return Progress::kNothing;
+  if (!read.ok() || *read == 0) {
+    Abort(read.ok() ? "client closed" : std::string(read.status().message()));
+    co_return Progress::kOver;
   }
   Input input;
-  absl::Status status;
-  if (*read > 0) {
-    status = protocol_.Take({context_.read_buffer.data(), *read}, &input);
-  } else if (protocol_.TakeRest(&input)) {
-    ++context_.counters.records_unterminated_total;
-  }
+  const absl::Status status = protocol_.Take({context_.read_buffer.data(), *read}, &input);
   NoteProgress(input);
 
   // The views of the input end here, before anything waits.
   storage::Delivery delivery = MakeDelivery(input);
   std::string replies = std::move(input.replies);
+  protocol_.ForgetTaken();
   const bool stored = co_await Store(std::move(delivery), std::move(replies));
-  if (!stored) co_return false;
+  if (!stored) co_return Progress::kOver;
   if (!status.ok()) {
     ++context_.counters.sessions_ended_malformed_total;
     Abort(std::string(status.message()));
-    co_return false;
+    co_return Progress::kOver;
   }
-  if (*read == 0) Abort("client closed");
-  co_return *read > 0;
+  co_return Progress::kSomething;
+}
+
+// An ascii client that has hung up in the middle of a line does not send it again.
+asio::awaitable<void> Session::StoreRest() {
+  Input input;
+  if (!protocol_.TakeRest(&input)) co_return;
+  ++context_.counters.records_unterminated_total;
+  storage::Delivery delivery = MakeDelivery(input);
+  co_await Store(std::move(delivery), "");
 }
 
 asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string replies) {
@@ -105,7 +125,9 @@ asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string rep
     const uint32_t sequence = delivery.retry ? delivery.retry->first_sequence : 0;
     uint64_t records = 0;
     for (const storage::Batch& batch : delivery.batches) records += batch.record_count();
+    awaits_store_ = true;
     const absl::Status stored = co_await context_.ingest.Append(std::move(delivery));
+    StoreIsDone();
     if (!stored.ok()) {
       ++context_.counters.sessions_ended_store_total;
       // Nobody sends these again: their client does not know.
@@ -156,7 +178,7 @@ storage::Delivery Session::MakeDelivery(const Input& input) {
   if (protocol_.managed()) {
     delivery.retry = {.client = peer_.address,
                       .connection = peer_.connection,
-                      .connections_max = peer_.connections_max,
+                      .connections_max = context_.connections_max,
                       .opens_connection = !has_stored_,
                       .first_sequence = input.records.front().sequence,
                       .last_sequence = input.records.back().sequence,
@@ -169,7 +191,10 @@ storage::Delivery Session::MakeDelivery(const Input& input) {
 void Session::NoteProgress(const Input& input) {
   last_heard_ = Clock::now();
   if (input.heartbeats > 0) {
-    if (last_heartbeat_ != Clock::time_point{}) heartbeat_interval_ = last_heard_ - last_heartbeat_;
+    // Heartbeats that were read together after a wait of our own tell nothing.
+    const Clock::duration interval = last_heard_ - last_heartbeat_;
+    const bool is_second = last_heartbeat_ != Clock::time_point{};
+    if (is_second && interval >= std::chrono::seconds(1)) heartbeat_interval_ = interval;
     last_heartbeat_ = last_heard_;
     context_.counters.heartbeats_total += input.heartbeats;
   }
@@ -182,6 +207,7 @@ void Session::NoteProgress(const Input& input) {
 }
 
 void Session::CheckLimits(const SessionLimits& limits, Clock::time_point now) {
+  if (awaits_store_) return;
   if (frame_begun_ && now - *frame_begun_ > limits.stall_max) {
     ++context_.counters.sessions_ended_slow_total;
     Abort(absl::StrFormat("frame not whole after %d s", limits.stall_max.count()));

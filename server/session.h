@@ -24,14 +24,14 @@ namespace server {
 struct Peer {
   std::string address;  // As text; an IPv4 address inside an IPv6 one is written as IPv4.
   uint16_t port = 0;
-  uint64_t connection = 0;       // EventStore::NextConnection().
-  uint32_t connections_max = 1;  // tcp_max_per_addr.
+  uint64_t connection = 0;  // EventStore::NextConnection().
 };
 
 // What all sessions of a listener share. Belongs to the network thread, and outlives the sessions.
 struct SessionContext {
   Ingest& ingest;
   Counters& counters;
+  const uint16_t& connections_max;  // tcp_max_per_addr, as it is now.
 
   // Where a session reads to. One for all is enough: a session is done with it before it waits.
   std::span<char> read_buffer;
@@ -58,7 +58,8 @@ class Session {
   boost::asio::awaitable<std::string> Serve();
 
   // Ends the session in good order: what was read is stored and acknowledged, then the client is
-  // told ENDING. What was not read yet is not acknowledged, so that the client sends it again.
+  // told ENDING. What was not read yet is not acknowledged, so that the client sends it again; of
+  // an ascii client, which would not, all that has arrived is read and stored.
   void Stop();
 
   // Ends the session now. A record that is being stored is still stored, but the client will not
@@ -67,6 +68,9 @@ class Session {
 
   // Aborts if a limit is passed. To be called about once a second.
   void CheckLimits(const SessionLimits& limits, Clock::time_point now);
+
+  // Whether a reply waits for the client to read.
+  bool is_sending() const { return send_stalled_.has_value(); }
 
   // How long the client has said nothing, not even a heartbeat.
   Clock::duration silence(Clock::time_point now) const { return now - last_heard_; }
@@ -77,7 +81,12 @@ class Session {
   const Peer& peer() const { return peer_; }
 
  private:
-  boost::asio::awaitable<bool> ServeRead();
+  enum class Progress : uint8_t { kNothing, kSomething, kOver };
+
+  boost::asio::awaitable<Progress> ServeRead();
+  boost::asio::awaitable<void> StoreRest();
+  boost::asio::awaitable<void> WaitForRoom();
+  void StoreIsDone();
   boost::asio::awaitable<bool> Store(storage::Delivery delivery, std::string replies);
   boost::asio::awaitable<bool> Send(std::string bytes);
   storage::Delivery MakeDelivery(const Input& input);
@@ -89,7 +98,8 @@ class Session {
   ClientProtocol protocol_;
 
   bool stopping_ = false;
-  bool has_stored_ = false;  // A first record has been handed in.
+  bool has_stored_ = false;    // A first record has been handed in.
+  bool awaits_store_ = false;  // It is not the client's fault that nothing is heard.
   std::string end_reason_;
 
   Clock::time_point last_heard_ = Clock::now();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include <rocksdb/write_batch.h>
 
 #include "storage/coding.h"
@@ -29,9 +30,9 @@ constexpr auto kReopenInterval = std::chrono::seconds(1);
 
 constexpr char kOverflowName[] = "overflow";
 
-// How many groups of a host are searched for the marks of its connections. More than one only
-// counts for clients that share an address and a name; a mark beyond it is of a client that was
-// silent for long while its siblings were not.
+// How many groups of a host are searched for the marks of its connections. More than a few are only
+// read where clients share a name; a mark beyond it is of a client that was silent for long while
+// the others were not.
 constexpr int kMarkGroupsMax = 4096;
 
 }  // namespace
@@ -55,17 +56,25 @@ class EventStore::Engine {
     options_.flush = flush;
     options_.flush_records = flush_records;
   }
-  const std::string& damage() const { return damage_; }
 
  private:
+  // What is known of the files of an open database.
+  struct Tables {
+    HostTable hosts;
+    RetryMarks marks;
+    uint64_t next_arrival = 0;
+    uint64_t generation = 0;
+  };
+
   absl::Status OpenDatabase();
   absl::Status Reopen();
-  absl::Status LoadHosts();
-  absl::Status LoadMarks();
-  absl::Status LoadMarksOf(HostId host, rocksdb::Iterator* entry);
-  absl::Status StartGeneration();
+  void CloseDatabase();
+  static absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts);
+  static absl::Status LoadMarks(const Rocks& rocks, Tables* tables);
+  static absl::Status LoadMarksOf(HostId host, rocksdb::Iterator* entry, Tables* tables);
+  static absl::Status StartGeneration(const Rocks& rocks, Tables* tables);
 
-  HostId HostFor(const Batch& batch, rocksdb::WriteBatch* write, AppendResult* result);
+  HostId HostFor(const Batch& batch, rocksdb::WriteBatch* write, uint64_t* overflowed = nullptr);
   void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
   void AddBatch(const Batch& batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
@@ -75,10 +84,10 @@ class EventStore::Engine {
   const std::string path_;
   StoreOptions options_;
   std::optional<StoreDirectory> directory_;
-  std::string damage_;
 
   // Of the thread that appends.
   std::shared_ptr<Rocks> writing_;  // rocks_ as well; null after a failed write.
+  std::string damage_;              // Not told yet.
   RetryMarks marks_;
   uint64_t next_arrival_ = 0;
   uint64_t records_unsynced_ = 0;
@@ -103,23 +112,39 @@ absl::Status EventStore::Engine::OpenForReading() {
   absl::StatusOr<std::shared_ptr<Rocks>> rocks = OpenRocksForReading(DatabasePath(path_));
   if (!rocks.ok()) return rocks.status();
   rocks_ = *std::move(rocks);
-  return LoadHosts();
+  return LoadHosts(*rocks_, &hosts_);
 }
 
+// All or nothing: a database that is only half known here is closed again.
 absl::Status EventStore::Engine::OpenDatabase() {
   absl::StatusOr<OpenedRocks> opened = OpenRocks(DatabasePath(path_));
   if (!opened.ok()) return opened.status();
-  damage_ = std::move(opened->damage);
+  const Rocks& rocks = *opened->rocks;
+  Tables tables;
+  absl::Status loaded = LoadHosts(rocks, &tables.hosts);
+  if (loaded.ok()) loaded = LoadMarks(rocks, &tables);
+  if (loaded.ok()) loaded = StartGeneration(rocks, &tables);
+  if (!loaded.ok()) return loaded;
+
+  if (!opened->damage.empty()) damage_ = std::move(opened->damage);
+  marks_ = std::move(tables.marks);
+  next_arrival_ = tables.next_arrival;
+  writing_ = opened->rocks;
+  const std::lock_guard lock(mutex_);
+  rocks_ = std::move(opened->rocks);
+  hosts_ = std::move(tables.hosts);
+  next_connection_ = tables.generation << 32;
+  return absl::OkStatus();
+}
+
+// Closing waits for RocksDB's own threads, so it happens outside of the lock.
+void EventStore::Engine::CloseDatabase() {
+  writing_.reset();
+  std::shared_ptr<Rocks> closed;
   {
     const std::lock_guard lock(mutex_);
-    rocks_ = opened->rocks;
+    closed.swap(rocks_);
   }
-  absl::Status loaded = LoadHosts();
-  if (loaded.ok()) loaded = LoadMarks();
-  if (loaded.ok()) loaded = StartGeneration();
-  if (!loaded.ok()) return loaded;
-  writing_ = std::move(opened->rocks);
-  return absl::OkStatus();
 }
 
 // After a failed write RocksDB refuses all others, and what is in its log is not known here: only
@@ -133,87 +158,76 @@ absl::Status EventStore::Engine::Reopen() {
   return OpenDatabase();
 }
 
-absl::Status EventStore::Engine::LoadHosts() {
-  const std::lock_guard lock(mutex_);
-  hosts_.Clear();
+absl::Status EventStore::Engine::LoadHosts(const Rocks& rocks, HostTable* hosts) {
   const std::unique_ptr<rocksdb::Iterator> entry(
-      rocks_->db->NewIterator(rocksdb::ReadOptions(), rocks_->meta));
+      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.meta));
   for (entry->Seek({&kHostPrefix, 1}); entry->Valid(); entry->Next()) {
     std::string_view key = ToView(entry->key());
     if (key[0] != kHostPrefix) break;
     key.remove_prefix(1);
-    const absl::Status loaded = hosts_.Load(key, ToView(entry->value()));
+    const absl::Status loaded = hosts->Load(key, ToView(entry->value()));
     if (!loaded.ok()) return loaded;
   }
   return FromRocks(entry->status(), "read the table of hosts");
 }
 
-absl::Status EventStore::Engine::LoadMarks() {
-  marks_.Clear();
-  next_arrival_ = 0;
-  const std::lock_guard lock(mutex_);
+absl::Status EventStore::Engine::LoadMarks(const Rocks& rocks, Tables* tables) {
   const std::unique_ptr<rocksdb::Iterator> entry(
-      rocks_->db->NewIterator(rocksdb::ReadOptions(), rocks_->journal));
-  for (HostId host = 0; host < hosts_.size(); ++host) {
-    const absl::Status loaded = LoadMarksOf(host, entry.get());
+      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.journal));
+  for (HostId host = 0; host < tables->hosts.size(); ++host) {
+    const absl::Status loaded = LoadMarksOf(host, entry.get(), tables);
     if (!loaded.ok()) return loaded;
   }
   return absl::OkStatus();
 }
 
-// Reads the groups of a host from its last one backwards, until all connections that share its
-// client are known.
-absl::Status EventStore::Engine::LoadMarksOf(HostId host, rocksdb::Iterator* entry) {
+// Reads the groups of a host from its last one backwards, until all its connections are known.
+absl::Status EventStore::Engine::LoadMarksOf(HostId host, rocksdb::Iterator* entry,
+                                             Tables* tables) {
   constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
-  std::vector<uint64_t> connections;
+  absl::flat_hash_set<uint64_t> connections;
+  size_t wanted = 1;
   entry->SeekForPrev(EncodeJournalKey({.host = host, .arrival = kLast}));
   for (int groups = 0; entry->Valid() && groups < kMarkGroupsMax; ++groups, entry->Prev()) {
     const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(entry->key()));
     if (!key.ok()) return key.status();
     if (key->host != host) break;
-    next_arrival_ = std::max(next_arrival_, key->arrival + 1);
+    tables->next_arrival = std::max(tables->next_arrival, key->arrival + 1);
     absl::StatusOr<JournalGroup> group = JournalGroup::Decode(ToView(entry->value()));
     if (!group.ok()) return group.status();
-    const JournalSender& sender = group->header().sender;
-    if (sender.connection == 0) break;
-    std::string_view line;
-    for (;;) {
-      const absl::StatusOr<bool> more = group->Next(&line);
-      if (!more.ok()) return more.status();
-      if (!*more) break;
+    const JournalSender sender = group->header().sender;
+    if (sender.connection == 0) continue;
+    if (connections.empty()) wanted = sender.siblings;
+    if (connections.insert(sender.connection).second) {
+      const absl::StatusOr<std::string_view> line = group->Last();
+      if (!line.ok()) return line.status();
+      tables->marks.Load(host, {.client = std::string(group->header().address),
+                                .connection = sender.connection,
+                                .arrival = key->arrival,
+                                .sequence = sender.sequence,
+                                .record = FingerprintOf(*line)});
     }
-    marks_.Load(std::string(group->header().address), {.connection = sender.connection,
-                                                       .arrival = key->arrival,
-                                                       .sequence = sender.sequence,
-                                                       .record = FingerprintOf(line)});
-    const bool is_new =
-        std::find(connections.begin(), connections.end(), sender.connection) == connections.end();
-    if (is_new) connections.push_back(sender.connection);
-    if (connections.size() >= sender.siblings) break;
+    if (connections.size() >= wanted) break;
   }
   return FromRocks(entry->status(), "read the journal");
 }
 
 // Numbers of connections are unique because each opening for writing has a number of its own.
-absl::Status EventStore::Engine::StartGeneration() {
-  const std::lock_guard lock(mutex_);
+absl::Status EventStore::Engine::StartGeneration(const Rocks& rocks, Tables* tables) {
   std::string stored;
   const rocksdb::Status got =
-      rocks_->db->Get(rocksdb::ReadOptions(), rocks_->meta, kGenerationKey, &stored);
+      rocks.db->Get(rocksdb::ReadOptions(), rocks.meta, kGenerationKey, &stored);
   if (!got.ok() && !got.IsNotFound()) return FromRocks(got, "read meta");
-  uint64_t generation = 0;
   std::string_view in = stored;
-  if (got.ok() && !TakeFixed64(&in, &generation)) {
+  if (got.ok() && !TakeFixed64(&in, &tables->generation)) {
     return absl::DataLossError("meta: the generation is cut off");
   }
+  ++tables->generation;
   std::string value;
-  PutFixed64(&value, generation + 1);
+  PutFixed64(&value, tables->generation);
   rocksdb::WriteOptions durable;
   durable.sync = true;
-  const rocksdb::Status put = rocks_->db->Put(durable, rocks_->meta, kGenerationKey, value);
-  if (!put.ok()) return FromRocks(put, "write meta");
-  next_connection_ = (generation + 1) << 32;
-  return absl::OkStatus();
+  return FromRocks(rocks.db->Put(durable, rocks.meta, kGenerationKey, value), "write meta");
 }
 
 std::shared_ptr<Rocks> EventStore::Engine::rocks() const {
@@ -233,46 +247,49 @@ absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deli
   const absl::Status written = Write(&write, result.records);
   if (!written.ok()) {
     // The tables in memory are ahead of the files. The next call opens the files anew.
-    writing_.reset();
-    const std::lock_guard lock(mutex_);
-    rocks_.reset();
+    CloseDatabase();
     last_reopen_ = std::chrono::steady_clock::now();
     return written;
   }
+  result.damage = std::exchange(damage_, {});
   return result;
 }
 
 void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write,
                                      AppendResult* result) {
   JournalHeader header{.received_ms = delivery->received_ms};
-  size_t last_batch = delivery->batches.size() - 1;
+  std::vector<Batch>& batches = delivery->batches;
+  size_t last_batch = batches.size() - 1;
+  JournalSender sender;
   if (delivery->retry) {
     const RetryKey& key = *delivery->retry;
+    last_batch = key.last_batch;
+    const HostId first_host = HostFor(batches.front(), write);
+    const HostId last_host = HostFor(batches[last_batch], write);
     std::optional<RetryMark> repeated;
     if (key.opens_connection) {
-      repeated = marks_.FindRepeated(key, delivery->batches.front().first());
+      repeated = marks_.FindRepeated(first_host, key, batches.front().first());
     }
-    last_batch = key.last_batch;
-    const uint64_t last_arrival = next_arrival_ + delivery->batches.size();
-    header.sender.siblings =
-        marks_.Set(key, last_arrival, delivery->batches[last_batch].last(), repeated);
-    header.sender.connection = header.sender.siblings > 0 ? key.connection : 0;
-    header.sender.sequence = key.last_sequence;
+    if (repeated) marks_.Erase(first_host, repeated->connection);
+    const uint64_t last_arrival = next_arrival_ + batches.size();
+    sender = {.connection = key.connection,
+              .sequence = key.last_sequence,
+              .siblings = marks_.Set(last_host, key, last_arrival, batches[last_batch].last())};
     if (repeated) {
-      delivery->batches.front().RemoveFirst();
+      batches.front().RemoveFirst();
       ++result->duplicates_dropped;
     }
   }
-  for (size_t i = 0; i < delivery->batches.size(); ++i) {
-    if (i != last_batch) AddBatch(delivery->batches[i], header, write, result);
+  for (size_t i = 0; i < batches.size(); ++i) {
+    header.sender = i == last_batch ? sender : JournalSender();
+    AddBatch(batches[i], header, write, result);
   }
-  AddBatch(delivery->batches[last_batch], header, write, result);
 }
 
 void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
                                   rocksdb::WriteBatch* write, AppendResult* result) {
   if (batch.record_count() == 0) return;
-  const HostId host = HostFor(batch, write, result);
+  const HostId host = HostFor(batch, write, &result->hosts_overflowed);
   header.address = batch.address();
   const std::string key = EncodeJournalKey({.host = host, .arrival = next_arrival_++});
   const std::string encoded_header = EncodeJournalHeader(header);
@@ -285,22 +302,21 @@ void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
 }
 
 HostId EventStore::Engine::HostFor(const Batch& batch, rocksdb::WriteBatch* write,
-                                   AppendResult* result) {
+                                   uint64_t* overflowed) {
   const std::lock_guard lock(mutex_);
-  const auto add = [&](const Identity& host) {
+  const auto find_or_add = [&](const Identity& host, size_t hosts_max) -> std::optional<HostId> {
+    if (const auto found = hosts_.Find(host)) return found;
+    if (hosts_.size() >= hosts_max) return std::nullopt;
     const HostId id = hosts_.Add(host);
     write->Put(rocks_->meta, kHostPrefix + HostTable::EncodeKey(id), HostTable::EncodeValue(host));
     return id;
   };
-  if (const auto found = hosts_.Find(batch.host())) return *found;
-  if (hosts_.size() < options_.hosts_max) return add(batch.host());
-
-  ++result->hosts_overflowed;
+  if (const auto id = find_or_add(batch.host(), options_.hosts_max)) return *id;
+  if (overflowed != nullptr) ++*overflowed;
   const Identity by_address{.kind = IdentityKind::kAddress, .name = batch.address()};
-  if (const auto found = hosts_.Find(by_address)) return *found;
+  if (const auto id = find_or_add(by_address, size_t{2} * options_.hosts_max)) return *id;
   const Identity overflow{.kind = IdentityKind::kCollector, .name = kOverflowName};
-  if (const auto found = hosts_.Find(overflow)) return *found;
-  return add(overflow);
+  return *find_or_add(overflow, std::numeric_limits<size_t>::max());
 }
 
 absl::Status EventStore::Engine::Write(rocksdb::WriteBatch* write, uint64_t records) {
@@ -326,8 +342,10 @@ absl::Status EventStore::Engine::SyncIfDue() {
 absl::Status EventStore::Engine::Seal() {
   const std::shared_ptr<Rocks> rocks = this->rocks();
   if (rocks == nullptr) return absl::UnavailableError("store: not writable");
-  return FromRocks(rocks->db->Flush(rocksdb::FlushOptions(), {rocks->meta, rocks->journal}),
-                   "seal");
+  rocksdb::FlushOptions begin_only;
+  begin_only.wait = false;
+  begin_only.allow_write_stall = true;  // Else it would wait for earlier flushes.
+  return FromRocks(rocks->db->Flush(begin_only, {rocks->meta, rocks->journal}), "seal");
 }
 
 uint64_t EventStore::Engine::NextConnection() {
@@ -376,7 +394,6 @@ absl::StatusOr<AppendResult> EventStore::Append(std::span<Delivery> deliveries) 
 }
 absl::Status EventStore::SyncIfDue() { return engine_->SyncIfDue(); }
 absl::Status EventStore::Seal() { return engine_->Seal(); }
-const std::string& EventStore::damage() const { return engine_->damage(); }
 uint64_t EventStore::NextConnection() { return engine_->NextConnection(); }
 void EventStore::SetFlush(Flush flush, uint32_t flush_records) {
   engine_->SetFlush(flush, flush_records);

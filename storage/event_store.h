@@ -26,9 +26,9 @@ struct StoreOptions {
   Flush flush = Flush::kSync;
   uint32_t flush_records = 50;  // As auditd.conf's default for freq.
 
-  // Hosts beyond this are stored under their address, and addresses beyond it under one host of
-  // the name "overflow": a client that invents node names must not fill the memory (about 200
-  // bytes a host). Far above the 20,000 hosts that a collector is made for.
+  // Nodes beyond this are stored under the address of their client, and addresses beyond twice this
+  // under one host of the name "overflow": a client that invents node names must not fill the
+  // memory (about 200 bytes a host). Far above the 20,000 hosts that a collector is made for.
   uint32_t hosts_max = 200'000;
 };
 
@@ -38,9 +38,13 @@ struct AppendResult {
   uint64_t bytes = 0;               // Stored, without framing.
   uint64_t duplicates_dropped = 0;  // Sent again by their clients, stored before.
   uint64_t hosts_overflowed = 0;    // Batches that found no place in the table of hosts.
+
+  // What was found damaged in the journal when it was last opened, and had to be left out, in one
+  // line; told once. Empty after any crash or power loss that the disk survived whole.
+  std::string damage = {};
 };
 
-// Append() and Sync() belong to one thread, everything else to any.
+// Append(), SyncIfDue() and SetFlush() belong to one thread, everything else to any.
 class EventStore {
  public:
   // Opens the store at `path` for reading and writing, and makes an empty one if there is none.
@@ -64,12 +68,8 @@ class EventStore {
   // called after the acknowledgements are on their way.
   absl::Status SyncIfDue();
 
-  // Everything that was appended is durable and in sealed files when this returns.
+  // Begins to move what was appended into sealed files. Does not wait for it.
   absl::Status Seal();
-
-  // What Open() found damaged in the journal and had to leave out, in one line; empty after any
-  // crash or power loss that the disk survived whole.
-  const std::string& damage() const;
 
   // A number for a new connection, never given before in this store.
   uint64_t NextConnection();

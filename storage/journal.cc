@@ -63,4 +63,13 @@ absl::StatusOr<bool> JournalGroup::Next(std::string_view* line) {
   return true;
 }
 
+absl::StatusOr<std::string_view> JournalGroup::Last() {
+  std::string_view line;
+  for (;;) {
+    const absl::StatusOr<bool> more = Next(&line);
+    if (!more.ok()) return more.status();
+    if (!*more) return line;
+  }
+}
+
 }  // namespace storage

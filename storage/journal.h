@@ -6,8 +6,8 @@
 //   record := bytes                                   bytes := length varint | that many bytes
 //
 // A group holds what one delivery had for one host. `arrival` counts groups over the whole store.
-// A sender of 0 never sends anything again; else see RetryMarks. Of the groups of one delivery the
-// one that holds its last record comes last.
+// Only the group that holds the last record of a delivery names its sender, and only if that may
+// send again: see RetryMarks.
 
 #pragma once
 
@@ -35,9 +35,9 @@ absl::StatusOr<JournalKey> DecodeJournalKey(std::string_view bytes);
 
 // The connection that a group came over, as far as it matters when a record comes again.
 struct JournalSender {
-  uint64_t connection = 0;  // 0: nothing is ever sent again.
+  uint64_t connection = 0;  // 0: none.
   uint32_t sequence = 0;    // Of the last record of the delivery.
-  uint32_t siblings = 0;    // How many connections of the client, this one included, have marks.
+  uint32_t siblings = 0;    // How many connections of the host, this one included, have marks.
 
   friend bool operator==(const JournalSender&, const JournalSender&) = default;
 };
@@ -61,6 +61,9 @@ class JournalGroup {
 
   // The next record; false at the end. kDataLoss if what is left is not whole.
   absl::StatusOr<bool> Next(std::string_view* line);
+
+  // The last record, which Next() has not come to yet. There is one in every group. Likewise.
+  absl::StatusOr<std::string_view> Last();
 
  private:
   JournalHeader header_;

@@ -164,7 +164,11 @@ class SessionTest : public testing::Test {
   FakeIngest ingest_;
   Counters counters_;
   std::vector<char> buffer_ = std::vector<char>(65536);
-  const SessionContext context_{.ingest = ingest_, .counters = counters_, .read_buffer = buffer_};
+  uint16_t connections_max_ = 1;
+  const SessionContext context_{.ingest = ingest_,
+                                .counters = counters_,
+                                .connections_max = connections_max_,
+                                .read_buffer = buffer_};
   FakeTransport* transport_ = nullptr;
   std::optional<Session> session_;
   bool ended_ = false;
@@ -279,6 +283,21 @@ TEST_F(SessionTest, AcknowledgesWhatIsBeingStoredBeforeItSaysEnding) {
   RunUntilQuiet();
   EXPECT_EQ(transport_->written, Ack(1) + Frame(FrameType::kEnding, 0));
   EXPECT_TRUE(ended_);
+}
+
+TEST_F(SessionTest, StoresAllThatAnAsciiClientHasSentWhenTheServerStops) {
+  Say({"one\n"});
+  transport_->pieces = {"two\nth", "ree\nfour"};
+  session_->Stop();
+  RunUntilQuiet();
+  EXPECT_THAT(ingest_.last_lines, ElementsAre("one", "two", "three", "four"));
+}
+
+TEST_F(SessionTest, DoesNotBlameAClientForASlowDisk) {
+  ingest_.disk_is_slow = true;
+  Say({Message(1, "a\n") + Message(2, "b\n").substr(0, 5)});
+  CheckLimits({.idle_max = seconds(10), .stall_max = seconds(10)}, seconds(60));
+  EXPECT_FALSE(ended_);
 }
 
 TEST_F(SessionTest, SaysNothingToAnAsciiClientWhenTheServerStops) {

@@ -32,9 +32,10 @@ class EventStoreTest : public testing::Test {
     store_ = *std::move(opened);
   }
 
-  static Delivery From(const std::string& host, const std::vector<std::string>& lines) {
+  static Delivery From(const std::string& host, const std::vector<std::string>& lines,
+                       const std::string& address = "192.0.2.7") {
     Delivery delivery{.received_ms = 1626611364000};
-    delivery.batches.emplace_back(Host(host), "192.0.2.7");
+    delivery.batches.emplace_back(Host(host), address);
     for (const std::string& line : lines) delivery.batches.back().Add(line);
     return delivery;
   }
@@ -78,7 +79,7 @@ TEST_F(EventStoreTest, KeepsEverythingOverARestart) {
   Append({From("web1", {Line(2)})});
   Open();
   EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1), "web1 " + Line(2)));
-  EXPECT_EQ(store_->damage(), "");
+  EXPECT_EQ(Append({From("web1", {Line(3)})}).damage, "");
 }
 
 TEST_F(EventStoreTest, InterleavesHostsByTheTimeOfTheirEvents) {
@@ -181,6 +182,26 @@ TEST_F(EventStoreTest, DropsARecordThatAClientSendsAgain) {
   EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1), "web1 " + Line(2)));
 }
 
+// The last group of the host is another client's, and the one before has no sender at all.
+TEST_F(EventStoreTest, DropsARetryAfterARestartWhereClientsShareAName) {
+  Open();
+  const auto deliver = [&](const std::string& client, uint32_t serial) {
+    Delivery delivery = From("localhost", {Line(serial)}, client);
+    delivery.retry = {.client = client,
+                      .connection = store_->NextConnection(),
+                      .opens_connection = true,
+                      .first_sequence = 1,
+                      .last_sequence = 1};
+    return Append({delivery}).duplicates_dropped;
+  };
+  EXPECT_EQ(deliver("192.0.2.7", 1), 0u);
+  Append({From("localhost", {Line(2)})});
+  EXPECT_EQ(deliver("192.0.2.8", 3), 0u);
+  Open();
+  EXPECT_EQ(deliver("192.0.2.7", 1), 1u);
+  EXPECT_EQ(deliver("192.0.2.8", 3), 1u);
+}
+
 TEST_F(EventStoreTest, NumbersConnectionsAnewAfterARestart) {
   Open();
   const uint64_t before = store_->NextConnection();
@@ -194,10 +215,11 @@ TEST_F(EventStoreTest, PutsHostsBeyondTheLimitUnderTheirAddress) {
   Open();
   EXPECT_EQ(Append({From("a", {Line(1)}), From("b", {Line(2)})}).hosts_overflowed, 0u);
   EXPECT_EQ(Append({From("c", {Line(3)}), From("a", {Line(4)})}).hosts_overflowed, 1u);
-  Append({From("d", {Line(5)})});
-  EXPECT_THAT(Found(), ElementsAre("a " + Line(1), "b " + Line(2), "overflow " + Line(3),
-                                   "a " + Line(4), "overflow " + Line(5)));
-  EXPECT_EQ(store_->Hosts().size(), 3u);
+  Append({From("d", {Line(5)}, "192.0.2.8")});
+  Append({From("d", {Line(6)}, "192.0.2.9")});
+  EXPECT_THAT(Found(), ElementsAre("a " + Line(1), "b " + Line(2), "192.0.2.7 " + Line(3),
+                                   "a " + Line(4), "192.0.2.8 " + Line(5), "overflow " + Line(6)));
+  EXPECT_EQ(store_->Hosts().size(), 5u);
 }
 
 // Damages the write-ahead log at `place` of its size.
@@ -216,8 +238,9 @@ TEST_F(EventStoreTest, TellsWhenTheJournalIsDamaged) {
   store_.reset();
   DamageLog(path_, 0.5);
   Open();
-  EXPECT_NE(store_->damage(), "");
-  const std::vector<std::string> found = Found();
+  EXPECT_NE(Append({From("db1", {Line(1)})}).damage, "");
+  EXPECT_EQ(Append({From("db1", {Line(2)})}).damage, "");
+  const std::vector<std::string> found = Found({.host_patterns = {"web1"}});
   EXPECT_GT(found.size(), 50u);
   EXPECT_LT(found.size(), 150u);
   EXPECT_EQ(found.back(), "web1 " + Line(static_cast<uint32_t>(found.size())));

@@ -5,6 +5,8 @@
 namespace storage {
 namespace {
 
+constexpr HostId kHost = 3;
+
 // A client and its connections: each says one record.
 class RetryMarksTest : public testing::Test {
  protected:
@@ -12,7 +14,7 @@ class RetryMarksTest : public testing::Test {
   bool Opens(uint64_t connection, uint32_t sequence, std::string_view line) {
     RetryKey key = Key(connection, sequence);
     key.opens_connection = true;
-    const auto repeated = marks_.FindRepeated(key, line);
+    const auto repeated = marks_.FindRepeated(kHost, key, line);
     Write(key, line, repeated);
     return repeated.has_value();
   }
@@ -22,17 +24,18 @@ class RetryMarksTest : public testing::Test {
   }
 
   void RestartServer() {
-    marks_.Clear();
-    for (const RetryMark& mark : journal_) marks_.Load("192.0.2.7", mark);
+    marks_ = RetryMarks();
+    for (const RetryMark& mark : journal_) marks_.Load(kHost, mark);
   }
 
   RetryMarks marks_;
   uint32_t siblings_ = 0;
   uint32_t connections_max_ = 1;
+  std::string client_ = "192.0.2.7";
 
  private:
   RetryKey Key(uint64_t connection, uint32_t sequence) const {
-    return {.client = "192.0.2.7",
+    return {.client = client_,
             .connection = connection,
             .connections_max = connections_max_,
             .first_sequence = sequence,
@@ -40,9 +43,11 @@ class RetryMarksTest : public testing::Test {
   }
 
   void Write(const RetryKey& key, std::string_view line, const std::optional<RetryMark>& repeated) {
-    siblings_ = marks_.Set(key, ++arrival_, line, repeated);
+    if (repeated) marks_.Erase(kHost, repeated->connection);
+    siblings_ = marks_.Set(kHost, key, ++arrival_, line);
     if (repeated) return;  // It is in the journal already.
-    journal_.push_back({.connection = key.connection,
+    journal_.push_back({.client = key.client,
+                        .connection = key.connection,
                         .arrival = arrival_,
                         .sequence = key.last_sequence,
                         .record = FingerprintOf(line)});
@@ -107,6 +112,22 @@ TEST_F(RetryMarksTest, KeepsNoMoreMarksThanAClientMayHaveConnections) {
   EXPECT_EQ(siblings_, 3u);
   EXPECT_FALSE(Opens(101, 1, "97"));
   EXPECT_TRUE(Opens(102, 1, "100"));
+}
+
+TEST_F(RetryMarksTest, KeepsClientsOfOneNameApart) {
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  client_ = "192.0.2.8";
+  EXPECT_FALSE(Opens(2, 1, "b"));
+  EXPECT_EQ(siblings_, 2u);
+  RestartServer();
+  client_ = "192.0.2.7";
+  EXPECT_TRUE(Opens(3, 1, "a"));
+}
+
+TEST_F(RetryMarksTest, KnowsAClientThatComesBackUnderAnotherAddress) {
+  EXPECT_FALSE(Opens(1, 1, "a"));
+  client_ = "192.0.2.8";
+  EXPECT_TRUE(Opens(2, 1, "a"));
 }
 
 }  // namespace
