@@ -77,6 +77,13 @@ void LogWrong(const ParsedConfig& parsed) {
   }
 }
 
+void LogEndpoints(const char* what, const Listener& listener) {
+  for (const auto& endpoint : listener.endpoints()) {
+    spdlog::info("{} address={} port={}", what, endpoint.address().to_string(), endpoint.port());
+  }
+  if (listener.endpoints().empty()) spdlog::warn("{} without a network listener", what);
+}
+
 void LogWeakFlush(storage::Flush flush) {
   if (flush == storage::Flush::kSync || flush == storage::Flush::kData) return;
   spdlog::warn("flush is weaker than SYNC: what is acknowledged can be lost when the power fails");
@@ -145,8 +152,10 @@ class Control {
     const DaemonIdentity identity = config_.identity;
     config_ = parsed->config;
     config_.store.store_dir = store_dir;
+    const auto endpoints = listener_.endpoints();
     const absl::Status listening = listener_.Reconfigure(config_.listener);
     if (!listening.ok()) spdlog::error("reload: {}", Text(listening));
+    if (listener_.endpoints() != endpoints) LogEndpoints("listening", listener_);
     if (config_.identity != identity) own_records_.SetIdentity(config_.identity);
     committer_.RunBetweenCommits([options = StoreOptionsOf(config_)](storage::EventStore& store) {
       store.SetFlush(options.flush, options.flush_records);
@@ -203,6 +212,7 @@ int Run(const Arguments& arguments) {
   const ListenerLimits limits = LimitsByFiles();
   LogWeakFlush(config.store.flush);
 
+  spdlog::info("auspexd {} store={}", AUSPEX_VERSION, config.store.store_dir);
   const auto store = storage::EventStore::Open(config.store.store_dir, StoreOptionsOf(config));
   if (!store.ok()) {
     spdlog::error("{}", Text(store.status()));
@@ -232,11 +242,7 @@ int Run(const Arguments& arguments) {
   Control control(network, arguments.config_file, config, committer, own_records, listener,
                   counters);
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
-  for (const auto& endpoint : listener.endpoints()) {
-    spdlog::info("ready address={} port={} store={}", endpoint.address().to_string(),
-                 endpoint.port(), config.store.store_dir);
-  }
-  if (listener.endpoints().empty()) spdlog::warn("ready without a network listener");
+  LogEndpoints("ready", listener);
 
   network.run();
   committer.Stop();

@@ -1,0 +1,86 @@
+"""Signals: what an administrator, systemd and logrotate send."""
+
+import signal
+import unittest
+
+import auspex
+from auspex import ENDING, unique_record
+
+
+class SignalTest(auspex.ServerTest):
+    def signal(self, number):
+        self.server.process.send_signal(number)
+
+    def wait_log(self, *words):
+        def there():
+            return [line for line in self.server.log if all(word in line for word in words)]
+
+        return auspex.wait_for(there, f"a line of the log with {words}")
+
+    def test_a_stop_tells_each_client_and_is_not_spoiled_by_systemd(self):
+        clients = [self.client() for _ in range(10)]
+        for client in clients:
+            client.deliver(unique_record())
+        self.server.should_run = False
+        self.signal(signal.SIGTERM)
+        self.signal(signal.SIGCONT)  # systemd.kill(5): right after the first signal.
+        self.signal(signal.SIGHUP)
+        self.assertEqual(self.server.process.wait(timeout=auspex.PATIENCE_S), 0)
+        for client in clients:
+            self.assertEqual(client.receive().type, ENDING)
+            self.assertIsNone(client.receive())
+        self.assertTrue(self.server.search("--host", "auspexd", "-m", "DAEMON_END"))
+
+    def test_hup_takes_new_limits_for_clients_that_are_there_already(self):
+        first = self.client("127.5.5.5")
+        first.deliver(unique_record())
+        self.server.keys["tcp_max_per_addr"] = 2
+        self.server.write_config()
+        self.signal(signal.SIGHUP)
+        self.wait_log("reloaded")
+        self.wait_own_record("DAEMON_CONFIG", b"state=changed", b"res=success")
+        self.client("127.5.5.5").deliver(unique_record())
+        first.deliver(unique_record())
+
+    def test_hup_with_a_wrong_file_changes_nothing(self):
+        client = self.client()
+        client.deliver(unique_record())
+        self.server.keys["tcp_max_per_addr"] = "many"
+        self.server.write_config()
+        self.signal(signal.SIGHUP)
+        self.wait_log("error", "tcp_max_per_addr", "wrong")
+        self.wait_own_record("DAEMON_CONFIG", b"state=no-change", b"res=failed")
+        client.deliver(unique_record())
+
+    def test_hup_moves_the_listener_and_keeps_the_sessions(self):
+        client = self.client()
+        client.deliver(unique_record())
+        old_port = self.server.port
+        self.server.keys["tcp_listen_port"] = 0
+        self.server.keys["listen_address"] = "127.0.0.1,::1"
+        self.server.write_config()
+        self.signal(signal.SIGHUP)
+        self.wait_log("reloaded")
+        self.wait_log("listening", "address=::1")
+        client.deliver(unique_record())
+        moved = self.wait_log("listening", "address=127.0.0.1")[-1]
+        self.server.port = int(moved.split("port=")[1].split()[0])
+        self.assertNotEqual(self.server.port, old_port)
+
+    def test_usr1_seals_and_usr2_is_harmless(self):
+        client = self.client()
+        records = [unique_record() for _ in range(20)]
+        for record in records:
+            client.deliver(record)
+            self.signal(signal.SIGUSR1)
+            self.signal(signal.SIGUSR2)
+        self.expect_stored(client.address, records)
+
+    def test_cont_writes_the_counters(self):
+        self.client().deliver(unique_record())
+        self.signal(signal.SIGCONT)
+        self.wait_log("info state", "sessions_open=1", "commit_errors_total=0")
+
+
+if __name__ == "__main__":
+    unittest.main()
