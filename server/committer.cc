@@ -46,7 +46,7 @@ Committer::Committer(asio::io_context& network, storage::EventStore& store, Coun
 Committer::~Committer() { Stop(); }
 
 asio::awaitable<void> Committer::WaitForRoom() {
-  while (pending_bytes_ >= options_.pending_bytes_max) {
+  while (!has_room()) {
     ++counters_.waits_for_room_total;
     boost::system::error_code cancelled;
     co_await room_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));

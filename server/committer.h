@@ -48,6 +48,7 @@ class Committer : public Ingest {
   // As Stop().
   ~Committer() override;
 
+  bool has_room() const override { return pending_bytes_ < options_.pending_bytes_max; }
   boost::asio::awaitable<void> WaitForRoom() override;
   boost::asio::awaitable<absl::Status> Append(storage::Delivery delivery) override;
 

@@ -14,8 +14,9 @@ class Ingest {
  public:
   virtual ~Ingest() = default;
 
-  // Returns when there is room for what one read of a socket can bring. Call it before that read:
+  // Whether there is room for what one read of a socket can bring. If not, wait before that read:
   // it is what keeps the memory of all sessions together bounded.
+  virtual bool has_room() const = 0;
   virtual boost::asio::awaitable<void> WaitForRoom() = 0;
 
   // Returns when the delivery is stored as durably as the configuration says: only then may it be

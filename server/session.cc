@@ -47,7 +47,7 @@ asio::awaitable<std::string> Session::Serve() {
   for (Progress progress = Progress::kNothing; progress != Progress::kOver && !stopping_;) {
     co_await transport_->WaitReadable();
     if (stopping_) break;
-    co_await WaitForRoom();
+    if (!context_.ingest.has_room()) co_await WaitForRoom();
     if (stopping_) break;
     progress = co_await ServeRead();
   }
@@ -137,27 +137,36 @@ asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string rep
       co_return false;
     }
   }
-  if (replies.empty()) co_return true;
-  const bool sent = co_await Send(std::move(replies));
+  // Almost always all goes out at once, without a coroutine of its own.
+  std::string_view rest = replies;
+  if (SendNow(&rest)) co_return end_reason_.empty();
+  const bool sent = co_await Send(std::string(rest));
   co_return sent;
 }
 
 asio::awaitable<bool> Session::Send(std::string bytes) {
-  for (std::string_view rest = bytes; !rest.empty();) {
-    const absl::StatusOr<size_t> written = transport_->Write(rest);
-    if (written.ok()) {
-      rest.remove_prefix(*written);
-      send_stalled_.reset();
-      continue;
-    }
-    if (!absl::IsUnavailable(written.status())) {
-      Abort(std::string(written.status().message()));
-      co_return false;
-    }
+  for (std::string_view rest = bytes; !SendNow(&rest);) {
     if (!send_stalled_) send_stalled_ = Clock::now();
     co_await transport_->WaitWritable();
   }
-  co_return true;
+  send_stalled_.reset();
+  co_return end_reason_.empty();
+}
+
+// Sends what can be sent without waiting. True when nothing is left to send, or the connection is
+// over.
+bool Session::SendNow(std::string_view* rest) {
+  while (!rest->empty()) {
+    const absl::StatusOr<size_t> written = transport_->Write(*rest);
+    if (written.ok()) {
+      rest->remove_prefix(*written);
+      continue;
+    }
+    if (absl::IsUnavailable(written.status())) return false;
+    Abort(std::string(written.status().message()));
+    return true;
+  }
+  return true;
 }
 
 storage::Delivery Session::MakeDelivery(const Input& input) {

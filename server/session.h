@@ -89,6 +89,7 @@ class Session {
   void StoreIsDone();
   boost::asio::awaitable<bool> Store(storage::Delivery delivery, std::string replies);
   boost::asio::awaitable<bool> Send(std::string bytes);
+  bool SendNow(std::string_view* rest);
   storage::Delivery MakeDelivery(const Input& input);
   void NoteProgress(const Input& input);
 

@@ -28,6 +28,9 @@ constexpr char kGenerationKey[] = "g";
 
 constexpr auto kReopenInterval = std::chrono::seconds(1);
 
+// What a group takes in a write beside its records, about: its key, header and lengths.
+constexpr size_t kGroupOverhead = 64;
+
 constexpr char kOverflowName[] = "overflow";
 
 // How many groups of a host are searched for the marks of its connections. More than a few are only
@@ -242,7 +245,11 @@ absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deli
     if (!reopened.ok()) return reopened;
   }
   AppendResult result;
-  rocksdb::WriteBatch write;
+  size_t bytes = 0;
+  for (const Delivery& delivery : deliveries) {
+    for (const Batch& batch : delivery.batches) bytes += batch.encoded().size() + kGroupOverhead;
+  }
+  rocksdb::WriteBatch write(bytes);
   for (Delivery& delivery : deliveries) AddDelivery(&delivery, &write, &result);
   const absl::Status written = Write(&write, result.records);
   if (!written.ok()) {

@@ -83,6 +83,7 @@ class FakeIngest : public Ingest {
   explicit FakeIngest(asio::io_context& context)
       : changed_(context, asio::steady_timer::time_point::max()) {}
 
+  bool has_room() const override { return true; }
   asio::awaitable<void> WaitForRoom() override { co_return; }
 
   asio::awaitable<absl::Status> Append(storage::Delivery delivery) override {
