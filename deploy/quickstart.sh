@@ -30,7 +30,7 @@ tcp_listen_port = 0
 store_dir = $place/store
 CONF
 
-"$bin/auspexd" --config "$place/auspexd.conf" 2> >(tee "$place/log" >&2) &
+"$bin/auspexd" --config "$place/auspexd.conf" 2> >(trap '' INT && exec tee "$place/log" >&2) &
 server=$!
 trap 'kill "$server" 2> /dev/null && wait "$server" || true' EXIT
 
@@ -60,5 +60,8 @@ if [ -n "$once" ]; then
 fi
 echo "auspexd listens on 127.0.0.1 port $port; the store is $place/store; Ctrl-C stops it"
 trap - EXIT
-trap 'kill -TERM "$server"' INT TERM
-until wait "$server"; do kill -0 "$server" 2> /dev/null || break; done
+trap : INT  # Ctrl-C reaches the server by itself; a second signal would cut its stop short.
+trap 'kill -TERM "$server"' TERM
+status=0
+while kill -0 "$server" 2> /dev/null; do wait "$server" && status=0 || status=$?; done
+exit "$status"

@@ -1,6 +1,7 @@
 // auspexd: the collector. See auspexd(8).
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
@@ -267,6 +268,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   base::StartLog();
+  std::signal(SIGPIPE, SIG_IGN);  // Who reads our log may go away; we stay.
   try {
     return server::Run(arguments);
   } catch (const std::exception& error) {

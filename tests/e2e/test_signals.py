@@ -1,6 +1,8 @@
 """Signals: what an administrator, systemd and logrotate send."""
 
+import os
 import signal
+import subprocess
 import unittest
 
 import auspex
@@ -75,6 +77,26 @@ class SignalTest(auspex.ServerTest):
             self.signal(signal.SIGUSR1)
             self.signal(signal.SIGUSR2)
         self.expect_stored(client.address, records)
+
+    def test_goes_on_when_the_reader_of_its_log_is_gone(self):
+        server = auspex.Server()
+        self.addCleanup(server.close)
+        server.write_config()
+        read_end, write_end = os.pipe()
+        server.process = subprocess.Popen(
+            [auspex.BIN / "auspexd", "--config", server.config],
+            stdin=subprocess.DEVNULL,
+            stderr=write_end,
+            preexec_fn=auspex.die_with_parent,
+        )
+        os.close(write_end)
+        log = b""
+        while b"ready" not in log:
+            log += os.read(read_end, 4096)
+        os.close(read_end)
+        server.process.send_signal(signal.SIGCONT)
+        server.process.send_signal(signal.SIGTERM)
+        self.assertEqual(server.process.wait(timeout=auspex.PATIENCE_S), 0)
 
     def test_cont_writes_the_counters(self):
         self.client().deliver(unique_record())
