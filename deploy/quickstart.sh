@@ -61,7 +61,7 @@ fi
 echo "auspexd listens on 127.0.0.1 port $port; the store is $place/store; Ctrl-C stops it"
 trap - EXIT
 trap : INT  # Ctrl-C reaches the server by itself; a second signal would cut its stop short.
-trap 'kill -TERM "$server"' TERM
+trap 'kill -TERM "$server" 2> /dev/null || true' TERM
 status=0
 while kill -0 "$server" 2> /dev/null; do wait "$server" && status=0 || status=$?; done
 exit "$status"

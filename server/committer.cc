@@ -9,6 +9,8 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/clock.h"
+
 namespace server {
 
 namespace asio = boost::asio;
@@ -24,12 +26,6 @@ size_t BytesOf(const storage::Delivery& delivery) {
     bytes += sizeof(batch) + batch.host().name.size() + batch.encoded().size();
   }
   return bytes;
-}
-
-uint64_t NowMs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                   std::chrono::system_clock::now().time_since_epoch())
-                                   .count());
 }
 
 }  // namespace
@@ -73,7 +69,7 @@ void Committer::AppendOwn(storage::Batch batch) {
   }
   ++own_records_pending_;
   Pending own;
-  own.delivery.received_ms = NowMs();
+  own.delivery.received_ms = base::NowMs();
   own.delivery.batches.push_back(std::move(batch));
   Push(std::move(own));
 }

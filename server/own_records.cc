@@ -1,6 +1,5 @@
 #include "server/own_records.h"
 
-#include <chrono>
 #include <fstream>
 #include <memory>
 #include <netdb.h>
@@ -10,6 +9,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
+
+#include "base/clock.h"
 
 namespace server {
 
@@ -104,9 +105,7 @@ void OwnRecords::StoreDamaged(std::string_view what) {
 }
 
 void OwnRecords::Write(std::string_view type, std::string_view body) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  const uint64_t now = base::NowMs();
   storage::Batch batch({.kind = storage::IdentityKind::kCollector, .name = kOwnHost}, "");
   batch.Add(absl::StrFormat("%stype=%s msg=audit(%d.%03d:%d): %s", node_prefix_, type, now / 1000,
                             now % 1000, ++serial_, body));

@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 
 #include "audit/record.h"
+#include "base/clock.h"
 
 namespace server {
 
@@ -19,12 +20,6 @@ constexpr size_t kNodeBytesMax = 255;
 // How many hosts of one read are told apart without a search through all of them. A client speaks
 // for one host, a relay for a few at a time.
 constexpr size_t kBatchesSearchedMax = 16;
-
-uint64_t NowMs() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                   std::chrono::system_clock::now().time_since_epoch())
-                                   .count());
-}
 
 // The batch of `host` among the last ones, or a new one. Records of one host stay in order either
 // way.
@@ -172,7 +167,7 @@ bool Session::SendNow(std::string_view* rest) {
 storage::Delivery Session::MakeDelivery(const Input& input) {
   storage::Delivery delivery;
   if (input.records.empty()) return delivery;
-  delivery.received_ms = NowMs();
+  delivery.received_ms = base::NowMs();
   size_t batch = 0;
   for (const ReceivedRecord& received : input.records) {
     storage::Identity host{.kind = storage::IdentityKind::kAddress, .name = peer_.address};
