@@ -28,7 +28,7 @@ struct Counters {
   X(records_malformed_total, "records stored as they are that are no audit records")             \
   X(records_unterminated_total, "last lines without a newline, stored as they are")              \
   X(records_duplicate_total, "records sent again that were stored before, dropped")              \
-  X(records_own_dropped_total, "records of the collector itself that found the queue full")      \
+  X(records_own_dropped_total, "own records dropped: the queue was full or a write failed")      \
   X(records_lost_total, "records in ascii format, which nobody sends again, that found no disk") \
   X(hosts_overflowed_total, "batches stored under another host: the table of hosts was full")    \
   X(commits_total, "writes to the store")                                                        \
