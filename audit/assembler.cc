@@ -29,7 +29,7 @@ uint64_t Milliseconds(std::chrono::milliseconds duration) {
 
 Assembler::Assembler(const AssemblerOptions& options) : options_(Clamp(options)) {}
 
-void Assembler::Add(std::string_view line, const Record& record) {
+void Assembler::Add(std::string_view line, const Record& record, uint64_t tag) {
   ++counters_.records;
   const std::optional<uint32_t> type = RecordTypeNumber(record.type);
   Observe(record, type);
@@ -37,7 +37,7 @@ void Assembler::Add(std::string_view line, const Record& record) {
 
   const bool stands_alone = type.has_value() && StandsAlone(*type);
   const auto pending = Join(record, stands_alone);
-  pending->event.Add(line);
+  pending->event.Add(line, tag);
   pending_bytes_ += line.size();
   if (pending->event.late()) ++counters_.late_records;
 
@@ -61,6 +61,12 @@ void Assembler::Flush() {
   while (!open_.empty()) Complete(open_.begin());
   while (!held_.empty()) Release();
   GiveUpGaps();
+}
+
+void Assembler::VisitPending(const std::function<void(const Event&)>& visit) const {
+  for (const PendingList* pending : {&released_, &held_, &open_}) {
+    for (const Pending& one : *pending) visit(one.event);
+  }
 }
 
 // Waits no longer for serials that are missing.

@@ -80,15 +80,23 @@ class Assembler {
   Assembler(const Assembler&) = delete;
   Assembler& operator=(const Assembler&) = delete;
 
-  // Adds a copy of a record. `record` is what ParseRecord() made of `line`. Call Take() until
-  // it is empty after each call: the limits do not count events that wait to be taken.
-  void Add(std::string_view line, const Record& record);
+  // Adds a copy of a record. `record` is what ParseRecord() made of `line`; `tag` goes with the
+  // line into the event. Call Take() until it is empty after each call: the limits do not count
+  // events that wait to be taken.
+  void Add(std::string_view line, const Record& record, uint64_t tag = 0);
 
   // The next event that is out, or nullopt.
   std::optional<Event> Take();
 
   // Completes all events and lets them out. The assembler can be used on.
   void Flush();
+
+  // Calls `visit` with each event that is not out yet, in the order in which Flush() would let them
+  // out. The event is valid during the call.
+  void VisitPending(const std::function<void(const Event&)>& visit) const;
+
+  // Whether no event waits, neither to be completed nor to be taken.
+  bool empty() const { return open_.empty() && held_.empty() && released_.empty(); }
 
   const AssemblerCounters& counters() const { return counters_; }
 

@@ -19,8 +19,9 @@ class Event {
   // An event without records, for Add().
   Event(std::string_view node, Stamp stamp) : node_(node), stamp_(stamp) {}
 
-  // Adds a copy of a well-formed line (without newline) that ParseRecord() accepted.
-  void Add(std::string_view line);
+  // Adds a copy of a well-formed line (without newline) that ParseRecord() accepted. `tag` is the
+  // caller's: it stays with the line and means nothing here.
+  void Add(std::string_view line, uint64_t tag = 0);
 
   const std::string& node() const { return node_; }
   Stamp stamp() const { return stamp_; }
@@ -37,10 +38,14 @@ class Event {
   // The same line, parsed.
   Record record(size_t index) const;
 
+  // What the line was added with.
+  uint64_t tag(size_t index) const { return lines_[index].tag; }
+
  private:
   struct Line {
     uint32_t offset;
     uint32_t bytes;
+    uint64_t tag;
   };
 
   std::string node_;
