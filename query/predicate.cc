@@ -48,6 +48,7 @@ struct Matcher {
   bool operator()(const TypeIn& in) const { return HasRecordOfType(event, in.types); }
   bool operator()(const KeyContains& key) const { return HasKeyWith(event, key.text); }
   bool operator()(const NodeIs& is) const { return event.node() == is.node; }
+  bool operator()(const HasTerm& term) const { return query::Matches(term, event); }
   bool operator()(const TimeIn& in) const { return in.range.Contains(event.stamp().time_ms); }
   bool operator()(const AllOf& all) const {
     return std::ranges::all_of(all.parts,

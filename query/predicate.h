@@ -1,8 +1,8 @@
 // What may be asked of an event: a small tree of conditions.
 //
-// A leaf looks at the event alone; the branches are AllOf, AnyOf and NoneOf. A planner walks the
-// tree through condition() and time_bounds() to skip what cannot match, and asks Matches() of
-// what is left.
+// A leaf looks at the event alone: one of those here, or HasTerm of term.h. The branches are AllOf,
+// AnyOf and NoneOf. A planner walks the tree through condition() and time_bounds() to skip what
+// cannot match, and asks Matches() of what is left.
 
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "audit/event.h"
+#include "query/term.h"
 #include "query/time_range.h"
 
 namespace query {
@@ -55,8 +56,8 @@ struct NoneOf {
   std::vector<Predicate> parts;  // Without parts it is true.
 };
 
-using Condition =
-    std::variant<Everything, SerialIs, TypeIn, KeyContains, NodeIs, TimeIn, AllOf, AnyOf, NoneOf>;
+using Condition = std::variant<Everything, SerialIs, TypeIn, KeyContains, NodeIs, HasTerm, TimeIn,
+                               AllOf, AnyOf, NoneOf>;
 
 // A value. Its functions recurse as deep as the tree is, so whoever builds one from
 // untrusted input must limit the depth.
