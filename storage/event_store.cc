@@ -2,41 +2,62 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fnmatch.h>
 #include <limits>
 #include <mutex>
 #include <optional>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include <rocksdb/write_batch.h>
 
-#include "storage/coding.h"
+#include "storage/block_merger.h"
+#include "storage/host_state.h"
 #include "storage/host_table.h"
+#include "storage/indexer.h"
 #include "storage/journal.h"
-#include "storage/journal_search.h"
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
+#include "storage/store_count.h"
 #include "storage/store_directory.h"
+#include "storage/store_search.h"
+#include "storage/store_tables.h"
 
 namespace storage {
 
 namespace {
 
-// The keys of the column family "meta" begin with one of these: see storage/README.md.
-constexpr char kHostPrefix = 'h';
-constexpr char kGenerationKey[] = "g";
-
 constexpr auto kReopenInterval = std::chrono::seconds(1);
+constexpr auto kReopenAfterFailure = std::chrono::seconds(30);
 
 // What a group takes in a write beside its records, about: its key, header and lengths.
 constexpr size_t kGroupOverhead = 64;
 
 constexpr char kOverflowName[] = "overflow";
 
-// How many groups of a host are searched for the marks of its connections. More than a few are only
-// read where clients share a name; a mark beyond it is of a client that was silent for long while
-// the others were not.
-constexpr int kMarkGroupsMax = 4096;
+bool MatchesAny(const std::string& name, const std::vector<std::string>& patterns) {
+  if (patterns.empty()) return true;
+  return std::ranges::any_of(patterns, [&](const std::string& pattern) {
+    return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+  });
+}
+
+// An open database and those who work on it. The order of the members is that in which they start.
+struct Running {
+  Running(std::shared_ptr<Rocks> opened, const StoreOptions& options,
+          std::function<void(const absl::Status&)> on_failure)
+      : rocks(std::move(opened)),
+        merger(rocks, numbers, options.now_ms, options.on_problem),
+        indexer(rocks, numbers,
+                {.open_bytes_max = options.open_bytes_max, .seal_age = options.seal_age},
+                {.on_block = [this](HostId host, Day day) { merger.Notice(host, day); },
+                 .on_damage = options.on_problem,
+                 .on_failure = std::move(on_failure)}) {}
+
+  const std::shared_ptr<Rocks> rocks;
+  BlockNumbers numbers;
+  BlockMerger merger;
+  Indexer indexer;
+};
 
 }  // namespace
 
@@ -53,7 +74,16 @@ class EventStore::Engine {
   absl::Status Seal();
   uint64_t NextConnection();
   std::vector<Identity> Hosts() const;
-  absl::StatusOr<JournalSearch> StartSearch(const SearchRequest& request) const;
+  absl::Status Settle(std::stop_token stop);
+  absl::Status DropDay(const Identity& host, Day day);
+
+  // The store as it is, and the hosts that match one of the patterns, by number.
+  struct Moment {
+    StoreView view;
+    std::vector<std::optional<Identity>> hosts;
+  };
+  absl::StatusOr<Moment> Look(const std::vector<std::string>& host_patterns,
+                              const std::stop_token& stop) const;
 
   void SetFlush(Flush flush, uint32_t flush_records) {
     options_.flush = flush;
@@ -61,43 +91,34 @@ class EventStore::Engine {
   }
 
  private:
-  // What is known of the files of an open database.
-  struct Tables {
-    HostTable hosts;
-    RetryMarks marks;
-    uint64_t next_arrival = 0;
-    uint64_t generation = 0;
-  };
-
   absl::Status OpenDatabase();
   absl::Status Reopen();
+  void CloseAfterFailure();
   void CloseDatabase();
-  static absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts);
-  static absl::Status LoadMarks(const Rocks& rocks, Tables* tables);
-  static absl::Status LoadMarksOf(HostId host, rocksdb::Iterator* entry, Tables* tables);
-  static absl::Status StartGeneration(const Rocks& rocks, Tables* tables);
-
   HostId HostFor(const Batch& batch, rocksdb::WriteBatch* write, uint64_t* overflowed = nullptr);
   void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
   void AddBatch(const Batch& batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
-  std::shared_ptr<Rocks> rocks() const;
+  std::shared_ptr<Running> running() const;
 
   const std::string path_;
   StoreOptions options_;
   std::optional<StoreDirectory> directory_;
 
   // Of the thread that appends.
-  std::shared_ptr<Rocks> writing_;  // rocks_ as well; null after a failed write.
-  std::string damage_;              // Not told yet.
+  std::shared_ptr<Running> writing_;    // running_ as well; null after a failed write.
+  std::vector<Indexer::Group> groups_;  // Of the write that is being made.
+  std::string damage_;                  // Not told yet.
   RetryMarks marks_;
   uint64_t next_arrival_ = 0;
   uint64_t records_unsynced_ = 0;
   std::chrono::steady_clock::time_point last_reopen_{};
 
   mutable std::mutex mutex_;  // Guards what follows.
-  std::shared_ptr<Rocks> rocks_;
+  std::shared_ptr<Running> running_;
+  std::shared_ptr<Rocks> reading_;  // Instead of running_, where nothing is written.
+  bool indexer_failed_ = false;
   HostTable hosts_;
   uint64_t next_connection_ = 0;
 };
@@ -114,27 +135,30 @@ absl::Status EventStore::Engine::OpenForReading() {
   if (!readable.ok()) return readable;
   absl::StatusOr<std::shared_ptr<Rocks>> rocks = OpenRocksForReading(DatabasePath(path_));
   if (!rocks.ok()) return rocks.status();
-  rocks_ = *std::move(rocks);
-  return LoadHosts(*rocks_, &hosts_);
+  reading_ = *std::move(rocks);
+  return LoadHosts(*reading_, &hosts_);
 }
 
 // All or nothing: a database that is only half known here is closed again.
 absl::Status EventStore::Engine::OpenDatabase() {
-  absl::StatusOr<OpenedRocks> opened = OpenRocks(DatabasePath(path_));
+  absl::StatusOr<OpenedRocks> opened = OpenRocks(DatabasePath(path_), options_.on_problem);
   if (!opened.ok()) return opened.status();
-  const Rocks& rocks = *opened->rocks;
-  Tables tables;
-  absl::Status loaded = LoadHosts(rocks, &tables.hosts);
-  if (loaded.ok()) loaded = LoadMarks(rocks, &tables);
-  if (loaded.ok()) loaded = StartGeneration(rocks, &tables);
-  if (!loaded.ok()) return loaded;
+  absl::StatusOr<StoreTables> loaded = LoadTables(*opened->rocks);
+  if (!loaded.ok()) return loaded.status();
+  StoreTables& tables = *loaded;
 
   if (!opened->damage.empty()) damage_ = std::move(opened->damage);
   marks_ = std::move(tables.marks);
   next_arrival_ = tables.next_arrival;
-  writing_ = opened->rocks;
+  const auto on_failure = [this](const absl::Status& status) {
+    options_.on_problem(status);
+    const std::lock_guard lock(mutex_);
+    indexer_failed_ = true;
+  };
+  writing_ = std::make_shared<Running>(std::move(opened->rocks), options_, on_failure);
   const std::lock_guard lock(mutex_);
-  rocks_ = std::move(opened->rocks);
+  running_ = writing_;
+  indexer_failed_ = false;
   hosts_ = std::move(tables.hosts);
   next_connection_ = tables.generation << 32;
   return absl::OkStatus();
@@ -143,10 +167,10 @@ absl::Status EventStore::Engine::OpenDatabase() {
 // Closing waits for RocksDB's own threads, so it happens outside of the lock.
 void EventStore::Engine::CloseDatabase() {
   writing_.reset();
-  std::shared_ptr<Rocks> closed;
+  std::shared_ptr<Running> closed;
   {
     const std::lock_guard lock(mutex_);
-    closed.swap(rocks_);
+    closed.swap(running_);
   }
 }
 
@@ -161,85 +185,27 @@ absl::Status EventStore::Engine::Reopen() {
   return OpenDatabase();
 }
 
-absl::Status EventStore::Engine::LoadHosts(const Rocks& rocks, HostTable* hosts) {
-  const std::unique_ptr<rocksdb::Iterator> entry(
-      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.meta));
-  for (entry->Seek({&kHostPrefix, 1}); entry->Valid(); entry->Next()) {
-    std::string_view key = ToView(entry->key());
-    if (key[0] != kHostPrefix) break;
-    key.remove_prefix(1);
-    const absl::Status loaded = hosts->Load(key, ToView(entry->value()));
-    if (!loaded.ok()) return loaded;
+// Without its indexer a store fills its journal for ever. What keeps it from working may be over
+// by now; what it has not done is done again from the journal.
+void EventStore::Engine::CloseAfterFailure() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!indexer_failed_) return;
   }
-  return FromRocks(entry->status(), "read the table of hosts");
+  if (writing_ == nullptr) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_reopen_ < kReopenAfterFailure) return;
+  CloseDatabase();
 }
 
-absl::Status EventStore::Engine::LoadMarks(const Rocks& rocks, Tables* tables) {
-  const std::unique_ptr<rocksdb::Iterator> entry(
-      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.journal));
-  for (HostId host = 0; host < tables->hosts.size(); ++host) {
-    const absl::Status loaded = LoadMarksOf(host, entry.get(), tables);
-    if (!loaded.ok()) return loaded;
-  }
-  return absl::OkStatus();
-}
-
-// Reads the groups of a host from its last one backwards, until all its connections are known.
-absl::Status EventStore::Engine::LoadMarksOf(HostId host, rocksdb::Iterator* entry,
-                                             Tables* tables) {
-  constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
-  absl::flat_hash_set<uint64_t> connections;
-  size_t wanted = 1;
-  entry->SeekForPrev(EncodeJournalKey({.host = host, .arrival = kLast}));
-  for (int groups = 0; entry->Valid() && groups < kMarkGroupsMax; ++groups, entry->Prev()) {
-    const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(entry->key()));
-    if (!key.ok()) return key.status();
-    if (key->host != host) break;
-    tables->next_arrival = std::max(tables->next_arrival, key->arrival + 1);
-    absl::StatusOr<JournalGroup> group = JournalGroup::Decode(ToView(entry->value()));
-    if (!group.ok()) return group.status();
-    const JournalSender sender = group->header().sender;
-    if (sender.connection == 0) continue;
-    if (connections.empty()) wanted = sender.siblings;
-    if (connections.insert(sender.connection).second) {
-      const absl::StatusOr<std::string_view> line = group->Last();
-      if (!line.ok()) return line.status();
-      tables->marks.Load(host, {.client = std::string(group->header().address),
-                                .connection = sender.connection,
-                                .arrival = key->arrival,
-                                .sequence = sender.sequence,
-                                .record = FingerprintOf(*line)});
-    }
-    if (connections.size() >= wanted) break;
-  }
-  return FromRocks(entry->status(), "read the journal");
-}
-
-// Numbers of connections are unique because each opening for writing has a number of its own.
-absl::Status EventStore::Engine::StartGeneration(const Rocks& rocks, Tables* tables) {
-  std::string stored;
-  const rocksdb::Status got =
-      rocks.db->Get(rocksdb::ReadOptions(), rocks.meta, kGenerationKey, &stored);
-  if (!got.ok() && !got.IsNotFound()) return FromRocks(got, "read meta");
-  std::string_view in = stored;
-  if (got.ok() && !TakeFixed64(&in, &tables->generation)) {
-    return absl::DataLossError("meta: the generation is cut off");
-  }
-  ++tables->generation;
-  std::string value;
-  PutFixed64(&value, tables->generation);
-  rocksdb::WriteOptions durable;
-  durable.sync = true;
-  return FromRocks(rocks.db->Put(durable, rocks.meta, kGenerationKey, value), "write meta");
-}
-
-std::shared_ptr<Rocks> EventStore::Engine::rocks() const {
+std::shared_ptr<Running> EventStore::Engine::running() const {
   const std::lock_guard lock(mutex_);
-  return rocks_;
+  return running_;
 }
 
 absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deliveries) {
   if (!directory_) return absl::FailedPreconditionError("store: open for reading only");
+  CloseAfterFailure();
   if (writing_ == nullptr) {
     const absl::Status reopened = Reopen();
     if (!reopened.ok()) return reopened;
@@ -254,10 +220,12 @@ absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deli
   const absl::Status written = Write(&write, result.records);
   if (!written.ok()) {
     // The tables in memory are ahead of the files. The next call opens the files anew.
+    groups_.clear();
     CloseDatabase();
     last_reopen_ = std::chrono::steady_clock::now();
     return written;
   }
+  writing_->indexer.Push(std::exchange(groups_, {}));
   result.damage = std::exchange(damage_, {});
   return result;
 }
@@ -298,12 +266,11 @@ void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
   if (batch.record_count() == 0) return;
   const HostId host = HostFor(batch, write, &result->hosts_overflowed);
   header.address = batch.address();
-  const std::string key = EncodeJournalKey({.host = host, .arrival = next_arrival_++});
-  const std::string encoded_header = EncodeJournalHeader(header);
-  const rocksdb::Slice key_slice = key;
-  const rocksdb::Slice value_slices[] = {encoded_header, ToSlice(batch.encoded())};
-  write->Put(writing_->journal, rocksdb::SliceParts(&key_slice, 1),
-             rocksdb::SliceParts(value_slices, 2));
+  Indexer::Group& group = groups_.emplace_back();
+  group.key = {.host = host, .arrival = next_arrival_++};
+  group.value = EncodeJournalHeader(header);
+  group.value.append(batch.encoded());
+  write->Put(writing_->rocks->journal, EncodeJournalKey(group.key), group.value);
   result->records += batch.record_count();
   result->bytes += batch.encoded().size();
 }
@@ -315,7 +282,7 @@ HostId EventStore::Engine::HostFor(const Batch& batch, rocksdb::WriteBatch* writ
     if (const auto found = hosts_.Find(host)) return found;
     if (hosts_.size() >= hosts_max) return std::nullopt;
     const HostId id = hosts_.Add(host);
-    write->Put(rocks_->meta, kHostPrefix + HostTable::EncodeKey(id), HostTable::EncodeValue(host));
+    write->Put(writing_->rocks->meta, HostTable::EncodeKey(id), HostTable::EncodeValue(host));
     return id;
   };
   if (const auto id = find_or_add(batch.host(), options_.hosts_max)) return *id;
@@ -332,7 +299,7 @@ absl::Status EventStore::Engine::Write(rocksdb::WriteBatch* write, uint64_t reco
   rocksdb::WriteOptions how;
   how.sync = options_.flush == Flush::kData || options_.flush == Flush::kSync ||
              (options_.flush == Flush::kIncremental && due);
-  const rocksdb::Status written = writing_->db->Write(how, write);
+  const rocksdb::Status written = writing_->rocks->db->Write(how, write);
   if (written.ok() && how.sync) records_unsynced_ = 0;
   return FromRocks(written, "write");
 }
@@ -343,16 +310,36 @@ absl::Status EventStore::Engine::SyncIfDue() {
   }
   if (writing_ == nullptr) return absl::OkStatus();
   records_unsynced_ = 0;
-  return FromRocks(writing_->db->SyncWAL(), "sync");
+  return FromRocks(writing_->rocks->db->SyncWAL(), "sync");
 }
 
 absl::Status EventStore::Engine::Seal() {
-  const std::shared_ptr<Rocks> rocks = this->rocks();
-  if (rocks == nullptr) return absl::UnavailableError("store: not writable");
-  rocksdb::FlushOptions begin_only;
-  begin_only.wait = false;
-  begin_only.allow_write_stall = true;  // Else it would wait for earlier flushes.
-  return FromRocks(rocks->db->Flush(begin_only, {rocks->meta, rocks->journal}), "seal");
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return absl::UnavailableError("store: not writable");
+  running->indexer.SealAll();
+  return absl::OkStatus();
+}
+
+absl::Status EventStore::Engine::Settle(std::stop_token stop) {
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return absl::UnavailableError("store: not writable");
+  running->indexer.SealAll();
+  absl::Status settled = running->indexer.Wait(stop);
+  if (settled.ok()) settled = running->merger.Wait(stop);
+  if (!settled.ok()) return settled;
+  return FlushAll(*running->rocks);
+}
+
+absl::Status EventStore::Engine::DropDay(const Identity& host, Day day) {
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return absl::UnavailableError("store: not writable");
+  std::optional<HostId> id;
+  {
+    const std::lock_guard lock(mutex_);
+    id = hosts_.Find(host);
+  }
+  if (!id) return absl::NotFoundError("store: no host " + host.name);
+  return running->merger.Drop(*id, day);
 }
 
 uint64_t EventStore::Engine::NextConnection() {
@@ -372,10 +359,26 @@ std::vector<Identity> EventStore::Engine::Hosts() const {
   return hosts;
 }
 
-absl::StatusOr<JournalSearch> EventStore::Engine::StartSearch(const SearchRequest& request) const {
-  const std::lock_guard lock(mutex_);
-  if (rocks_ == nullptr) return absl::UnavailableError("store: not open after a disk error");
-  return JournalSearch(rocks_, hosts_, request.host_patterns);
+absl::StatusOr<EventStore::Engine::Moment> EventStore::Engine::Look(
+    const std::vector<std::string>& host_patterns, const std::stop_token& stop) const {
+  Moment moment;
+  std::shared_ptr<Running> running;
+  {
+    const std::lock_guard lock(mutex_);
+    running = running_;
+    moment.hosts.resize(hosts_.size());
+    for (HostId id = 0; id < hosts_.size(); ++id) {
+      const Identity& host = hosts_.identity(id);
+      if (MatchesAny(host.name, host_patterns)) moment.hosts[id] = host;
+    }
+  }
+  const auto wanted = [&](HostId id) { return id < moment.hosts.size() && moment.hosts[id]; };
+  absl::StatusOr<StoreView> view = absl::UnavailableError("store: not open after a disk error");
+  if (running != nullptr) view = running->indexer.View(wanted, stop);
+  if (reading_ != nullptr) view = ViewOfFiles(reading_, wanted);
+  if (!view.ok()) return view.status();
+  moment.view = *std::move(view);
+  return moment;
 }
 
 EventStore::EventStore(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
@@ -407,18 +410,31 @@ void EventStore::SetFlush(Flush flush, uint32_t flush_records) {
 }
 std::vector<Identity> EventStore::Hosts() const { return engine_->Hosts(); }
 
+absl::Status EventStore::Settle(std::stop_token stop) { return engine_->Settle(std::move(stop)); }
+absl::Status EventStore::DropDay(const Identity& host, uint32_t day) {
+  return engine_->DropDay(host, day);
+}
+
 absl::Status EventStore::Search(const SearchRequest& request,
                                 const std::function<bool(const FoundEvent&)>& sink) const {
-  absl::StatusOr<JournalSearch> search = engine_->StartSearch(request);
-  if (!search.ok()) return search.status();
-  return search->FindEvents(request.predicate, sink);
+  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  if (!moment.ok()) return moment.status();
+  StoreSearch search(std::move(moment->view), std::move(moment->hosts), request);
+  return search.FindEvents(sink);
 }
 
 absl::Status EventStore::SearchMalformed(
     const SearchRequest& request, const std::function<bool(const MalformedRecord&)>& sink) const {
-  absl::StatusOr<JournalSearch> search = engine_->StartSearch(request);
-  if (!search.ok()) return search.status();
-  return search->FindMalformed(request.predicate.time_bounds(), sink);
+  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  if (!moment.ok()) return moment.status();
+  StoreSearch search(std::move(moment->view), std::move(moment->hosts), request);
+  return search.FindMalformed(sink);
+}
+
+absl::StatusOr<std::vector<ValueCount>> EventStore::Count(const CountRequest& request) const {
+  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  if (!moment.ok()) return moment.status();
+  return CountValues(moment->view, std::move(moment->hosts), request);
 }
 
 }  // namespace storage

@@ -5,10 +5,12 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/clock.h"
 #include "storage/batch.h"
 #include "storage/flush.h"
 #include "storage/search.h"
@@ -30,6 +33,18 @@ struct StoreOptions {
   // under one host of the name "overflow": a client that invents node names must not fill the
   // memory (about 200 bytes a host). Far above the 20,000 hosts that a collector is made for.
   uint32_t hosts_max = 200'000;
+
+  // What may be in memory and in no block yet: see indexer.h.
+  size_t open_bytes_max = size_t{256} << 20;
+  std::chrono::seconds seal_age{3600};
+
+  // The collector's clock, for what must happen when a day is over.
+  std::function<uint64_t()> now_ms = &base::NowMs;
+
+  // Called, on a thread of the store, when something fails that no call returns: a block that
+  // cannot be written or read, a background error of the database. One line for an administrator.
+  // It must not call the store.
+  std::function<void(const absl::Status&)> on_problem = [](const absl::Status&) {};
 };
 
 // What an Append() did.
@@ -68,8 +83,16 @@ class EventStore {
   // called after the acknowledgements are on their way.
   absl::Status SyncIfDue();
 
-  // Begins to move what was appended into sealed files. Does not wait for it.
+  // Begins to move what was appended into blocks. Does not wait for it.
   absl::Status Seal();
+
+  // Waits until all that was appended is in blocks, these are joined as far as they can be, and all
+  // of it is on the disk. kCancelled if `stop` is requested first.
+  absl::Status Settle(std::stop_token stop);
+
+  // Takes all events of one UTC day, counted from the epoch, of a host out of the store, as far as
+  // they are in blocks. kNotFound if there is no such host.
+  absl::Status DropDay(const Identity& host, uint32_t day);
 
   // A number for a new connection, never given before in this store.
   uint64_t NextConnection();
@@ -80,16 +103,20 @@ class EventStore {
   // All hosts that have records, sorted by name.
   std::vector<Identity> Hosts() const;
 
-  // Calls `sink` with each event that matches, until it returns false. Events of one host come in
-  // the order in which they completed; of several hosts the one with the earliest stamp comes
-  // first. Malformed records are in no event. kDataLoss if a part of the store cannot be read.
+  // Calls `sink` with each event that matches, in the order of the request, until it returns false
+  // or the limit is reached. Sees all that was appended before, and nothing that is appended after.
+  // Malformed records are in no event. kDataLoss if a part of the store cannot be read.
   absl::Status Search(const SearchRequest& request,
                       const std::function<bool(const FoundEvent&)>& sink) const;
 
-  // Calls `sink` with each malformed record, in order of receipt, until it returns false. The
-  // predicate of the request is not used; its time bounds are compared with the time of receipt.
+  // Calls `sink` with each malformed record, likewise. The predicate of the request is not used;
+  // its time bounds are compared with the time of receipt.
   absl::Status SearchMalformed(const SearchRequest& request,
                                const std::function<bool(const MalformedRecord&)>& sink) const;
+
+  // How many events have each value of a field, the most frequent first. Values are those of the
+  // index: query::IndexedTerm().
+  absl::StatusOr<std::vector<ValueCount>> Count(const CountRequest& request) const;
 
  private:
   class Engine;  // Keeps RocksDB out of this header.

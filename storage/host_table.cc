@@ -5,9 +5,9 @@
 namespace storage {
 
 std::string HostTable::EncodeKey(HostId id) {
-  std::string bytes;
-  PutFixed32(&bytes, id);
-  return bytes;
+  std::string key(kKeyPrefix);
+  PutFixed32(&key, id);
+  return key;
 }
 
 std::string HostTable::EncodeValue(const Identity& host) {
@@ -29,6 +29,8 @@ HostId HostTable::Add(const Identity& host) {
 
 absl::Status HostTable::Load(std::string_view key, std::string_view value) {
   HostId id = 0;
+  if (!key.starts_with(kKeyPrefix)) return absl::DataLossError("meta: not the key of a host");
+  key.remove_prefix(kKeyPrefix.size());
   if (!TakeFixed32(&key, &id) || id != hosts_.size() || value.empty() || value[0] < 0 ||
       value[0] > static_cast<char>(IdentityKind::kNode)) {
     return absl::DataLossError("meta: the table of hosts is damaged");

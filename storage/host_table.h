@@ -34,7 +34,9 @@ class HostTable {
 
   void Clear();
 
-  // How a host is written: the key holds its number, the value its identity.
+  // How a host is written in the column family "meta": the key holds its number behind the prefix,
+  // the value its identity.
+  static constexpr std::string_view kKeyPrefix = "h";
   static std::string EncodeKey(HostId id);
   static std::string EncodeValue(const Identity& host);
 

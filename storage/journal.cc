@@ -7,6 +7,7 @@ namespace storage {
 namespace {
 
 constexpr char kGroupVersion = 1;
+constexpr char kRestVersion = 2;
 
 absl::Status Damaged(const char* what) {
   return absl::DataLossError(std::string("journal: ") + what);
@@ -70,6 +71,33 @@ absl::StatusOr<std::string_view> JournalGroup::Last() {
     if (!more.ok()) return more.status();
     if (!*more) return line;
   }
+}
+
+bool IsRest(std::string_view value) { return !value.empty() && value[0] == kRestVersion; }
+
+std::string EncodeRest(const std::vector<KeptRecord>& records) {
+  std::string value(1, kRestVersion);
+  for (const KeptRecord& record : records) {
+    PutVarint(&value, record.position);
+    PutVarint(&value, record.received_ms);
+    PutBytes(&value, record.address);
+    PutBytes(&value, record.line);
+  }
+  return value;
+}
+
+absl::StatusOr<std::vector<KeptRecord>> DecodeRest(std::string_view value) {
+  if (!IsRest(value)) return Damaged("rest of an unknown version");
+  value.remove_prefix(1);
+  std::vector<KeptRecord> records;
+  while (!value.empty()) {
+    KeptRecord& record = records.emplace_back();
+    if (!TakeVarint(&value, &record.position) || !TakeVarint(&value, &record.received_ms) ||
+        !TakeBytes(&value, &record.address) || !TakeBytes(&value, &record.line)) {
+      return Damaged("rest is cut off");
+    }
+  }
+  return records;
 }
 
 }  // namespace storage

@@ -1,9 +1,13 @@
-// The journal: every record, as it was received, in groups. storage/README.md has an example.
+// The journal: every record that is in no block yet, as it was received. storage/README.md has an
+// example.
 //
 //   key    := host u32 | arrival u64                  big-endian: groups of a host sort by arrival
-//   value  := version u8 | received_ms varint | address bytes | sender | record*
+//   value  := group | rest
+//   group  := version u8 (1) | received_ms varint | address bytes | sender | record*
 //   sender := 0 u8 | connection varint | sequence varint | siblings varint
 //   record := bytes                                   bytes := length varint | that many bytes
+//   rest   := version u8 (2) | kept*
+//   kept   := position varint | received_ms varint | address bytes | record
 //
 // A group holds what one delivery had for one host. `arrival` counts groups over the whole store.
 // Only the group that holds the last record of a delivery names its sender, and only if that may
@@ -14,6 +18,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -69,5 +74,21 @@ class JournalGroup {
   JournalHeader header_;
   std::string_view records_;
 };
+
+// A record that a rest keeps. Views point into the value that it was taken from.
+struct KeptRecord {
+  uint64_t position = 0;  // See RecordOrigin.
+  uint64_t received_ms = 0;
+  std::string_view address = {};
+  std::string_view line = {};
+
+  friend bool operator==(const KeptRecord&, const KeptRecord&) = default;
+};
+
+// Whether a value is a rest, not a group.
+bool IsRest(std::string_view value);
+
+std::string EncodeRest(const std::vector<KeptRecord>& records);
+absl::StatusOr<std::vector<KeptRecord>> DecodeRest(std::string_view value);
 
 }  // namespace storage

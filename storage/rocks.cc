@@ -1,6 +1,7 @@
 #include "storage/rocks.h"
 
 #include <array>
+#include <deque>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -8,10 +9,16 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include <rocksdb/compaction_filter.h>
 #include <rocksdb/env.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/memtablerep.h>
+#include <rocksdb/merge_operator.h>
 #include <rocksdb/options.h>
 #include <rocksdb/rate_limiter.h>
+#include <rocksdb/table.h>
+
+#include "storage/term_index.h"
 
 namespace storage {
 
@@ -25,6 +32,52 @@ class NoLog : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
   void Logv(const char*, va_list) override {}
+};
+
+// The index is written as operands that RocksDB joins when it likes: see term_index.h.
+class PostingsMerge : public rocksdb::MergeOperator {
+ public:
+  const char* Name() const override { return "auspex.postings.1"; }
+
+  // False, which RocksDB takes for corruption, if an operand is damaged.
+  bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
+    std::vector<std::string_view> operands;
+    if (in.existing_value != nullptr) operands.push_back(ToView(*in.existing_value));
+    for (const rocksdb::Slice& operand : in.operand_list) operands.push_back(ToView(operand));
+    return MergePostings(operands, false, &out->new_value);
+  }
+
+  bool PartialMergeMulti(const rocksdb::Slice&, const std::deque<rocksdb::Slice>& operand_list,
+                         std::string* out, rocksdb::Logger*) const override {
+    std::vector<std::string_view> operands;
+    for (const rocksdb::Slice& operand : operand_list) operands.push_back(ToView(operand));
+    return MergePostings(operands, true, out);
+  }
+};
+
+// Takes terms that no block has any more out of the index.
+class EmptyPostingsFilter : public rocksdb::CompactionFilter {
+ public:
+  const char* Name() const override { return "auspex.postings.empty"; }
+
+  Decision FilterV2(int, const rocksdb::Slice&, ValueType type, const rocksdb::Slice& value,
+                    std::string*, std::string*) const override {
+    return type == ValueType::kValue && value.empty() ? Decision::kRemove : Decision::kKeep;
+  }
+};
+
+// Hears of failures that no write has returned yet.
+class ErrorListener : public rocksdb::EventListener {
+ public:
+  explicit ErrorListener(std::function<void(const absl::Status&)> on_error)
+      : on_error_(std::move(on_error)) {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    if (on_error_ != nullptr) on_error_(FromRocks(*status, "in the background"));
+  }
+
+ private:
+  const std::function<void(const absl::Status&)> on_error_;
 };
 
 rocksdb::DBOptions DatabaseOptions() {
@@ -74,8 +127,55 @@ rocksdb::ColumnFamilyOptions MetaOptions() {
   return options;
 }
 
+// Never makes a write wait, as for the journal: sealing may be late, acknowledgements may not.
+rocksdb::ColumnFamilyOptions SealedOptions() {
+  rocksdb::ColumnFamilyOptions options;
+  options.max_write_buffer_number = 4;
+  options.level0_slowdown_writes_trigger = 1000;
+  options.level0_stop_writes_trigger = 10000;
+  options.soft_pending_compaction_bytes_limit = 0;
+  options.hard_pending_compaction_bytes_limit = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions SummaryOptions() {
+  rocksdb::ColumnFamilyOptions options = SealedOptions();
+  // About 100 bytes for each block: all of them fit in a few files.
+  options.write_buffer_size = 4 << 20;
+  options.compression = rocksdb::kZSTD;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions ColumnsOptions() {
+  rocksdb::ColumnFamilyOptions options = SealedOptions();
+  // Packed already, and each value is far larger than a block of RocksDB's.
+  options.compression = rocksdb::kNoCompression;
+  options.write_buffer_size = 16 << 20;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions TermsOptions() {
+  rocksdb::ColumnFamilyOptions options = SealedOptions();
+  options.merge_operator = std::make_shared<PostingsMerge>();
+  static const EmptyPostingsFilter filter;  // Stateless; RocksDB wants a raw pointer.
+  options.compaction_filter = &filter;
+  options.compression = rocksdb::kZSTD;
+  options.write_buffer_size = 16 << 20;
+  // Neighbours are alike: paths of one tree. Larger blocks pack better, and a search for one term
+  // reads one.
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = 16 << 10;
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
 std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies() {
-  return {{rocksdb::kDefaultColumnFamilyName, MetaOptions()}, {"journal", JournalOptions()}};
+  return {{rocksdb::kDefaultColumnFamilyName, MetaOptions()},
+          {"journal", JournalOptions()},
+          {"summaries", SummaryOptions()},
+          {"columns", ColumnsOptions()},
+          {"terms", TermsOptions()}};
 }
 
 std::shared_ptr<Rocks> Own(rocksdb::DB* db,
@@ -84,6 +184,9 @@ std::shared_ptr<Rocks> Own(rocksdb::DB* db,
   rocks->db.reset(db);
   rocks->meta = handles[0];
   rocks->journal = handles[1];
+  rocks->summaries = handles[2];
+  rocks->columns = handles[3];
+  rocks->terms = handles[4];
   return rocks;
 }
 
@@ -123,12 +226,15 @@ absl::StatusOr<std::shared_ptr<Rocks>> TryOpenForReading(const std::string& path
 
 Rocks::~Rocks() {
   if (db == nullptr) return;
-  db->DestroyColumnFamilyHandle(journal);
-  db->DestroyColumnFamilyHandle(meta);
+  for (rocksdb::ColumnFamilyHandle* family : {terms, columns, summaries, journal, meta}) {
+    db->DestroyColumnFamilyHandle(family);
+  }
 }
 
-absl::StatusOr<OpenedRocks> OpenRocks(const std::string& path) {
+absl::StatusOr<OpenedRocks> OpenRocks(const std::string& path,
+                                      std::function<void(const absl::Status&)> on_error) {
   rocksdb::DBOptions options = DatabaseOptions();
+  options.listeners.push_back(std::make_shared<ErrorListener>(std::move(on_error)));
   options.env->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW);
   // A write that a crash cut off is at the end of a log, and was not acknowledged. Damage anywhere
   // else is the disk's fault, and may have hit acknowledged records.
@@ -158,6 +264,13 @@ absl::StatusOr<std::shared_ptr<Rocks>> OpenRocksForReading(const std::string& pa
       return rocks;
     }
   }
+}
+
+absl::Status FlushAll(const Rocks& rocks) {
+  return FromRocks(
+      rocks.db->Flush(rocksdb::FlushOptions(),
+                      {rocks.meta, rocks.journal, rocks.summaries, rocks.columns, rocks.terms}),
+      "flush");
 }
 
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing) {

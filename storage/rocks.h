@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,6 +18,9 @@ struct Rocks {
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* meta = nullptr;
   rocksdb::ColumnFamilyHandle* journal = nullptr;
+  rocksdb::ColumnFamilyHandle* summaries = nullptr;
+  rocksdb::ColumnFamilyHandle* columns = nullptr;
+  rocksdb::ColumnFamilyHandle* terms = nullptr;
 
   Rocks() = default;
   Rocks(const Rocks&) = delete;
@@ -31,10 +35,17 @@ struct OpenedRocks {
 
 // Opens for writing, and creates what is missing. A write-ahead log that is damaged before its end
 // is recovered up to the damage, which is told: RocksDB's default would do the same in silence.
-absl::StatusOr<OpenedRocks> OpenRocks(const std::string& path);
+//
+// `on_error` is called, on a thread of RocksDB, when it fails in the background and refuses writes
+// from then on. It must not call RocksDB.
+absl::StatusOr<OpenedRocks> OpenRocks(const std::string& path,
+                                      std::function<void(const absl::Status&)> on_error);
 
 // Opens what another process may be writing: sees every write that had returned there before.
 absl::StatusOr<std::shared_ptr<Rocks>> OpenRocksForReading(const std::string& path);
+
+// Writes everything that is in memory into files, and waits for it.
+absl::Status FlushAll(const Rocks& rocks);
 
 // kDataLoss for damage, kResourceExhausted for a full disk, else kUnavailable.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing);

@@ -35,7 +35,7 @@ absl::Status Refused(const std::string& path, const std::string& why) {
   return absl::FailedPreconditionError(absl::StrFormat("store %s: %s", path, why));
 }
 
-absl::Status CheckFormat(const std::string& path) {
+absl::StatusOr<int> ReadFormat(const std::string& path) {
   const std::string file = path + "/FORMAT";
   std::ifstream stream(file);
   if (!stream) return Failed(path, "FORMAT", errno);
@@ -50,7 +50,7 @@ absl::Status CheckFormat(const std::string& path) {
     return Refused(path, absl::StrFormat("has format %d, this program knows formats up to %d",
                                          format, kStoreFormat));
   }
-  return absl::OkStatus();
+  return format;
 }
 
 absl::Status SyncDirectory(const std::string& path) {
@@ -117,9 +117,11 @@ absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string&
   std::error_code error;
   const bool is_new = !fs::exists(path + "/FORMAT", error);
   if (error) return Failed(path, "FORMAT", error.value());
+  int format = 0;
   if (!is_new) {
-    const absl::Status known = CheckFormat(path);
-    if (!known.ok()) return known;
+    const absl::StatusOr<int> known = ReadFormat(path);
+    if (!known.ok()) return known.status();
+    format = *known;
   } else {
     if (!fs::is_directory(path)) return Refused(path, "is not a directory");
     if (HoldsForeignFiles(path)) return Refused(path, "holds files, but no store");
@@ -127,14 +129,19 @@ absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string&
   const absl::StatusOr<int> lock = Lock(path);
   if (!lock.ok()) return lock.status();
   StoreDirectory directory(path, *lock);
-  if (is_new) {
+  if (format < kStoreFormat) {
     const absl::Status written = WriteFormat(path);
     if (!written.ok()) return written;
   }
   return directory;
 }
 
-absl::Status StoreDirectory::CheckForReading(const std::string& path) { return CheckFormat(path); }
+absl::Status StoreDirectory::CheckForReading(const std::string& path) {
+  const absl::StatusOr<int> format = ReadFormat(path);
+  if (!format.ok()) return format.status();
+  if (*format == kStoreFormat) return absl::OkStatus();
+  return Refused(path, absl::StrFormat("has the old format %d: start auspexd on it once", *format));
+}
 
 StoreDirectory::StoreDirectory(StoreDirectory&& other) noexcept
     : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}

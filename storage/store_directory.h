@@ -12,8 +12,9 @@
 
 namespace storage {
 
-// The format that this program writes and the newest that it reads.
-inline constexpr int kStoreFormat = 1;
+// The format that this program writes, and the newest that it knows. A store of an older one, which
+// has a journal only, becomes one of this when it is opened for writing.
+inline constexpr int kStoreFormat = 2;
 
 // The right to write to a store, held until destruction.
 class StoreDirectory {

@@ -45,9 +45,18 @@ TEST_F(StoreDirectoryTest, RefusesASecondWriterAndNamesTheFirst) {
 
 TEST_F(StoreDirectoryTest, RefusesANewerFormat) {
   ASSERT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
-  WriteFile("FORMAT", "auspex store format 2\n");
-  EXPECT_THAT(Refusal(), HasSubstr("has format 2, this program knows formats up to 1"));
+  WriteFile("FORMAT", "auspex store format 3\n");
+  EXPECT_THAT(Refusal(), HasSubstr("has format 3, this program knows formats up to 2"));
   EXPECT_TRUE(absl::IsFailedPrecondition(StoreDirectory::CheckForReading(path_)));
+}
+
+TEST_F(StoreDirectoryTest, BringsAnOldFormatUpToDateWhenItMayWrite) {
+  ASSERT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
+  WriteFile("FORMAT", "auspex store format 1\n");
+  EXPECT_THAT(std::string(StoreDirectory::CheckForReading(path_).message()),
+              HasSubstr("has the old format 1: start auspexd on it once"));
+  EXPECT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
+  EXPECT_TRUE(StoreDirectory::CheckForReading(path_).ok());
 }
 
 TEST_F(StoreDirectoryTest, RefusesAFormatThatSaysNothing) {

@@ -1,0 +1,146 @@
+#include "storage/block_plan.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <variant>
+
+#include "storage/term_question.h"
+
+namespace storage {
+
+namespace {
+
+// A set of blocks, sorted; nullopt for all.
+using Blocks = std::optional<std::vector<BlockId>>;
+
+class Planner {
+ public:
+  using Plan = absl::StatusOr<Blocks>;
+
+  Planner(const Rocks& rocks, const rocksdb::ReadOptions& options, const DayRange& days,
+          const std::stop_token& stop)
+      : rocks_(rocks), options_(options), days_(days), stop_(stop) {}
+
+  Plan PlanFor(const query::Predicate& predicate) {
+    if (const auto question = TermQuestionOf(predicate.condition())) return Ask(*question);
+    return std::visit(*this, predicate.condition());
+  }
+
+  Plan operator()(const query::AllOf& all) {
+    Blocks blocks;
+    for (const query::Predicate& part : all.parts) {
+      Plan of_part = PlanFor(part);
+      if (!of_part.ok()) return of_part;
+      if (!of_part->has_value()) continue;
+      if (!blocks) {
+        blocks = **std::move(of_part);
+        continue;
+      }
+      std::vector<BlockId> both;
+      std::ranges::set_intersection(*blocks, **of_part, std::back_inserter(both));
+      blocks = std::move(both);
+    }
+    return blocks;
+  }
+
+  Plan operator()(const query::AnyOf& any) {
+    std::vector<BlockId> blocks;
+    for (const query::Predicate& part : any.parts) {
+      const Plan of_part = PlanFor(part);
+      if (!of_part.ok() || !of_part->has_value()) return of_part;
+      blocks.insert(blocks.end(), (*of_part)->begin(), (*of_part)->end());
+    }
+    return Unique(std::move(blocks));
+  }
+
+  template <typename Other>
+  Plan operator()(const Other&) {
+    return Blocks();
+  }
+
+ private:
+  Plan Ask(const TermQuestion& question) {
+    std::vector<BlockId> blocks;
+    const auto add = [&](const std::string& value, Day day, const std::vector<Posting>& postings) {
+      if (!question.accepts(value)) return;
+      for (const Posting& posting : postings) {
+        blocks.push_back({.host = posting.host, .day = day, .number = posting.block});
+      }
+    };
+    const absl::Status read =
+        question.value ? ForEachOfTerm(question.field, *question.value, add)
+                       : ForEachPostings(rocks_, options_, question.field, days_, stop_, add);
+    if (!read.ok()) return read;
+    return Unique(std::move(blocks));
+  }
+
+  template <typename Sink>
+  absl::Status ForEachOfTerm(query::TermField field, const std::string& value, const Sink& sink) {
+    const std::unique_ptr<rocksdb::Iterator> entry(rocks_.db->NewIterator(options_, rocks_.terms));
+    const std::string prefix = EncodeTermPrefix(field, value);
+    for (entry->Seek(EncodeTermKey(field, value, days_.from)); entry->Valid(); entry->Next()) {
+      if (!ToView(entry->key()).starts_with(prefix)) break;
+      Term term;
+      Day day = 0;
+      std::vector<Posting> postings;
+      if (!DecodeTermKey(ToView(entry->key()), &term, &day) ||
+          !TakePostings(ToView(entry->value()), &postings)) {
+        return absl::DataLossError("index: a term cannot be read");
+      }
+      if (day > days_.to) break;
+      sink(value, day, postings);
+    }
+    return FromRocks(entry->status(), "read the index");
+  }
+
+  static Blocks Unique(std::vector<BlockId> blocks) {
+    std::ranges::sort(blocks);
+    const auto rest = std::ranges::unique(blocks);
+    blocks.erase(rest.begin(), rest.end());
+    return blocks;
+  }
+
+  const Rocks& rocks_;
+  const rocksdb::ReadOptions& options_;
+  const DayRange days_;
+  const std::stop_token& stop_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::optional<std::vector<BlockId>>> PlanBlocks(const Rocks& rocks,
+                                                               const rocksdb::ReadOptions& options,
+                                                               const query::Predicate& predicate,
+                                                               const DayRange& days,
+                                                               const std::stop_token& stop) {
+  return Planner(rocks, options, days, stop).PlanFor(predicate);
+}
+
+absl::Status ForEachPostings(const Rocks& rocks, const rocksdb::ReadOptions& options,
+                             query::TermField field, const DayRange& days,
+                             const std::stop_token& stop,
+                             const std::function<void(const std::string& value, Day day,
+                                                      const std::vector<Posting>&)>& sink) {
+  const std::unique_ptr<rocksdb::Iterator> entry(rocks.db->NewIterator(options, rocks.terms));
+  const std::string prefix = EncodeFieldPrefix(field);
+  Term term;
+  std::vector<Posting> postings;
+  for (entry->Seek(prefix); entry->Valid(); entry->Next()) {
+    if (!ToView(entry->key()).starts_with(prefix)) break;
+    if (stop.stop_requested()) return absl::CancelledError("search: cancelled");
+    Day day = 0;
+    if (!DecodeTermKey(ToView(entry->key()), &term, &day)) {
+      return absl::DataLossError("index: a term cannot be read");
+    }
+    if (day < days.from || day > days.to) continue;
+    postings.clear();
+    if (!TakePostings(ToView(entry->value()), &postings)) {
+      return absl::DataLossError("index: a term cannot be read");
+    }
+    sink(term.value, day, postings);
+  }
+  return FromRocks(entry->status(), "read the index");
+}
+
+}  // namespace storage

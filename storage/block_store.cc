@@ -1,0 +1,148 @@
+#include "storage/block_store.h"
+
+#include "absl/strings/str_format.h"
+#include "absl/time/time.h"
+
+#include "storage/coding.h"
+
+namespace storage {
+
+namespace {
+
+absl::Status AtBlock(const BlockId& id, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrFormat("%s: %s", ToText(id), std::string(status.message())));
+}
+
+// Merges into each of the terms.
+void MergeTerms(const Rocks& rocks, const std::vector<TermCount>& terms, Day day,
+                const std::function<void(const TermCount&, std::string*)>& put_postings,
+                rocksdb::WriteBatch* write) {
+  std::string postings;
+  for (const TermCount& count : terms) {
+    postings.clear();
+    put_postings(count, &postings);
+    write->Merge(rocks.terms, EncodeTermKey(count.term.field, count.term.value, day), postings);
+  }
+}
+
+}  // namespace
+
+std::string EncodeBlockKey(const BlockId& id) {
+  std::string key;
+  PutFixed32(&key, id.host);
+  PutFixed32(&key, id.day);
+  PutFixed32(&key, id.number);
+  return key;
+}
+
+absl::StatusOr<BlockId> DecodeBlockKey(std::string_view key) {
+  BlockId id;
+  if (!TakeFixed32(&key, &id.host) || !TakeFixed32(&key, &id.day) ||
+      !TakeFixed32(&key, &id.number) || !key.empty()) {
+    return absl::DataLossError("blocks: a key is not 12 bytes");
+  }
+  return id;
+}
+
+std::string ToText(const BlockId& id) {
+  const absl::Time day = absl::FromUnixSeconds(int64_t{id.day} * 86'400);
+  return absl::StrFormat("block %d of day %s of host %d", id.number,
+                         absl::FormatTime("%Y-%m-%d", day, absl::UTCTimeZone()), id.host);
+}
+
+absl::StatusOr<BlockSummary> LoadSummary(const Rocks& rocks, const rocksdb::ReadOptions& options,
+                                         const BlockId& id) {
+  std::string bytes;
+  const rocksdb::Status got = rocks.db->Get(options, rocks.summaries, EncodeBlockKey(id), &bytes);
+  if (got.IsNotFound()) return absl::NotFoundError(ToText(id) + " is missing");
+  if (!got.ok()) return AtBlock(id, FromRocks(got, "read"));
+  absl::StatusOr<BlockSummary> summary = DecodeSummary(bytes);
+  if (!summary.ok()) return AtBlock(id, summary.status());
+  return summary;
+}
+
+absl::StatusOr<std::unique_ptr<LoadedBlock>> LoadBlock(const Rocks& rocks,
+                                                       const rocksdb::ReadOptions& options,
+                                                       const BlockId& id) {
+  absl::StatusOr<BlockSummary> summary = LoadSummary(rocks, options, id);
+  if (!summary.ok()) return summary.status();
+  auto block = std::make_unique<LoadedBlock>();
+  block->summary = *std::move(summary);
+  const rocksdb::Status got =
+      rocks.db->Get(options, rocks.columns, EncodeBlockKey(id), &block->columns);
+  if (got.IsNotFound()) return absl::DataLossError(ToText(id) + " has no columns");
+  if (!got.ok()) return AtBlock(id, FromRocks(got, "read"));
+  absl::StatusOr<std::unique_ptr<BlockReader>> reader =
+      BlockReader::Open(block->summary, block->columns);
+  if (!reader.ok()) return AtBlock(id, reader.status());
+  block->reader = *std::move(reader);
+  return block;
+}
+
+absl::Status ForEachBlock(const Rocks& rocks, const rocksdb::ReadOptions& options, HostId host,
+                          Day from, Day to,
+                          const std::function<bool(const BlockId&, const BlockSummary&)>& sink) {
+  const std::unique_ptr<rocksdb::Iterator> entry(rocks.db->NewIterator(options, rocks.summaries));
+  for (entry->Seek(EncodeBlockKey({.host = host, .day = from})); entry->Valid(); entry->Next()) {
+    const absl::StatusOr<BlockId> id = DecodeBlockKey(ToView(entry->key()));
+    if (!id.ok()) return id.status();
+    if (id->host != host || id->day > to) break;
+    const absl::StatusOr<BlockSummary> summary = DecodeSummary(ToView(entry->value()));
+    if (!summary.ok()) return AtBlock(*id, summary.status());
+    if (!sink(*id, *summary)) break;
+  }
+  return FromRocks(entry->status(), "read summaries");
+}
+
+absl::StatusOr<uint32_t> NextBlockNumber(const Rocks& rocks, HostId host, Day day) {
+  const std::unique_ptr<rocksdb::Iterator> entry(
+      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.summaries));
+  entry->SeekForPrev(EncodeBlockKey({.host = host, .day = day, .number = UINT32_MAX}));
+  if (!entry->Valid()) {
+    const absl::Status read = FromRocks(entry->status(), "read summaries");
+    if (!read.ok()) return read;
+    return 0;
+  }
+  const absl::StatusOr<BlockId> id = DecodeBlockKey(ToView(entry->key()));
+  if (!id.ok()) return id.status();
+  return id->host == host && id->day == day ? id->number + 1 : 0;
+}
+
+void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
+              const std::vector<TermCount>& terms, const std::vector<BlockId>& replaced,
+              rocksdb::WriteBatch* write) {
+  for (const BlockId& old : replaced) {
+    write->Delete(rocks.summaries, EncodeBlockKey(old));
+    write->Delete(rocks.columns, EncodeBlockKey(old));
+  }
+  const std::string key = EncodeBlockKey(id);
+  write->Put(rocks.summaries, key, EncodeSummary(block.summary));
+  write->Put(rocks.columns, key, block.columns);
+  const auto put_postings = [&](const TermCount& count, std::string* postings) {
+    for (const BlockId& old : replaced) {
+      PutPosting({.host = old.host, .block = old.number}, postings);
+    }
+    PutPosting({.host = id.host, .block = id.number, .events = count.events}, postings);
+  };
+  MergeTerms(rocks, terms, id.day, put_postings, write);
+}
+
+void DropBlock(const Rocks& rocks, const BlockId& id, const std::vector<TermCount>& terms,
+               rocksdb::WriteBatch* write) {
+  write->Delete(rocks.summaries, EncodeBlockKey(id));
+  write->Delete(rocks.columns, EncodeBlockKey(id));
+  const auto put_postings = [&](const TermCount&, std::string* postings) {
+    PutPosting({.host = id.host, .block = id.number}, postings);
+  };
+  MergeTerms(rocks, terms, id.day, put_postings, write);
+}
+
+absl::StatusOr<std::vector<TermCount>> CountTerms(const EncodedBlock& block) {
+  const absl::StatusOr<std::unique_ptr<BlockReader>> reader =
+      BlockReader::Open(block.summary, block.columns);
+  if (!reader.ok()) return reader.status();
+  return CountTerms(**reader);
+}
+
+}  // namespace storage

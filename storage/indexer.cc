@@ -1,0 +1,342 @@
+#include "storage/indexer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <rocksdb/write_batch.h>
+
+namespace storage {
+
+namespace {
+
+// How long a host must be silent before events without a last record are taken for complete: far
+// longer than the records of an event are apart, whatever the network does.
+constexpr std::chrono::seconds kSilence{10};
+
+// How often ages are looked at.
+constexpr std::chrono::seconds kAgeInterval{5};
+
+// A full memory is sealed down to this part, so that it is not full again at once.
+constexpr double kOpenBytesKept = 0.75;
+
+// Hosts that are sealed before what has come meanwhile is read.
+constexpr int kSealsAtOnce = 4;
+
+// Groups of the journal that are read before others may look.
+constexpr size_t kReplayGroups = 512;
+
+}  // namespace
+
+Indexer::Indexer(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, const IndexerOptions& options,
+                 IndexerCallbacks callbacks)
+    : rocks_(std::move(rocks)),
+      numbers_(numbers),
+      options_(options),
+      callbacks_(std::move(callbacks)),
+      journal_(rocks_->db->NewIterator(rocksdb::ReadOptions(), rocks_->journal)),
+      thread_([this] { Run(); }) {}
+
+Indexer::~Indexer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  pushed_.notify_all();
+  read_.notify_all();
+  thread_.join();
+}
+
+void Indexer::Push(std::vector<Group> groups) {
+  {
+    std::unique_lock lock(mutex_);
+    const auto has_room = [this] {
+      return queue_bytes_ < options_.queue_bytes_max || stopping_ || !error_.ok();
+    };
+    if (!has_room()) ++stats_.queue_waits;
+    read_.wait(lock, has_room);
+    pushed_groups_ += groups.size();
+    // After an error nothing is read any more. The journal has it.
+    if (!error_.ok()) return;
+    for (Group& group : groups) {
+      queue_bytes_ += group.value.size();
+      queue_.push_back(std::move(group));
+    }
+  }
+  pushed_.notify_one();
+}
+
+void Indexer::SealAll() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++seals_wanted_;
+  }
+  pushed_.notify_one();
+}
+
+absl::Status Indexer::Wait(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  const uint64_t groups = pushed_groups_;
+  const uint64_t seals = seals_wanted_;
+  read_.wait(lock, stop, [&] {
+    return !error_.ok() || stopping_ ||
+           (replayed_ && read_groups_ >= groups && seals_done_ >= seals);
+  });
+  if (!error_.ok()) return error_;
+  if (stop.stop_requested() || stopping_) return absl::CancelledError("store: stopped waiting");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StoreView> Indexer::View(const std::function<bool(HostId)>& wanted,
+                                        std::stop_token stop) {
+  const absl::Status read = Wait(std::move(stop));
+  if (!read.ok()) return read;
+  StoreView view{.rocks = rocks_, .snapshot = nullptr, .open = {}};
+  const std::lock_guard lock(mutex_);
+  const std::shared_ptr<Rocks> rocks = rocks_;
+  view.snapshot = std::shared_ptr<const rocksdb::Snapshot>(
+      rocks->db->GetSnapshot(),
+      [rocks](const rocksdb::Snapshot* snapshot) { rocks->db->ReleaseSnapshot(snapshot); });
+  for (const auto& [id, host] : hosts_) {
+    if (!wanted(id) || host->open.empty()) continue;
+    OpenEvents& open = view.open.emplace_back(OpenEvents{.host = id});
+    for (const auto& [day, events] : host->open.complete().days) {
+      open.events.insert(open.events.end(), events.begin(), events.end());
+    }
+    for (OpenEvent& event : host->open.CopyPending()) {
+      open.events.push_back(std::make_shared<const OpenEvent>(std::move(event)));
+    }
+  }
+  return view;
+}
+
+IndexerStats Indexer::stats() const {
+  const std::lock_guard lock(mutex_);
+  IndexerStats stats = stats_;
+  stats.open_bytes = open_bytes_;
+  stats.open_hosts = hosts_.size();
+  for (const auto& [id, host] : hosts_) stats.open_records += host->open.complete_records();
+  return stats;
+}
+
+void Indexer::Run() {
+  absl::Status status = Replay();
+  if (!status.ok()) Fail(status);
+  for (;;) {
+    std::vector<Group> groups;
+    {
+      std::unique_lock lock(mutex_);
+      const auto has_work = [this] {
+        const bool has_some = !queue_.empty() || !to_seal_.empty() || seals_wanted_ > seals_done_;
+        return stopping_ || (error_.ok() && has_some);
+      };
+      pushed_.wait_for(lock, kAgeInterval, has_work);
+      if (stopping_) return;
+      if (!error_.ok()) continue;
+      groups.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
+      queue_.clear();
+      queue_bytes_ = 0;
+    }
+    status = Read(groups);
+    if (status.ok()) status = SealDue();
+    if (!status.ok()) Fail(status);
+    read_.notify_all();
+  }
+}
+
+// What cannot be read or stored ends the work: the journal keeps everything until the store is
+// opened again.
+void Indexer::Fail(const absl::Status& status) {
+  {
+    const std::lock_guard lock(mutex_);
+    error_ = status;
+    queue_.clear();
+    queue_bytes_ = 0;
+  }
+  read_.notify_all();
+  callbacks_.on_failure(status);
+}
+
+absl::Status Indexer::Replay() {
+  std::vector<Group> groups;
+  absl::Status status;
+  journal_->SeekToFirst();
+  while (status.ok() && journal_->Valid()) {
+    const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(journal_->key()));
+    if (!key.ok()) return key.status();
+    groups.push_back({.key = *key, .value = std::string(ToView(journal_->value()))});
+    journal_->Next();
+    if (groups.size() < kReplayGroups && journal_->Valid()) continue;
+    status = Read(groups);
+    if (status.ok()) status = SealDue();
+    groups.clear();
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return absl::OkStatus();
+  }
+  if (status.ok()) status = FromRocks(journal_->status(), "read the journal");
+  journal_.reset();
+  const std::lock_guard lock(mutex_);
+  read_groups_ = 0;  // Of those that were pushed.
+  replayed_ = true;
+  read_.notify_all();
+  return status;
+}
+
+// Reads groups into their hosts, and seals a host as soon as it has a block.
+absl::Status Indexer::Read(const std::vector<Group>& groups) {
+  for (const Group& group : groups) {
+    const absl::Status added = AddToHost(group.key, group.value);
+    if (!added.ok()) return added;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Indexer::AddToHost(const JournalKey& key, std::string_view value) {
+  const absl::StatusOr<Host*> found = HostOf(key.host);
+  if (!found.ok()) return found.status();
+  Host& host = **found;
+  bool is_full = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    if (host.open.empty()) host.first_record = now;
+    host.last_record = now;
+    open_bytes_ -= host.open.memory_bytes();
+    const absl::Status added = host.open.AddJournal(key, value);
+    open_bytes_ += host.open.memory_bytes();
+    ++read_groups_;
+    if (!added.ok()) callbacks_.on_damage(added);
+    is_full = host.open.complete_records() >= kBlockRecordsAim;
+  }
+  return is_full ? Seal(key.host) : absl::OkStatus();
+}
+
+absl::StatusOr<Indexer::Host*> Indexer::HostOf(HostId id) {
+  const auto found = hosts_.find(id);
+  if (found != hosts_.end()) return found->second.get();
+  absl::StatusOr<HostState> state = LoadHostState(*rocks_, id);
+  if (!state.ok()) return state.status();
+  auto host = std::make_unique<Host>(*std::move(state));
+  Host* const added = host.get();
+  const std::lock_guard lock(mutex_);
+  hosts_.emplace(id, std::move(host));
+  return added;
+}
+
+absl::Status Indexer::SealDue() {
+  uint64_t seals_wanted = 0;
+  size_t open_bytes = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    seals_wanted = seals_wanted_;
+    open_bytes = open_bytes_;
+  }
+  const auto now = Clock::now();
+  if (seals_wanted > seals_done_) {
+    const absl::Status sealed = SealEvery();
+    if (!sealed.ok()) return sealed;
+    const std::lock_guard lock(mutex_);
+    seals_done_ = seals_wanted;
+  }
+  if (now - last_aged_ >= kAgeInterval) {
+    last_aged_ = now;
+    const absl::Status sealed = SealAged(now);
+    if (!sealed.ok()) return sealed;
+  }
+  return open_bytes > options_.open_bytes_max || !to_seal_.empty() ? SealLargest(now)
+                                                                   : absl::OkStatus();
+}
+
+absl::Status Indexer::SealEvery() {
+  std::vector<HostId> ids;
+  for (const auto& [id, host] : hosts_) ids.push_back(id);
+  for (const HostId id : ids) {
+    {
+      const std::lock_guard lock(mutex_);
+      hosts_.at(id)->open.CompleteAll();
+    }
+    const absl::Status sealed = Seal(id);
+    if (!sealed.ok()) return sealed;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Indexer::SealAged(Clock::time_point now) {
+  std::vector<HostId> aged;
+  for (const auto& [id, host] : hosts_) {
+    if (now - host->first_record >= options_.seal_age) aged.push_back(id);
+  }
+  for (const HostId id : aged) {
+    Host& host = *hosts_.at(id);
+    if (now - host.last_record > kSilence) {
+      const std::lock_guard lock(mutex_);
+      host.open.CompleteAll();
+    }
+    const absl::Status sealed = Seal(id);
+    if (!sealed.ok()) return sealed;
+  }
+  return absl::OkStatus();
+}
+
+// Seals some of the hosts that hold most, until the memory is down to what is kept.
+absl::Status Indexer::SealLargest(Clock::time_point now) {
+  if (to_seal_.empty()) {
+    std::vector<std::pair<size_t, HostId>> sizes;
+    for (const auto& [id, host] : hosts_) sizes.emplace_back(host->open.memory_bytes(), id);
+    std::ranges::sort(sizes, std::greater<>());
+    const auto kept =
+        static_cast<size_t>(kOpenBytesKept * static_cast<double>(options_.open_bytes_max));
+    size_t left = open_bytes_;
+    for (const auto& [bytes, id] : sizes) {
+      if (left <= kept) break;
+      left -= bytes;
+      to_seal_.push_back(id);
+    }
+  }
+  for (int i = 0; i < kSealsAtOnce && !to_seal_.empty(); ++i) {
+    const HostId id = to_seal_.front();
+    to_seal_.pop_front();
+    const auto found = hosts_.find(id);
+    if (found == hosts_.end()) continue;
+    Host& host = *found->second;
+    if (now - host.last_record > kSilence || host.open.complete_records() == 0) {
+      const std::lock_guard lock(mutex_);
+      host.open.CompleteAll();
+    }
+    const absl::Status sealed = Seal(id);
+    if (!sealed.ok()) return sealed;
+  }
+  return absl::OkStatus();
+}
+
+// Moves what is complete of a host into blocks. Others see it in one place or in the other.
+absl::Status Indexer::Seal(HostId id) {
+  Host& host = *hosts_.at(id);
+  if (host.open.complete().days.empty()) return absl::OkStatus();
+  const absl::StatusOr<std::vector<SealedBlock>> blocks = sealer_.Seal(host.open.complete());
+  if (!blocks.ok()) return blocks.status();
+  rocksdb::WriteBatch write;
+  for (const SealedBlock& sealed : *blocks) {
+    const absl::StatusOr<uint32_t> number = numbers_.Next(*rocks_, id, sealed.day);
+    if (!number.ok()) return number.status();
+    PutBlock(*rocks_, {.host = id, .day = sealed.day, .number = *number}, sealed.block,
+             sealed.terms, {}, &write);
+  }
+  PutSealed(*rocks_, id, host.open, &write);
+  {
+    const std::lock_guard lock(mutex_);
+    const absl::Status written =
+        FromRocks(rocks_->db->Write(rocksdb::WriteOptions(), &write), "seal");
+    if (!written.ok()) return written;
+    ++stats_.seals;
+    stats_.blocks += blocks->size();
+    open_bytes_ -= host.open.memory_bytes();
+    host.open.DropComplete();
+    host.first_record = Clock::now();
+    open_bytes_ += host.open.memory_bytes();
+    if (host.open.empty()) hosts_.erase(id);
+  }
+  for (const SealedBlock& sealed : *blocks) callbacks_.on_block(id, sealed.day);
+  return absl::OkStatus();
+}
+
+}  // namespace storage

@@ -1,0 +1,153 @@
+// Turns what was acknowledged into blocks.
+//
+// A thread of its own takes what Append() has written to the journal, joins it into events in
+// memory (OpenHost), and seals them: the events of a host become blocks and terms, and its journal
+// is deleted, in one write. That write is not synced: if a crash takes it away the journal is still
+// there, and at the next start it is read into memory again.
+//
+// A host is sealed when it has enough records for a block, when its oldest record is `seal_age`
+// old, or when all hosts together hold more than `open_bytes_max`: then those that hold most.
+// Nobody waits for a seal, unless so much is unread that the queue is full.
+
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "storage/journal.h"
+#include "storage/open_host.h"
+#include "storage/rocks.h"
+#include "storage/sealer.h"
+#include "storage/store_view.h"
+
+namespace storage {
+
+struct IndexerOptions {
+  // See "open_blocks_memory" in auspexd.conf(5).
+  size_t open_bytes_max = size_t{256} << 20;
+
+  // A quiet host's records are in a block after this.
+  std::chrono::seconds seal_age{3600};
+
+  // What may wait to be read. It fills only if the machine has no processor left.
+  size_t queue_bytes_max = size_t{64} << 20;
+};
+
+// Called on the thread of the indexer.
+struct IndexerCallbacks {
+  // A day of a host has a block more.
+  std::function<void(HostId, Day)> on_block;
+
+  // A group of the journal cannot be read. It is left out.
+  std::function<void(const absl::Status&)> on_damage;
+
+  // Something cannot be stored or read, and all work has ended. Nothing is lost: the journal has
+  // it, for the next one that opens the store.
+  std::function<void(const absl::Status&)> on_failure;
+};
+
+struct IndexerStats {
+  size_t open_bytes = 0;
+  size_t open_hosts = 0;
+  uint64_t open_records = 0;  // Complete ones.
+  uint64_t queue_waits = 0;   // Pushes that found the queue full.
+  uint64_t seals = 0;         // Since the start,
+  uint64_t blocks = 0;        // and the blocks they made.
+};
+
+class Indexer {
+ public:
+  // Starts the thread, which first reads what the journal holds.
+  Indexer(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, const IndexerOptions& options,
+          IndexerCallbacks callbacks);
+
+  // Ends the thread. What is not sealed stays in the journal.
+  ~Indexer();
+
+  struct Group {
+    JournalKey key;
+    std::string value;
+  };
+
+  // Hands over groups that are in the journal, in order of arrival. Waits while the queue is full.
+  void Push(std::vector<Group> groups);
+
+  // Has all hosts sealed. Does not wait.
+  void SealAll();
+
+  // Waits until all that was pushed before is read, and SealAll() is done. kCancelled if `stop` is
+  // requested first; the error, if one has ended the work.
+  absl::Status Wait(std::stop_token stop);
+
+  // The store as it is when all that was pushed before is read. `wanted` tells which hosts' events
+  // are needed.
+  absl::StatusOr<StoreView> View(const std::function<bool(HostId)>& wanted, std::stop_token stop);
+
+  IndexerStats stats() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  struct Host {
+    explicit Host(HostState state) : open(std::move(state)) {}
+    OpenHost open;
+    Clock::time_point first_record = {};  // Since the last seal.
+    Clock::time_point last_record = {};
+  };
+
+  void Run();
+  absl::Status Replay();
+  absl::Status Read(const std::vector<Group>& groups);
+  absl::Status AddToHost(const JournalKey& key, std::string_view value);
+  absl::StatusOr<Host*> HostOf(HostId id);
+  absl::Status SealDue();
+  absl::Status SealAged(Clock::time_point now);
+  absl::Status SealEvery();
+  absl::Status SealLargest(Clock::time_point now);
+  absl::Status Seal(HostId id);
+  void Fail(const absl::Status& status);
+
+  const std::shared_ptr<Rocks> rocks_;
+  BlockNumbers& numbers_;
+  const IndexerOptions options_;
+  const IndexerCallbacks callbacks_;
+
+  // Of the thread.
+  Sealer sealer_;
+  std::unique_ptr<rocksdb::Iterator> journal_;  // As it was at the start.
+  std::deque<HostId> to_seal_;
+  Clock::time_point last_aged_ = {};
+
+  mutable std::mutex mutex_;  // Guards what follows. The thread alone changes hosts_.
+  std::condition_variable pushed_;
+  std::condition_variable_any read_;
+  std::deque<Group> queue_;
+  size_t queue_bytes_ = 0;
+  uint64_t pushed_groups_ = 0;
+  uint64_t read_groups_ = 0;
+  uint64_t seals_wanted_ = 0;
+  uint64_t seals_done_ = 0;
+  bool replayed_ = false;
+  bool stopping_ = false;
+  absl::Status error_;
+  absl::flat_hash_map<HostId, std::unique_ptr<Host>> hosts_;
+  size_t open_bytes_ = 0;
+  IndexerStats stats_;
+
+  std::thread thread_;  // Last: runs Run() from here on.
+};
+
+}  // namespace storage

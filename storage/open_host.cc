@@ -1,0 +1,187 @@
+#include "storage/open_host.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "audit/record.h"
+
+namespace storage {
+
+namespace {
+
+// What a record takes in memory beside its bytes: its place in the event, and its share of the
+// event and of what points to it.
+constexpr size_t kRecordOverhead = 96;
+
+// How the record at `position` came, which is in one of the runs.
+RecordOrigin OriginIn(const std::vector<ArrivalRun>& runs, uint64_t position) {
+  const auto after = std::ranges::upper_bound(runs, position, {}, &ArrivalRun::position);
+  const ArrivalRun& run = *std::prev(after);
+  return {.position = position, .received_ms = run.received_ms, .address = run.address};
+}
+
+}  // namespace
+
+void CompleteEvents::AddTo(BlockWriter* writer, const OpenEvent& open) const {
+  const audit::Event& event = open.event;
+  writer->BeginEvent({.time_ms = event.stamp().time_ms,
+                      .serial = event.stamp().serial,
+                      .order = open.order,
+                      .node = event.node(),
+                      .late = event.late(),
+                      .malformed = open.malformed});
+  for (size_t i = 0; i < event.record_count(); ++i) {
+    writer->AddRecord(event.line(i), OriginIn(runs, event.tag(i)));
+  }
+}
+
+absl::Status OpenHost::AddJournal(const JournalKey& key, std::string_view value) {
+  StartArrival(key.arrival);
+  if (IsRest(value)) {
+    const absl::StatusOr<std::vector<KeptRecord>> records = DecodeRest(value);
+    if (!records.ok()) return records.status();
+    for (const KeptRecord& record : *records) {
+      Add({.position = record.position,
+           .received_ms = record.received_ms,
+           .address = record.address},
+          record.line);
+    }
+    return absl::OkStatus();
+  }
+  absl::StatusOr<JournalGroup> group = JournalGroup::Decode(value);
+  if (!group.ok()) return group.status();
+  const JournalHeader& header = group->header();
+  std::string_view line;
+  for (;;) {
+    const absl::StatusOr<bool> more = group->Next(&line);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    AddRecord(key.arrival, header.received_ms, header.address, line);
+  }
+  if (header.sender.connection != 0) SetMark(key, header, line);
+  return absl::OkStatus();
+}
+
+void OpenHost::AddRecord(uint64_t arrival, uint64_t received_ms, std::string_view address,
+                         std::string_view line) {
+  StartArrival(arrival);
+  Add({.position = state_.next_position++, .received_ms = received_ms, .address = address}, line);
+}
+
+// The rest of an earlier seal goes on where its arrival had come to.
+void OpenHost::StartArrival(uint64_t arrival) {
+  if (arrival > state_.next_order.arrival) state_.next_order = {.arrival = arrival};
+}
+
+void OpenHost::Add(const RecordOrigin& origin, std::string_view line) {
+  StartRun(origin);
+  memory_bytes_ += line.size() + kRecordOverhead;
+  const absl::StatusOr<audit::Record> record = audit::ParseRecord(line);
+  if (record.ok()) {
+    assembler_.Add(line, *record, origin.position);
+    TakeComplete();
+    return;
+  }
+  audit::Event malformed("", {.time_ms = origin.received_ms});
+  malformed.Add(line, origin.position);
+  AddComplete(std::move(malformed), true);
+}
+
+void OpenHost::StartRun(const RecordOrigin& origin) {
+  std::vector<ArrivalRun>& runs = complete_.runs;
+  if (!runs.empty() && runs.back().received_ms == origin.received_ms &&
+      runs.back().address == origin.address) {
+    return;
+  }
+  runs.push_back({.position = origin.position,
+                  .received_ms = origin.received_ms,
+                  .address = std::string(origin.address)});
+  memory_bytes_ += sizeof(ArrivalRun);
+}
+
+void OpenHost::CompleteAll() {
+  assembler_.Flush();
+  TakeComplete();
+}
+
+void OpenHost::TakeComplete() {
+  while (std::optional<audit::Event> event = assembler_.Take()) {
+    AddComplete(*std::move(event), false);
+  }
+}
+
+void OpenHost::AddComplete(audit::Event event, bool malformed) {
+  const RecordOrigin origin = OriginIn(complete_.runs, event.tag(0));
+  complete_records_ += static_cast<uint32_t>(event.record_count());
+  complete_bytes_ += event.bytes() + event.record_count() * kRecordOverhead;
+  const Day day = DayOf(event.stamp().time_ms);
+  complete_.days[day].push_back(
+      std::make_shared<const OpenEvent>(OpenEvent{.event = std::move(event),
+                                                  .order = state_.next_order,
+                                                  .malformed = malformed,
+                                                  .received_ms = origin.received_ms,
+                                                  .address = std::string(origin.address)}));
+  ++state_.next_order.rank;
+}
+
+// As RetryMarks does: the last group tells how many connections of the host are remembered.
+void OpenHost::SetMark(const JournalKey& key, const JournalHeader& header,
+                       std::string_view last_line) {
+  std::vector<RetryMark>& marks = state_.marks;
+  std::erase_if(marks,
+                [&](const RetryMark& mark) { return mark.connection == header.sender.connection; });
+  marks.push_back({.client = std::string(header.address),
+                   .connection = header.sender.connection,
+                   .arrival = key.arrival,
+                   .sequence = header.sender.sequence,
+                   .record = FingerprintOf(last_line)});
+  const size_t kept = std::max<size_t>(header.sender.siblings, 1);
+  if (marks.size() > kept) {
+    marks.erase(marks.begin(), marks.end() - static_cast<std::ptrdiff_t>(kept));
+  }
+}
+
+std::vector<OpenEvent> OpenHost::CopyPending() const {
+  std::vector<OpenEvent> copies;
+  EventOrder order = state_.next_order;
+  assembler_.VisitPending([&](const audit::Event& event) {
+    const RecordOrigin origin = OriginIn(complete_.runs, event.tag(0));
+    copies.push_back({.event = event,
+                      .order = order,
+                      .received_ms = origin.received_ms,
+                      .address = std::string(origin.address)});
+    ++order.rank;
+  });
+  return copies;
+}
+
+std::vector<KeptRecord> OpenHost::Rest() const {
+  std::vector<KeptRecord> records;
+  assembler_.VisitPending([&](const audit::Event& event) {
+    for (size_t i = 0; i < event.record_count(); ++i) {
+      const RecordOrigin origin = OriginIn(complete_.runs, event.tag(i));
+      records.push_back({.position = origin.position,
+                         .received_ms = origin.received_ms,
+                         .address = origin.address,
+                         .line = event.line(i)});
+    }
+  });
+  // As they arrived: so they are joined again in the same way.
+  std::ranges::sort(records, {}, &KeptRecord::position);
+  return records;
+}
+
+void OpenHost::DropComplete() {
+  const std::vector<KeptRecord> rest = Rest();
+  const CompleteEvents dropped = std::exchange(complete_, {});
+  memory_bytes_ -= complete_bytes_ + dropped.runs.size() * sizeof(ArrivalRun);
+  for (const KeptRecord& record : rest) {
+    StartRun({.position = record.position,
+              .received_ms = record.received_ms,
+              .address = record.address});
+  }
+  complete_records_ = 0;
+  complete_bytes_ = 0;
+}
+
+}  // namespace storage

@@ -1,0 +1,111 @@
+// The records of one host that are in no block yet: joined into events, sorted by day, waiting to
+// be sealed.
+//
+// What is in here is in the journal, too, and is made out of it again after a crash: the same
+// groups in the same order give the same events in the same order.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "audit/assembler.h"
+#include "audit/event.h"
+#include "storage/block.h"
+#include "storage/block_writer.h"
+#include "storage/host_state.h"
+#include "storage/journal.h"
+#include "storage/term_index.h"
+
+namespace storage {
+
+// An event that waits for its block.
+struct OpenEvent {
+  audit::Event event;  // Tags are positions. A malformed one has one line, which does not parse.
+  EventOrder order = {};
+  bool malformed = false;
+  uint64_t received_ms = 0;  // Of its first record.
+  std::string address = {};
+};
+
+// Records that came alike: those from `position` on, up to the next run.
+struct ArrivalRun {
+  uint64_t position = 0;
+  uint64_t received_ms = 0;
+  std::string address = {};
+};
+
+// Events that can be sealed, and how their records came. Shared: whoever has it may read it.
+struct CompleteEvents {
+  using Events = std::vector<std::shared_ptr<const OpenEvent>>;
+
+  std::map<Day, Events> days = {};  // In their order.
+  std::vector<ArrivalRun> runs = {};
+
+  // Adds one of the events to a block.
+  void AddTo(BlockWriter* writer, const OpenEvent& event) const;
+};
+
+// Not thread-safe.
+class OpenHost {
+ public:
+  explicit OpenHost(HostState state) : state_(std::move(state)) {}
+
+  // Takes a value of the journal. kDataLoss if it cannot be read whole; what came before the damage
+  // is taken.
+  absl::Status AddJournal(const JournalKey& key, std::string_view value);
+
+  // Takes one record of an arrival, of which there may be many. Arrivals come in order.
+  void AddRecord(uint64_t arrival, uint64_t received_ms, std::string_view address,
+                 std::string_view line);
+
+  // Completes all events.
+  void CompleteAll();
+
+  // The last arrival of which there was a record.
+  uint64_t last_arrival() const { return state_.next_order.arrival; }
+
+  // What is complete.
+  const CompleteEvents& complete() const { return complete_; }
+  uint32_t complete_records() const { return complete_records_; }
+
+  // Copies of the events that are not complete yet, as they are now.
+  std::vector<OpenEvent> CopyPending() const;
+  bool has_pending() const { return !assembler_.empty(); }
+
+  bool empty() const { return complete_.days.empty() && !has_pending(); }
+
+  // All that it holds, about, in bytes.
+  size_t memory_bytes() const { return memory_bytes_; }
+
+  // What stays to be done once complete() is in blocks: the records of events that are not
+  // complete, for the journal, and the state of the host. Views are valid until the host changes.
+  std::vector<KeptRecord> Rest() const;
+  const HostState& state() const { return state_; }
+
+  // Forgets complete().
+  void DropComplete();
+
+ private:
+  void StartArrival(uint64_t arrival);
+  void Add(const RecordOrigin& origin, std::string_view line);
+  void TakeComplete();
+  void AddComplete(audit::Event event, bool malformed);
+  void SetMark(const JournalKey& key, const JournalHeader& header, std::string_view last_line);
+  void StartRun(const RecordOrigin& origin);
+
+  HostState state_;
+  audit::Assembler assembler_;
+  CompleteEvents complete_;  // The runs are those of pending records, too.
+  uint32_t complete_records_ = 0;
+  size_t memory_bytes_ = 0;
+  size_t complete_bytes_ = 0;
+};
+
+}  // namespace storage

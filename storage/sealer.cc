@@ -1,0 +1,52 @@
+#include "storage/sealer.h"
+
+#include "storage/host_state.h"
+#include "storage/journal.h"
+
+namespace storage {
+
+absl::StatusOr<uint32_t> BlockNumbers::Next(const Rocks& rocks, HostId host, Day day) {
+  const std::lock_guard lock(mutex_);
+  const std::pair key(host, day);
+  if (const auto found = recent_.find(key); found != recent_.end()) return found->second++;
+  if (recent_.size() >= kDaysMax) {
+    older_ = std::move(recent_);
+    recent_.clear();
+  }
+  uint32_t number = 0;
+  if (const auto found = older_.find(key); found != older_.end()) {
+    number = found->second;
+  } else {
+    const absl::StatusOr<uint32_t> next = NextBlockNumber(rocks, host, day);
+    if (!next.ok()) return next;
+    number = *next;
+  }
+  recent_[key] = number + 1;
+  return number;
+}
+
+absl::StatusOr<std::vector<SealedBlock>> Sealer::Seal(const CompleteEvents& complete) {
+  std::vector<SealedBlock> blocks;
+  for (const auto& [day, events] : complete.days) {
+    for (const std::shared_ptr<const OpenEvent>& event : events) {
+      complete.AddTo(&writer_, *event);
+      if (writer_.record_count() < kBlockRecordsAim && event != events.back()) continue;
+      EncodedBlock block = writer_.Finish();
+      absl::StatusOr<std::vector<TermCount>> terms = CountTerms(block);
+      if (!terms.ok()) return terms.status();
+      blocks.push_back({.day = day, .block = std::move(block), .terms = *std::move(terms)});
+    }
+  }
+  return blocks;
+}
+
+void PutSealed(const Rocks& rocks, HostId host, const OpenHost& open, rocksdb::WriteBatch* write) {
+  write->Put(rocks.meta, HostStateKey(host), EncodeHostState(open.state()));
+  const JournalKey last{.host = host, .arrival = open.last_arrival()};
+  write->DeleteRange(rocks.journal, EncodeJournalKey({.host = host}),
+                     EncodeJournalKey({.host = host, .arrival = last.arrival + 1}));
+  const std::vector<KeptRecord> rest = open.Rest();
+  if (!rest.empty()) write->Put(rocks.journal, EncodeJournalKey(last), EncodeRest(rest));
+}
+
+}  // namespace storage

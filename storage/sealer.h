@@ -1,0 +1,59 @@
+// Makes blocks of events that are complete.
+
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include <rocksdb/write_batch.h>
+
+#include "storage/block_store.h"
+#include "storage/block_writer.h"
+#include "storage/open_host.h"
+#include "storage/rocks.h"
+
+namespace storage {
+
+// Gives out the numbers of blocks, none of them twice. Thread-safe.
+class BlockNumbers {
+ public:
+  absl::StatusOr<uint32_t> Next(const Rocks& rocks, HostId host, Day day);
+
+ private:
+  using NextNumbers = absl::flat_hash_map<std::pair<HostId, Day>, uint32_t>;
+
+  // Days of hosts that are remembered, twice: 16 bytes each. Others are looked up; by then whatever
+  // was numbered before them has been written for long.
+  static constexpr size_t kDaysMax = 1 << 19;
+
+  std::mutex mutex_;  // Guards what follows.
+  NextNumbers recent_;
+  NextNumbers older_;
+};
+
+// A block that is not written yet.
+struct SealedBlock {
+  Day day = 0;
+  EncodedBlock block;
+  std::vector<TermCount> terms;
+};
+
+// Makes blocks of events. For one thread at a time.
+class Sealer {
+ public:
+  absl::StatusOr<std::vector<SealedBlock>> Seal(const CompleteEvents& events);
+
+ private:
+  BlockWriter writer_;
+};
+
+// Adds to a write what is left to be done when all complete events of a host are in blocks: the
+// host's state is kept, and its journal goes, but for the rest.
+void PutSealed(const Rocks& rocks, HostId host, const OpenHost& open, rocksdb::WriteBatch* write);
+
+}  // namespace storage

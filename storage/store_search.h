@@ -1,0 +1,66 @@
+// A search over one moment of the store: blocks and open events alike.
+//
+// Each block that may hold matches is a source, and so are the open events of each host. Sources
+// are opened when their first event can be the next one, and merged by a priority queue. A source
+// holds a piece of its matches in memory, put together in one go; for the next piece the block is
+// read again. So the memory is bounded by pieces, however many hosts there are and however much
+// they overlap.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "storage/block_plan.h"
+#include "storage/host_table.h"
+#include "storage/search.h"
+#include "storage/store_view.h"
+
+namespace storage {
+
+// For one thread.
+class StoreSearch {
+ public:
+  // `hosts` are those of the view, by number; wanted ones only.
+  StoreSearch(StoreView view, std::vector<std::optional<Identity>> hosts,
+              const SearchRequest& request);
+  ~StoreSearch();
+
+  // Leaves out all blocks but these.
+  void OnlyBlocks(std::set<BlockId> blocks) { only_ = std::move(blocks); }
+
+  // See EventStore.
+  absl::Status FindEvents(const std::function<bool(const FoundEvent&)>& sink);
+  absl::Status FindMalformed(const std::function<bool(const MalformedRecord&)>& sink);
+
+ private:
+  class Source;
+  class BlockSource;
+  class OpenSource;
+
+  absl::Status Find(bool malformed, const std::function<bool(const Source&)>& sink);
+  absl::Status AddSources(bool malformed);
+  absl::Status AddBlocks(bool malformed);
+  absl::Status AddBlock(const BlockId& id, bool malformed);
+  void AddBlock(const BlockId& id, const BlockSummary& summary, bool malformed);
+  bool IsWanted(HostId host) const { return host < hosts_.size() && hosts_[host].has_value(); }
+  size_t piece_bytes() const;
+
+  const StoreView view_;
+  const std::vector<std::optional<Identity>> hosts_;
+  const SearchRequest& request_;
+  rocksdb::ReadOptions options_;
+  std::optional<std::set<BlockId>> only_;
+  query::TimeRange time_;
+  std::vector<std::unique_ptr<Source>> sources_;
+};
+
+}  // namespace storage

@@ -1,0 +1,120 @@
+#include "storage/store_tables.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+
+#include "storage/coding.h"
+#include "storage/host_state.h"
+#include "storage/journal.h"
+
+namespace storage {
+
+namespace {
+
+constexpr char kGenerationKey[] = "g";
+
+// How many groups of a host are searched for the marks of its connections. More than a few are only
+// read where clients share a name; a mark beyond it is of a client that was silent for long while
+// the others were not.
+constexpr int kMarkGroupsMax = 4096;
+
+// Reads the groups of a host from its last one backwards, until all its connections are known;
+// those of groups that are in blocks already are in the host's state.
+absl::Status LoadMarksOf(const Rocks& rocks, HostId host, rocksdb::Iterator* entry,
+                         StoreTables* tables) {
+  constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
+  absl::flat_hash_set<uint64_t> connections;
+  size_t wanted = std::numeric_limits<size_t>::max();
+  entry->SeekForPrev(EncodeJournalKey({.host = host, .arrival = kLast}));
+  for (int groups = 0; entry->Valid() && groups < kMarkGroupsMax; ++groups, entry->Prev()) {
+    const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(entry->key()));
+    if (!key.ok()) return key.status();
+    if (key->host != host) break;
+    tables->next_arrival = std::max(tables->next_arrival, key->arrival + 1);
+    if (IsRest(ToView(entry->value()))) break;
+    absl::StatusOr<JournalGroup> group = JournalGroup::Decode(ToView(entry->value()));
+    if (!group.ok()) return group.status();
+    const JournalSender sender = group->header().sender;
+    if (sender.connection == 0) continue;
+    if (connections.empty()) wanted = sender.siblings;
+    if (connections.insert(sender.connection).second) {
+      const absl::StatusOr<std::string_view> line = group->Last();
+      if (!line.ok()) return line.status();
+      tables->marks.Load(host, {.client = std::string(group->header().address),
+                                .connection = sender.connection,
+                                .arrival = key->arrival,
+                                .sequence = sender.sequence,
+                                .record = FingerprintOf(*line)});
+    }
+    if (connections.size() >= wanted) break;
+  }
+  const absl::Status read = FromRocks(entry->status(), "read the journal");
+  if (!read.ok()) return read;
+  absl::StatusOr<HostState> state = LoadHostState(rocks, host);
+  if (!state.ok()) return state.status();
+  tables->next_arrival = std::max(tables->next_arrival, state->next_order.arrival + 1);
+  while (!state->marks.empty() && connections.size() < wanted) {
+    RetryMark& mark = state->marks.back();
+    if (connections.insert(mark.connection).second) tables->marks.Load(host, std::move(mark));
+    state->marks.pop_back();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LoadMarks(const Rocks& rocks, StoreTables* tables) {
+  const std::unique_ptr<rocksdb::Iterator> entry(
+      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.journal));
+  for (HostId host = 0; host < tables->hosts.size(); ++host) {
+    const absl::Status loaded = LoadMarksOf(rocks, host, entry.get(), tables);
+    if (!loaded.ok()) return loaded;
+  }
+  return absl::OkStatus();
+}
+
+// Numbers of connections are unique because each opening for writing has a number of its own.
+absl::Status StartGeneration(const Rocks& rocks, StoreTables* tables) {
+  std::string stored;
+  const rocksdb::Status got =
+      rocks.db->Get(rocksdb::ReadOptions(), rocks.meta, kGenerationKey, &stored);
+  if (!got.ok() && !got.IsNotFound()) return FromRocks(got, "read meta");
+  std::string_view in = stored;
+  if (got.ok() && !TakeFixed64(&in, &tables->generation)) {
+    return absl::DataLossError("meta: the generation is cut off");
+  }
+  ++tables->generation;
+  std::string value;
+  PutFixed64(&value, tables->generation);
+  rocksdb::WriteOptions durable;
+  durable.sync = true;
+  return FromRocks(rocks.db->Put(durable, rocks.meta, kGenerationKey, value), "write meta");
+}
+
+}  // namespace
+
+absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts) {
+  const std::unique_ptr<rocksdb::Iterator> entry(
+      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.meta));
+  for (entry->Seek(ToSlice(HostTable::kKeyPrefix)); entry->Valid(); entry->Next()) {
+    const std::string_view key = ToView(entry->key());
+    if (!key.starts_with(HostTable::kKeyPrefix)) break;
+    const absl::Status loaded = hosts->Load(key, ToView(entry->value()));
+    if (!loaded.ok()) return loaded;
+  }
+  return FromRocks(entry->status(), "read the table of hosts");
+}
+
+absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks) {
+  StoreTables tables;
+  absl::Status loaded = LoadHosts(rocks, &tables.hosts);
+  if (loaded.ok()) loaded = LoadMarks(rocks, &tables);
+  if (loaded.ok()) loaded = StartGeneration(rocks, &tables);
+  if (!loaded.ok()) return loaded;
+  return tables;
+}
+
+}  // namespace storage

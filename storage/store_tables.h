@@ -1,0 +1,29 @@
+// What a writer must know of the files of an open database before it can write.
+
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "storage/host_table.h"
+#include "storage/retry_marks.h"
+#include "storage/rocks.h"
+
+namespace storage {
+
+struct StoreTables {
+  HostTable hosts;
+  RetryMarks marks;
+  uint64_t next_arrival = 0;
+  uint64_t generation = 0;  // How often the store was opened for writing, this time included.
+};
+
+// Reads all of it, and counts the generation. kDataLoss if a part cannot be read.
+absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks);
+
+// Reads the hosts alone. Changes nothing.
+absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts);
+
+}  // namespace storage
