@@ -21,6 +21,9 @@ AssemblerOptions Clamp(AssemblerOptions options) {
   return options;
 }
 
+// An event of the kernel, most often: a system call, its paths and the title of its process.
+constexpr size_t kEventBytesUsual = 1024;
+
 uint64_t Milliseconds(std::chrono::milliseconds duration) {
   return static_cast<uint64_t>(duration.count());
 }
@@ -109,8 +112,14 @@ void Assembler::Observe(const Record& record, std::optional<uint32_t> type) {
 
 // Finds the event that a record belongs to, or makes it.
 Assembler::PendingList::iterator Assembler::Join(const Record& record, bool stands_alone) {
+  // Mostly that of the record before.
+  if (last_joined_ && (*last_joined_)->event.stamp() == record.stamp &&
+      (*last_joined_)->event.node() == record.node && !stands_alone) {
+    return *last_joined_;
+  }
   const auto found = joinable_.find(Key(record.node, record.stamp));
   if (found != joinable_.end() && !(stands_alone && found->second->is_complete)) {
+    last_joined_ = found->second;
     return found->second;
   }
   open_.push_back({.event = Event(record.node, record.stamp), .arrived_ms = now_ms_});
@@ -119,7 +128,9 @@ Assembler::PendingList::iterator Assembler::Join(const Record& record, bool stan
   if (pending->is_joinable) {
     const Key key(pending->event.node(), record.stamp);
     if (WasReleased(key)) pending->event.MarkLate();
+    pending->event.Reserve(kEventBytesUsual);
     joinable_.emplace(key, pending);
+    last_joined_ = pending;
   }
   return pending;
 }
@@ -163,6 +174,7 @@ void Assembler::Release() {
   if (pending.is_joinable) {
     const Key key(pending.event.node(), pending.event.stamp());
     joinable_.erase(key);
+    if (last_joined_ == held_.begin()) last_joined_.reset();
     const size_t hash = absl::Hash<Key>()(key);
     if (released_keys_.insert(hash).second) released_order_.push_back(hash);
     if (released_order_.size() > options_.events_max) {

@@ -140,6 +140,7 @@ class Assembler {
   PendingList released_;      // Out, to be taken.
   size_t pending_bytes_ = 0;  // Of open_ and held_.
   absl::flat_hash_map<Key, PendingList::iterator> joinable_;
+  std::optional<PendingList::iterator> last_joined_;  // Of the record before, if in joinable_.
 
   // The hashes of the keys of the last events_max events that are out, to know a late record.
   absl::flat_hash_set<size_t> released_keys_;

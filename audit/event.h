@@ -6,7 +6,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "absl/container/inlined_vector.h"
 
 #include "audit/record.h"
 
@@ -38,6 +39,9 @@ class Event {
   // The same line, parsed.
   Record record(size_t index) const;
 
+  // Makes room for lines of so many bytes together, where more than one is expected.
+  void Reserve(size_t bytes) { bytes_.reserve(bytes); }
+
   // What the line was added with.
   uint64_t tag(size_t index) const { return lines_[index].tag; }
 
@@ -50,8 +54,8 @@ class Event {
 
   std::string node_;
   Stamp stamp_;
-  std::string bytes_;  // All lines, one after the other.
-  std::vector<Line> lines_;
+  std::string bytes_;                   // All lines, one after the other.
+  absl::InlinedVector<Line, 4> lines_;  // Most events have no more.
   bool late_ = false;
 };
 

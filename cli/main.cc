@@ -9,8 +9,11 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/import.h"
+#include "cli/progress.h"
 #include "cli/search.h"
 #include "cli/send.h"
+#include "cli/store.h"
 #include <CLI/CLI.hpp>
 
 namespace {
@@ -19,9 +22,17 @@ constexpr std::string_view kUsage =
     "usage: auspex COMMAND [OPTION...]\n"
     "\n"
     "  search   find events in a store, with the options of ausearch(8)\n"
+    "  import   bring logs that exist into a store\n"
+    "  store    look at a store as a whole: stats, check, export\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
     "\n"
     "auspex COMMAND --help tells more. See auspex(1).\n";
+
+int ExitStatus(const char* command, const absl::Status& status) {
+  if (status.ok()) return EXIT_SUCCESS;
+  std::cerr << command << ": " << std::string(status.message()) << '\n';
+  return EXIT_FAILURE;
+}
 
 int RunSend(int argc, char** argv) {
   cli::SendOptions options;
@@ -47,12 +58,73 @@ int RunSend(int argc, char** argv) {
   return EXIT_SUCCESS;
 }
 
+int RunImport(int argc, char** argv) {
+  cli::ImportArguments arguments;
+  CLI::App app("Brings logs that exist into a store, each of them once", "auspex import");
+  app.add_option("--store", arguments.store, "The store, which no auspexd is writing to")
+      ->required();
+  app.add_option("--host", arguments.host,
+                 "The host of records that name no node (default: this machine)");
+  app.add_option("FILE", arguments.paths,
+                 "Logs, plain or packed by gzip or zstd; - for standard input")
+      ->required();
+  CLI11_PARSE(app, argc, argv);
+  cli::Progress progress(cli::ProgressOnStandardError());
+  return ExitStatus("auspex import", cli::Import(arguments, std::cout, progress));
+}
+
+int RunStore(int argc, char** argv) {
+  std::string store;
+  std::vector<std::string> hosts;
+  std::string from;
+  std::string to;
+  CLI::App app("Looks at a store as a whole, also while auspexd writes to it", "auspex store");
+  app.require_subcommand(1);
+  CLI::App* const stats = app.add_subcommand("stats", "How much there is, and what it takes");
+  CLI::App* const check =
+      app.add_subcommand("check", "Read everything, and name what is damaged or does not agree");
+  CLI::App* const records =
+      app.add_subcommand("export", "Print records as they were received, host by host");
+  for (CLI::App* const command : {stats, check, records}) {
+    command->add_option("--store", store, "The store")->required();
+  }
+  records->add_option("--host", hosts, "Hosts whose name matches the shell pattern");
+  records->add_option("--from", from, "From this time on: 2026-11-24, 2026-11-24T12:00:00Z");
+  records->add_option("--to", to, "Before this time");
+  CLI11_PARSE(app, argc, argv);
+
+  if (stats->parsed()) {
+    return ExitStatus("auspex store stats", cli::PrintStoreStats(store, std::cout));
+  }
+  if (check->parsed()) {
+    const absl::StatusOr<uint64_t> wrong = cli::CheckStore(store, std::cout);
+    if (!wrong.ok()) return ExitStatus("auspex store check", wrong.status());
+    if (*wrong == 0) std::cout << "all is well\n";
+    return *wrong == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+  query::TimeRange time;
+  if (!from.empty()) {
+    const absl::StatusOr<uint64_t> from_ms = cli::ParseExportTime(from);
+    if (!from_ms.ok()) return ExitStatus("auspex store export", from_ms.status());
+    time.from_ms = *from_ms;
+  }
+  if (!to.empty()) {
+    const absl::StatusOr<uint64_t> to_ms = cli::ParseExportTime(to);
+    if (!to_ms.ok()) return ExitStatus("auspex store export", to_ms.status());
+    if (*to_ms == 0) return EXIT_SUCCESS;
+    time.to_ms = *to_ms - 1;
+  }
+  return ExitStatus("auspex store export", cli::ExportStore(store, hosts, time, std::cout));
+}
+
 int Run(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "search") {
     const std::vector<std::string_view> arguments(argv + 2, argv + argc);
     return cli::Search(arguments);
   }
+  if (command == "import") return RunImport(argc - 1, argv + 1);
+  if (command == "store") return RunStore(argc - 1, argv + 1);
   if (command == "send") return RunSend(argc - 1, argv + 1);
   if (command == "--version") {
     std::cout << "auspex " AUSPEX_VERSION "\n";

@@ -4,7 +4,6 @@
 #include <xxhash.h>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 #include "storage/coding.h"
 
@@ -267,8 +266,7 @@ absl::Status BlockReader::AppendLine(uint32_t event, uint32_t record, std::strin
     const EventHead of = head(event);
     if (!of.node.empty()) line->append("node=").append(of.node).push_back(' ');
     line->append("type=").append(shape.type);
-    absl::StrAppendFormat(line, " msg=audit(%d.%03d:%d):", of.time_ms / 1000, of.time_ms % 1000,
-                          of.serial);
+    AppendStamp(of.time_ms, of.serial, line);
   }
   for (size_t i = 0; i < shape.columns.size(); ++i) {
     const absl::StatusOr<const Column*> column = ReadColumn(one.first_column + i);

@@ -109,6 +109,24 @@ absl::StatusOr<uint32_t> NextBlockNumber(const Rocks& rocks, HostId host, Day da
   return id->host == host && id->day == day ? id->number + 1 : 0;
 }
 
+void PutColumns(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
+                rocksdb::WriteBatch* write) {
+  const std::string key = EncodeBlockKey(id);
+  write->Put(rocks.summaries, key, EncodeSummary(block.summary));
+  write->Put(rocks.columns, key, block.columns);
+}
+
+void TermBatch::Add(const BlockId& id, const std::vector<TermCount>& terms) {
+  for (const TermCount& count : terms) {
+    const std::string key = EncodeTermKey(count.term.field, count.term.value, id.day);
+    PutPosting({.host = id.host, .block = id.number, .events = count.events}, &postings_[key]);
+  }
+}
+
+void TermBatch::Put(const Rocks& rocks, rocksdb::WriteBatch* write) const {
+  for (const auto& [key, postings] : postings_) write->Merge(rocks.terms, key, postings);
+}
+
 void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
               const std::vector<TermCount>& terms, const std::vector<BlockId>& replaced,
               rocksdb::WriteBatch* write) {
@@ -116,9 +134,7 @@ void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
     write->Delete(rocks.summaries, EncodeBlockKey(old));
     write->Delete(rocks.columns, EncodeBlockKey(old));
   }
-  const std::string key = EncodeBlockKey(id);
-  write->Put(rocks.summaries, key, EncodeSummary(block.summary));
-  write->Put(rocks.columns, key, block.columns);
+  PutColumns(rocks, id, block, write);
   const auto put_postings = [&](const TermCount& count, std::string* postings) {
     for (const BlockId& old : replaced) {
       PutPosting({.host = old.host, .block = old.number}, postings);

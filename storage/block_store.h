@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include <rocksdb/db.h>
@@ -69,6 +70,19 @@ absl::StatusOr<uint32_t> NextBlockNumber(const Rocks& rocks, HostId host, Day da
 void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
               const std::vector<TermCount>& terms, const std::vector<BlockId>& replaced,
               rocksdb::WriteBatch* write);
+
+// The same in two steps, for many blocks in one write: most of their terms are the same.
+void PutColumns(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
+                rocksdb::WriteBatch* write);
+
+class TermBatch {
+ public:
+  void Add(const BlockId& id, const std::vector<TermCount>& terms);
+  void Put(const Rocks& rocks, rocksdb::WriteBatch* write) const;
+
+ private:
+  absl::flat_hash_map<std::string, std::string> postings_;  // By key.
+};
 
 // Adds to a write that a block and its terms go.
 void DropBlock(const Rocks& rocks, const BlockId& id, const std::vector<TermCount>& terms,

@@ -1,7 +1,8 @@
 #include "storage/block_writer.h"
 
 #include <algorithm>
-#include <limits>
+#include <map>
+#include <numeric>
 #include <xxhash.h>
 
 #include "absl/strings/str_format.h"
@@ -77,10 +78,10 @@ void Extend(query::TimeRange* range, uint64_t time_ms) {
 struct BlockWriter::Rows {
   RecordTemplate shape;
   std::vector<ColumnWriter> columns;
-  std::vector<std::string_view> last;  // Values of the last record: views into the columns.
-  uint32_t count = 0;                  // In this block.
-  uint64_t number = 0;                 // In this block, if count > 0.
-  Rows* next = nullptr;                // What came behind it the last time.
+  TemplateSample sample;  // The last record.
+  uint32_t count = 0;     // In this block.
+  uint64_t number = 0;    // In this block, if count > 0.
+  Rows* next = nullptr;   // What came behind it the last time.
 };
 
 BlockWriter::BlockWriter() = default;
@@ -89,9 +90,9 @@ BlockWriter::~BlockWriter() = default;
 void BlockWriter::BeginEvent(const EventHead& head) {
   malformed_ = head.malformed;
   node_prefix_.clear();
-  if (!head.node.empty()) absl::StrAppendFormat(&node_prefix_, "node=%s ", std::string(head.node));
-  stamp_text_ = absl::StrFormat(" msg=audit(%d.%03d:%d):", head.time_ms / 1000, head.time_ms % 1000,
-                                head.serial);
+  if (!head.node.empty()) node_prefix_.append("node=").append(head.node).push_back(' ');
+  stamp_text_.clear();
+  AppendStamp(head.time_ms, head.serial, &stamp_text_);
   times_.push_back(head.time_ms);
   serials_.push_back(head.serial);
   record_counts_.push_back(0);
@@ -120,21 +121,21 @@ void BlockWriter::AddRecord(std::string_view line, const RecordOrigin& origin) {
     rows->number = used_.size();
     used_.push_back(rows);
   }
-  for (size_t i = 0; i < values_.size(); ++i) {
-    // The last value again: nothing to do, the row repeats it.
-    if (rows->count > 0 && values_[i].data() == rows->last[i].data()) continue;
-    rows->columns[i].Set(rows->count, values_[i]);
-    rows->last[i] = rows->columns[i].last();
+  // Values that are not set are the last ones again.
+  for (const uint32_t column : changed_) {
+    rows->columns[column].Set(rows->count, values_[column]);
   }
   ++rows->count;
   if (previous_ != nullptr) previous_->next = rows;
   previous_ = rows;
 
-  CountType(malformed_ ? std::string_view() : rows->shape.type);
   templates_.push_back(rows->number);
   positions_.push_back(origin.position);
   received_.push_back(origin.received_ms);
-  record_addresses_.push_back(addresses_.Intern(origin.address));
+  // Mostly that of the record before.
+  const bool same_address =
+      !record_addresses_.empty() && addresses_.size() == 1 && addresses_.value(0) == origin.address;
+  record_addresses_.push_back(same_address ? 0 : addresses_.Intern(origin.address));
   ++record_counts_.back();
 
   const bool is_first = summary_.record_count == 0;
@@ -147,19 +148,24 @@ void BlockWriter::AddRecord(std::string_view line, const RecordOrigin& origin) {
   ++summary_.record_count;
 }
 
-void BlockWriter::CountType(std::string_view type) {
-  ++types_.try_emplace(absl::string_view(type.data(), type.size()), 0).first->second;
-}
-
-// Sets values_, too.
+// Sets values_ and changed_, too.
 BlockWriter::Rows* BlockWriter::FindTemplate(std::string_view line) {
   std::string_view text = line;
   std::string_view type;
   if (!malformed_ && TakePrefix(&text, &type)) {
-    if (Rows* const matched = Match(type, text)) return matched;
-    if (Rows* const split = SplitAnew(type, text)) return split;
+    Rows* rows = Match(type, text);
+    if (rows == nullptr) rows = SplitAnew(type, text);
+    if (rows != nullptr) {
+      if (rows->count == 0 || !changed_.empty()) rows->sample.Set(rows->shape, text, values_);
+      return rows;
+    }
+  }
+  if (!malformed_) {
+    const absl::StatusOr<audit::Record> record = audit::ParseRecord(line);
+    ++odd_types_[record.ok() ? std::string(record->type) : std::string()];
   }
   values_.assign(1, line);
+  changed_.assign(1, 0);
   return RowsFor(WholeLine());
 }
 
@@ -185,7 +191,7 @@ BlockWriter::Rows* BlockWriter::Match(std::string_view type, std::string_view te
   Rows* const expected = previous_ == nullptr ? nullptr : previous_->next;
   const auto matches = [&](const Rows& rows) {
     return rows.shape.kind == TemplateKind::kFields && rows.shape.type == type &&
-           MatchTemplate(rows.shape, text, rows.last, &values_);
+           rows.sample.Match(rows.shape, text, &values_, &changed_);
   };
   if (expected != nullptr && matches(*expected)) return expected;
   const auto found = by_type_.find(absl::string_view(type.data(), type.size()));
@@ -204,11 +210,14 @@ BlockWriter::Rows* BlockWriter::Match(std::string_view type, std::string_view te
 // Null if the block has so many templates that the line is to be kept whole.
 BlockWriter::Rows* BlockWriter::SplitAnew(std::string_view type, std::string_view text) {
   RecordTemplate shape = SplitIntoTemplate(type, text, &values_);
+  changed_.resize(values_.size());
+  std::iota(changed_.begin(), changed_.end(), 0);
   const auto known = by_shape_.find(ShapeKey(shape));
   if (known != by_shape_.end() && known->second->count > 0) return known->second;
   if (used_.size() >= 2 * kTemplatesMax) return nullptr;
   if (used_.size() >= kTemplatesMax) {
     values_.assign(1, text);
+    changed_.assign(1, 0);
     shape = WholeBody(type);
   }
   return RowsFor(std::move(shape));
@@ -222,17 +231,25 @@ BlockWriter::Rows* BlockWriter::RowsFor(RecordTemplate shape) {
   known->second = rows;
   rows->shape = std::move(shape);
   rows->columns.resize(rows->shape.columns.size());
-  rows->last.resize(rows->shape.columns.size());
   std::vector<Rows*>& same_type = by_type_[rows->shape.type];
   same_type.insert(same_type.begin(), rows);
   return rows;
 }
 
-EncodedBlock BlockWriter::Finish() {
-  for (const auto& [type, records] : types_) {
-    summary_.types.push_back({.type = type, .records = records});
+void BlockWriter::CountTypes() {
+  std::map<std::string_view, uint32_t> types;
+  for (const Rows* rows : used_) {
+    if (rows->shape.kind != TemplateKind::kLine) types[rows->shape.type] += rows->count;
   }
-  std::ranges::sort(summary_.types, {}, &TypeCount::type);
+  for (const auto& [type, records] : odd_types_) types[type] += records;
+  if (summary_.malformed_count > 0) types[{}] += summary_.malformed_count;
+  for (const auto& [type, records] : types) {
+    summary_.types.push_back({.type = std::string(type), .records = records});
+  }
+}
+
+EncodedBlock BlockWriter::Finish() {
+  CountTypes();
 
   Packer packer;
   FrameWriter frames(packer);
@@ -295,7 +312,7 @@ void BlockWriter::PutTemplates(std::string* directory, FrameWriter* frames) {
 
 void BlockWriter::Clear() {
   summary_ = {};
-  types_.clear();
+  odd_types_.clear();
   nodes_.Clear();
   addresses_.Clear();
   for (std::vector<uint64_t>* numbers :
@@ -305,7 +322,7 @@ void BlockWriter::Clear() {
   }
   for (Rows* const rows : used_) {
     for (ColumnWriter& column : rows->columns) column.Clear();
-    rows->last.assign(rows->last.size(), {});
+    rows->sample.Clear();
     rows->count = 0;
   }
   used_.clear();

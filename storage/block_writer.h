@@ -50,7 +50,7 @@ class BlockWriter {
   Rows* RowsFor(RecordTemplate shape);
   Rows* Match(std::string_view type, std::string_view text);
   bool TakePrefix(std::string_view* line, std::string_view* type) const;
-  void CountType(std::string_view type);
+  void CountTypes();
   void PutTemplates(std::string* directory, FrameWriter* frames);
   void Clear();
 
@@ -61,6 +61,7 @@ class BlockWriter {
   std::vector<Rows*> used_;                                       // By this block, numbered.
   Rows* previous_ = nullptr;                                      // Of the record before.
   std::vector<std::string_view> values_;                          // Of the record being added.
+  std::vector<uint32_t> changed_;  // The columns whose value is not that of the row before.
 
   // The event being added: what its records have behind "type=NAME", and in front of it.
   std::string node_prefix_;
@@ -68,7 +69,7 @@ class BlockWriter {
   bool malformed_ = false;
 
   BlockSummary summary_;
-  absl::flat_hash_map<std::string, uint32_t> types_;
+  absl::flat_hash_map<std::string, uint32_t> odd_types_;  // Of whole lines that are not malformed.
   ValueDictionary nodes_;
   ValueDictionary addresses_;
 

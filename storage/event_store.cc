@@ -15,10 +15,12 @@
 #include "storage/host_table.h"
 #include "storage/indexer.h"
 #include "storage/journal.h"
+#include "storage/log_import.h"
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
 #include "storage/store_count.h"
 #include "storage/store_directory.h"
+#include "storage/store_inspect.h"
 #include "storage/store_search.h"
 #include "storage/store_tables.h"
 
@@ -76,6 +78,7 @@ class EventStore::Engine {
   std::vector<Identity> Hosts() const;
   absl::Status Settle(std::stop_token stop);
   absl::Status DropDay(const Identity& host, Day day);
+  absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
 
   // The store as it is, and the hosts that match one of the patterns, by number.
   struct Moment {
@@ -84,6 +87,8 @@ class EventStore::Engine {
   };
   absl::StatusOr<Moment> Look(const std::vector<std::string>& host_patterns,
                               const std::stop_token& stop) const;
+
+  const std::string& path() const { return path_; }
 
   void SetFlush(Flush flush, uint32_t flush_records) {
     options_.flush = flush;
@@ -95,7 +100,8 @@ class EventStore::Engine {
   absl::Status Reopen();
   void CloseAfterFailure();
   void CloseDatabase();
-  HostId HostFor(const Batch& batch, rocksdb::WriteBatch* write, uint64_t* overflowed = nullptr);
+  HostId HostFor(const Identity& identity, const std::string& address, rocksdb::WriteBatch* write,
+                 uint64_t* overflowed = nullptr);
   void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
   void AddBatch(const Batch& batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
@@ -239,8 +245,9 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
   if (delivery->retry) {
     const RetryKey& key = *delivery->retry;
     last_batch = key.last_batch;
-    const HostId first_host = HostFor(batches.front(), write);
-    const HostId last_host = HostFor(batches[last_batch], write);
+    const HostId first_host = HostFor(batches.front().host(), batches.front().address(), write);
+    const Batch& last = batches[last_batch];
+    const HostId last_host = HostFor(last.host(), last.address(), write);
     std::optional<RetryMark> repeated;
     if (key.opens_connection) {
       repeated = marks_.FindRepeated(first_host, key, batches.front().first());
@@ -264,7 +271,7 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
 void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
                                   rocksdb::WriteBatch* write, AppendResult* result) {
   if (batch.record_count() == 0) return;
-  const HostId host = HostFor(batch, write, &result->hosts_overflowed);
+  const HostId host = HostFor(batch.host(), batch.address(), write, &result->hosts_overflowed);
   header.address = batch.address();
   Indexer::Group& group = groups_.emplace_back();
   group.key = {.host = host, .arrival = next_arrival_++};
@@ -275,8 +282,8 @@ void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
   result->bytes += batch.encoded().size();
 }
 
-HostId EventStore::Engine::HostFor(const Batch& batch, rocksdb::WriteBatch* write,
-                                   uint64_t* overflowed) {
+HostId EventStore::Engine::HostFor(const Identity& identity, const std::string& address,
+                                   rocksdb::WriteBatch* write, uint64_t* overflowed) {
   const std::lock_guard lock(mutex_);
   const auto find_or_add = [&](const Identity& host, size_t hosts_max) -> std::optional<HostId> {
     if (const auto found = hosts_.Find(host)) return found;
@@ -285,9 +292,9 @@ HostId EventStore::Engine::HostFor(const Batch& batch, rocksdb::WriteBatch* writ
     write->Put(writing_->rocks->meta, HostTable::EncodeKey(id), HostTable::EncodeValue(host));
     return id;
   };
-  if (const auto id = find_or_add(batch.host(), options_.hosts_max)) return *id;
+  if (const auto id = find_or_add(identity, options_.hosts_max)) return *id;
   if (overflowed != nullptr) ++*overflowed;
-  const Identity by_address{.kind = IdentityKind::kAddress, .name = batch.address()};
+  const Identity by_address{.kind = IdentityKind::kAddress, .name = address};
   if (const auto id = find_or_add(by_address, size_t{2} * options_.hosts_max)) return *id;
   const Identity overflow{.kind = IdentityKind::kCollector, .name = kOverflowName};
   return *find_or_add(overflow, std::numeric_limits<size_t>::max());
@@ -328,6 +335,24 @@ absl::Status EventStore::Engine::Settle(std::stop_token stop) {
   if (settled.ok()) settled = running->merger.Wait(stop);
   if (!settled.ok()) return settled;
   return FlushAll(*running->rocks);
+}
+
+absl::StatusOr<std::unique_ptr<Import>> EventStore::Engine::StartImport(
+    const ImportOptions& options) {
+  if (writing_ == nullptr) return absl::UnavailableError("store: not writable");
+  // From here on the hosts' states are in the files, not in the indexer.
+  writing_->indexer.SealAll();
+  const absl::Status sealed = writing_->indexer.Wait({});
+  if (!sealed.ok()) return sealed;
+  ImportContext context{
+      .rocks = writing_->rocks,
+      .numbers = writing_->numbers,
+      .open_bytes_max = options_.open_bytes_max,
+      .host_for = [this](const Identity& host,
+                         rocksdb::WriteBatch* write) { return HostFor(host, host.name, write); },
+      .next_arrival = [this] { return next_arrival_++; },
+      .on_block = [this](HostId host, Day day) { writing_->merger.Notice(host, day); }};
+  return std::make_unique<LogImport>(std::move(context), options);
 }
 
 absl::Status EventStore::Engine::DropDay(const Identity& host, Day day) {
@@ -411,6 +436,9 @@ void EventStore::SetFlush(Flush flush, uint32_t flush_records) {
 std::vector<Identity> EventStore::Hosts() const { return engine_->Hosts(); }
 
 absl::Status EventStore::Settle(std::stop_token stop) { return engine_->Settle(std::move(stop)); }
+absl::StatusOr<std::unique_ptr<Import>> EventStore::StartImport(const ImportOptions& options) {
+  return engine_->StartImport(options);
+}
 absl::Status EventStore::DropDay(const Identity& host, uint32_t day) {
   return engine_->DropDay(host, day);
 }
@@ -435,6 +463,26 @@ absl::StatusOr<std::vector<ValueCount>> EventStore::Count(const CountRequest& re
   absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
   if (!moment.ok()) return moment.status();
   return CountValues(moment->view, std::move(moment->hosts), request);
+}
+
+absl::StatusOr<StoreStats> EventStore::Stats() const {
+  absl::StatusOr<Engine::Moment> moment = engine_->Look({}, {});
+  if (!moment.ok()) return moment.status();
+  return CollectStats(moment->view, moment->hosts, engine_->path());
+}
+
+absl::Status EventStore::Check(std::stop_token stop,
+                               const std::function<void(const std::string& what)>& wrong) const {
+  absl::StatusOr<Engine::Moment> moment = engine_->Look({}, stop);
+  if (!moment.ok()) return moment.status();
+  return CheckStore(moment->view, moment->hosts, stop, wrong);
+}
+
+absl::Status EventStore::Export(const ExportRequest& request,
+                                const std::function<bool(const ExportedRecord&)>& sink) const {
+  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  if (!moment.ok()) return moment.status();
+  return ExportRecords(moment->view, moment->hosts, request, sink);
 }
 
 }  // namespace storage

@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "storage/batch.h"
 #include "storage/flush.h"
+#include "storage/import.h"
+#include "storage/inspect.h"
 #include "storage/search.h"
 
 namespace storage {
@@ -90,6 +92,10 @@ class EventStore {
   // of it is on the disk. kCancelled if `stop` is requested first.
   absl::Status Settle(std::stop_token stop);
 
+  // Begins to bring logs into the store. Nothing else may write to it until the import is gone; it
+  // must not outlive the store.
+  absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
+
   // Takes all events of one UTC day, counted from the epoch, of a host out of the store, as far as
   // they are in blocks. kNotFound if there is no such host.
   absl::Status DropDay(const Identity& host, uint32_t day);
@@ -117,6 +123,20 @@ class EventStore {
   // How many events have each value of a field, the most frequent first. Values are those of the
   // index: query::IndexedTerm().
   absl::StatusOr<std::vector<ValueCount>> Count(const CountRequest& request) const;
+
+  // What there is, and what it takes on the disk.
+  absl::StatusOr<StoreStats> Stats() const;
+
+  // Reads everything, and calls `wrong` with one line for each thing that is not as it should be: a
+  // block, a term or a part of the journal that is damaged, that does not agree with the others, or
+  // that is there twice. OK if all could be looked at.
+  absl::Status Check(std::stop_token stop,
+                     const std::function<void(const std::string& what)>& wrong) const;
+
+  // Calls `sink` with the records as they were received, host by host, in the order in which each
+  // host's arrived, until it returns false.
+  absl::Status Export(const ExportRequest& request,
+                      const std::function<bool(const ExportedRecord&)>& sink) const;
 
  private:
   class Engine;  // Keeps RocksDB out of this header.

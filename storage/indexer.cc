@@ -321,7 +321,7 @@ absl::Status Indexer::Seal(HostId id) {
     PutBlock(*rocks_, {.host = id, .day = sealed.day, .number = *number}, sealed.block,
              sealed.terms, {}, &write);
   }
-  PutSealed(*rocks_, id, host.open, &write);
+  PutJournalRest(*rocks_, id, host.open, host.open.PendingRecords(), &write);
   {
     const std::lock_guard lock(mutex_);
     const absl::Status written =

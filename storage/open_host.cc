@@ -44,7 +44,7 @@ absl::Status OpenHost::AddJournal(const JournalKey& key, std::string_view value)
       Add({.position = record.position,
            .received_ms = record.received_ms,
            .address = record.address},
-          record.line);
+          record.line, audit::ParseRecord(record.line));
     }
     return absl::OkStatus();
   }
@@ -56,16 +56,17 @@ absl::Status OpenHost::AddJournal(const JournalKey& key, std::string_view value)
     const absl::StatusOr<bool> more = group->Next(&line);
     if (!more.ok()) return more.status();
     if (!*more) break;
-    AddRecord(key.arrival, header.received_ms, header.address, line);
+    AddRecord(key.arrival, header.received_ms, header.address, line, audit::ParseRecord(line));
   }
   if (header.sender.connection != 0) SetMark(key, header, line);
   return absl::OkStatus();
 }
 
 void OpenHost::AddRecord(uint64_t arrival, uint64_t received_ms, std::string_view address,
-                         std::string_view line) {
+                         std::string_view line, const absl::StatusOr<audit::Record>& record) {
   StartArrival(arrival);
-  Add({.position = state_.next_position++, .received_ms = received_ms, .address = address}, line);
+  Add({.position = state_.next_position++, .received_ms = received_ms, .address = address}, line,
+      record);
 }
 
 // The rest of an earlier seal goes on where its arrival had come to.
@@ -73,10 +74,10 @@ void OpenHost::StartArrival(uint64_t arrival) {
   if (arrival > state_.next_order.arrival) state_.next_order = {.arrival = arrival};
 }
 
-void OpenHost::Add(const RecordOrigin& origin, std::string_view line) {
+void OpenHost::Add(const RecordOrigin& origin, std::string_view line,
+                   const absl::StatusOr<audit::Record>& record) {
   StartRun(origin);
   memory_bytes_ += line.size() + kRecordOverhead;
-  const absl::StatusOr<audit::Record> record = audit::ParseRecord(line);
   if (record.ok()) {
     assembler_.Add(line, *record, origin.position);
     TakeComplete();
@@ -155,31 +156,47 @@ std::vector<OpenEvent> OpenHost::CopyPending() const {
   return copies;
 }
 
-std::vector<KeptRecord> OpenHost::Rest() const {
+void OpenHost::AddRecords(const audit::Event& event, std::vector<KeptRecord>* records) const {
+  for (size_t i = 0; i < event.record_count(); ++i) {
+    const RecordOrigin origin = OriginIn(complete_.runs, event.tag(i));
+    records->push_back({.position = origin.position,
+                        .received_ms = origin.received_ms,
+                        .address = origin.address,
+                        .line = event.line(i)});
+  }
+}
+
+std::vector<KeptRecord> OpenHost::PendingRecords() const {
   std::vector<KeptRecord> records;
-  assembler_.VisitPending([&](const audit::Event& event) {
-    for (size_t i = 0; i < event.record_count(); ++i) {
-      const RecordOrigin origin = OriginIn(complete_.runs, event.tag(i));
-      records.push_back({.position = origin.position,
-                         .received_ms = origin.received_ms,
-                         .address = origin.address,
-                         .line = event.line(i)});
-    }
-  });
+  assembler_.VisitPending([&](const audit::Event& event) { AddRecords(event, &records); });
   // As they arrived: so they are joined again in the same way.
   std::ranges::sort(records, {}, &KeptRecord::position);
   return records;
 }
 
-void OpenHost::DropComplete() {
-  const std::vector<KeptRecord> rest = Rest();
-  const CompleteEvents dropped = std::exchange(complete_, {});
-  memory_bytes_ -= complete_bytes_ + dropped.runs.size() * sizeof(ArrivalRun);
-  for (const KeptRecord& record : rest) {
-    StartRun({.position = record.position,
-              .received_ms = record.received_ms,
-              .address = record.address});
+std::vector<KeptRecord> OpenHost::AllRecords() const {
+  std::vector<KeptRecord> records = PendingRecords();
+  for (const auto& [day, events] : complete_.days) {
+    for (const std::shared_ptr<const OpenEvent>& open : events) AddRecords(open->event, &records);
   }
+  std::ranges::sort(records, {}, &KeptRecord::position);
+  return records;
+}
+
+void OpenHost::DropComplete() {
+  uint64_t first_pending = state_.next_position;
+  assembler_.VisitPending([&](const audit::Event& event) {
+    for (size_t i = 0; i < event.record_count(); ++i) {
+      first_pending = std::min(first_pending, event.tag(i));
+    }
+  });
+  // The run that holds the first pending record stays, and so does the last one: it may go on.
+  std::vector<ArrivalRun>& runs = complete_.runs;
+  const auto kept = std::ranges::upper_bound(runs, first_pending, {}, &ArrivalRun::position);
+  const auto dropped = kept - runs.begin() - (kept == runs.begin() ? 0 : 1);
+  memory_bytes_ -= complete_bytes_ + static_cast<size_t>(dropped) * sizeof(ArrivalRun);
+  runs.erase(runs.begin(), runs.begin() + dropped);
+  complete_.days.clear();
   complete_records_ = 0;
   complete_bytes_ = 0;
 }

@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 #include "audit/assembler.h"
 #include "audit/event.h"
+#include "audit/record.h"
 #include "storage/block.h"
 #include "storage/block_writer.h"
 #include "storage/host_state.h"
@@ -61,9 +63,10 @@ class OpenHost {
   // is taken.
   absl::Status AddJournal(const JournalKey& key, std::string_view value);
 
-  // Takes one record of an arrival, of which there may be many. Arrivals come in order.
+  // Takes one record of an arrival, of which there may be many. Arrivals come in order. `record` is
+  // what ParseRecord() makes of the line.
   void AddRecord(uint64_t arrival, uint64_t received_ms, std::string_view address,
-                 std::string_view line);
+                 std::string_view line, const absl::StatusOr<audit::Record>& record);
 
   // Completes all events.
   void CompleteAll();
@@ -84,9 +87,13 @@ class OpenHost {
   // All that it holds, about, in bytes.
   size_t memory_bytes() const { return memory_bytes_; }
 
-  // What stays to be done once complete() is in blocks: the records of events that are not
-  // complete, for the journal, and the state of the host. Views are valid until the host changes.
-  std::vector<KeptRecord> Rest() const;
+  // All records that it holds, in order of arrival, for the journal. Views are valid until the host
+  // changes.
+  std::vector<KeptRecord> AllRecords() const;
+
+  // Those of events that are not complete, likewise: what stays once complete() is in blocks.
+  std::vector<KeptRecord> PendingRecords() const;
+
   const HostState& state() const { return state_; }
 
   // Forgets complete().
@@ -94,10 +101,12 @@ class OpenHost {
 
  private:
   void StartArrival(uint64_t arrival);
-  void Add(const RecordOrigin& origin, std::string_view line);
+  void Add(const RecordOrigin& origin, std::string_view line,
+           const absl::StatusOr<audit::Record>& record);
   void TakeComplete();
   void AddComplete(audit::Event event, bool malformed);
   void SetMark(const JournalKey& key, const JournalHeader& header, std::string_view last_line);
+  void AddRecords(const audit::Event& event, std::vector<KeptRecord>* records) const;
   void StartRun(const RecordOrigin& origin);
 
   HostState state_;

@@ -1,6 +1,9 @@
 #include "storage/record_template.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstring>
 
 namespace storage {
 
@@ -48,7 +51,37 @@ bool EndsByItself(std::string_view value) {
   return value[0] != '{' || value.ends_with(" }");
 }
 
+// How many bytes at the front are the same in both.
+size_t CommonPrefix(std::string_view a, std::string_view b) {
+  const size_t limit = std::min(a.size(), b.size());
+  size_t same = 0;
+  for (; same + sizeof(uint64_t) <= limit; same += sizeof(uint64_t)) {
+    uint64_t of_a = 0;
+    uint64_t of_b = 0;
+    std::memcpy(&of_a, a.data() + same, sizeof(of_a));
+    std::memcpy(&of_b, b.data() + same, sizeof(of_b));
+    if (of_a != of_b) break;
+  }
+  while (same < limit && a[same] == b[same]) ++same;
+  return same;
+}
+
 }  // namespace
+
+void AppendStamp(uint64_t time_ms, uint32_t serial, std::string* text) {
+  std::array<char, 20> digits;
+  const auto append = [&](uint64_t number) {
+    text->append(digits.data(), std::to_chars(digits.begin(), digits.end(), number).ptr);
+  };
+  text->append(" msg=audit(");
+  append(time_ms / 1000);
+  // Three digits, behind a point.
+  append(1000 + time_ms % 1000);
+  (*text)[text->size() - 4] = '.';
+  text->push_back(':');
+  append(serial);
+  text->append("):");
+}
 
 RecordTemplate WholeBody(std::string_view type) {
   return {.kind = TemplateKind::kBody,
@@ -92,33 +125,53 @@ RecordTemplate SplitIntoTemplate(std::string_view type, std::string_view text,
   return shape;
 }
 
-bool MatchTemplate(const RecordTemplate& shape, std::string_view text,
-                   const std::vector<std::string_view>& last,
-                   std::vector<std::string_view>* values) {
-  const size_t columns = shape.columns.size();
-  if (!text.starts_with(shape.literals[0])) return false;
-  text.remove_prefix(shape.literals[0].size());
-  values->resize(columns);
-  for (size_t i = 0; i < columns; ++i) {
-    const std::string_view literal = shape.literals[i + 1];
-    const bool is_end = i + 1 == columns;
-    const auto literal_follows = [&](size_t bytes) {
-      const std::string_view rest = text.substr(bytes);
-      return is_end ? rest == literal : rest.starts_with(literal);
-    };
-    // The value was split off in this place before, and what ends it is the same.
-    if (!last[i].empty() && text.starts_with(last[i]) && literal_follows(last[i].size()) &&
-        EndsByItself(last[i])) {
-      (*values)[i] = last[i];
-      text.remove_prefix(last[i].size() + literal.size());
-      continue;
-    }
-    const size_t bytes = ValueBytes(text, shape.columns[i].place);
-    if (bytes == kNoEnd || !literal_follows(bytes)) return false;
-    (*values)[i] = text.substr(0, bytes);
-    text.remove_prefix(bytes + literal.size());
+void TemplateSample::Set(const RecordTemplate& shape, std::string_view text,
+                         const std::vector<std::string_view>& values) {
+  is_set_ = shape.kind == TemplateKind::kFields &&
+            std::ranges::all_of(values, [](std::string_view value) { return EndsByItself(value); });
+  if (!is_set_) return;
+  text_ = text;
+  places_.clear();
+  for (const std::string_view value : values) {
+    const auto begin = static_cast<uint32_t>(value.data() - text.data());
+    places_.push_back({.begin = begin, .end = begin + static_cast<uint32_t>(value.size())});
   }
-  return columns > 0 || text.empty();
+}
+
+bool TemplateSample::Match(const RecordTemplate& shape, std::string_view text,
+                           std::vector<std::string_view>* values,
+                           std::vector<uint32_t>* changed) const {
+  if (!is_set_) return false;
+  const std::string_view sample = text_;
+  values->clear();
+  changed->clear();
+  size_t in_text = 0;
+  size_t in_sample = 0;
+  for (;;) {
+    // Up to here both are alike, values and literals.
+    const size_t same = CommonPrefix(text.substr(in_text), sample.substr(in_sample));
+    const size_t sample_end = in_sample + same;
+    const bool is_end = sample_end == sample.size() && in_text + same == text.size();
+    // A value is the sample's if the literal behind it is there, too: then the same ends it.
+    while (values->size() < places_.size()) {
+      const size_t column = values->size();
+      const Place& place = places_[column];
+      if (place.end + shape.literals[column + 1].size() > sample_end) break;
+      if (column + 1 == places_.size() && !is_end) break;
+      values->push_back(text.substr(in_text + (place.begin - in_sample), place.end - place.begin));
+    }
+    if (values->size() == places_.size()) return is_end;
+    const auto column = static_cast<uint32_t>(values->size());
+    const Place& place = places_[column];
+    if (sample_end < place.begin) return false;  // A literal differs.
+    const size_t begin = in_text + (place.begin - in_sample);
+    const size_t bytes = ValueBytes(text.substr(begin), shape.columns[column].place);
+    if (bytes == kNoEnd) return false;
+    values->push_back(text.substr(begin, bytes));
+    changed->push_back(column);
+    in_text = begin + bytes;
+    in_sample = place.end;
+  }
 }
 
 }  // namespace storage

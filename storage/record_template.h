@@ -39,6 +39,9 @@ struct RecordTemplate {
 // A record with more fields is stored as kBody.
 inline constexpr size_t kTemplateColumnsMax = 256;
 
+// Appends what every record of an event has behind its type: " msg=audit(1626611363.720:12):".
+void AppendStamp(uint64_t time_ms, uint32_t serial, std::string* text);
+
 // The templates of kBody and kLine.
 RecordTemplate WholeBody(std::string_view type);
 RecordTemplate WholeLine();
@@ -47,12 +50,31 @@ RecordTemplate WholeLine();
 RecordTemplate SplitIntoTemplate(std::string_view type, std::string_view text,
                                  std::vector<std::string_view>* values);
 
-// Splits `text` by a template of kind kFields, if SplitIntoTemplate() would split it alike; much
-// faster than that. It may return false for text that does have the template. `last` are the values
-// of another record of the template, as many as columns: a value that is equal to the last one is
-// given as a view into `last`, any other as a view into `text`.
-bool MatchTemplate(const RecordTemplate& shape, std::string_view text,
-                   const std::vector<std::string_view>& last,
-                   std::vector<std::string_view>* values);
+// A record of a template that others are compared with: most values come back.
+class TemplateSample {
+ public:
+  // Takes a record: `values` are views into `text`, as SplitIntoTemplate() gives them.
+  void Set(const RecordTemplate& shape, std::string_view text,
+           const std::vector<std::string_view>& values);
+
+  // Splits `text` by the template, if SplitIntoTemplate() would split it alike; much faster than
+  // that. It may return false for text that does have the template. Else sets *values to a view
+  // into `text` for each column, and *changed to the columns whose values are not the sample's.
+  bool Match(const RecordTemplate& shape, std::string_view text,
+             std::vector<std::string_view>* values, std::vector<uint32_t>* changed) const;
+
+  bool is_set() const { return is_set_; }
+  void Clear() { is_set_ = false; }
+
+ private:
+  struct Place {
+    uint32_t begin;
+    uint32_t end;
+  };
+
+  bool is_set_ = false;
+  std::string text_;
+  std::vector<Place> places_;  // Of the values in text_.
+};
 
 }  // namespace storage

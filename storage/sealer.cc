@@ -40,12 +40,12 @@ absl::StatusOr<std::vector<SealedBlock>> Sealer::Seal(const CompleteEvents& comp
   return blocks;
 }
 
-void PutSealed(const Rocks& rocks, HostId host, const OpenHost& open, rocksdb::WriteBatch* write) {
+void PutJournalRest(const Rocks& rocks, HostId host, const OpenHost& open,
+                    const std::vector<KeptRecord>& rest, rocksdb::WriteBatch* write) {
   write->Put(rocks.meta, HostStateKey(host), EncodeHostState(open.state()));
   const JournalKey last{.host = host, .arrival = open.last_arrival()};
   write->DeleteRange(rocks.journal, EncodeJournalKey({.host = host}),
                      EncodeJournalKey({.host = host, .arrival = last.arrival + 1}));
-  const std::vector<KeptRecord> rest = open.Rest();
   if (!rest.empty()) write->Put(rocks.journal, EncodeJournalKey(last), EncodeRest(rest));
 }
 

@@ -52,8 +52,9 @@ class Sealer {
   BlockWriter writer_;
 };
 
-// Adds to a write what is left to be done when all complete events of a host are in blocks: the
-// host's state is kept, and its journal goes, but for the rest.
-void PutSealed(const Rocks& rocks, HostId host, const OpenHost& open, rocksdb::WriteBatch* write);
+// Adds to a write that the host's journal goes, all that `open` has read of it, but for `rest`; and
+// keeps the host's state with it.
+void PutJournalRest(const Rocks& rocks, HostId host, const OpenHost& open,
+                    const std::vector<KeptRecord>& rest, rocksdb::WriteBatch* write);
 
 }  // namespace storage

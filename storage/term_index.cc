@@ -86,6 +86,7 @@ bool MergePostings(std::span<const std::string_view> operands, bool keep_removal
   for (const std::string_view operand : operands) {
     if (!TakePostings(operand, &postings)) return false;
   }
+  merged->clear();  // RocksDB may hand in what it used before.
   const auto place = [](const Posting& posting) { return std::pair(posting.host, posting.block); };
   // Stable: of one block, the last operand stays last.
   std::ranges::stable_sort(postings, {}, place);

@@ -59,9 +59,9 @@ void PutPosting(const Posting& posting, std::string* out);
 // Takes all postings of a value. False if they are not whole.
 bool TakePostings(std::string_view in, std::vector<Posting>* postings);
 
-// The value that `operands`, the first one the oldest, make together: sorted by host and block, of
-// each the last posting. `keep_removals`: there may be older operands still. False if one is not
-// whole.
+// Sets *merged to the value that `operands`, the first one the oldest, make together: sorted by
+// host and block, of each the last posting. `keep_removals`: there may be older operands still.
+// False if one is not whole.
 bool MergePostings(std::span<const std::string_view> operands, bool keep_removals,
                    std::string* merged);
 

@@ -26,6 +26,8 @@ LAYERS = {
 LIBRARIES = [
     (r"<rocksdb/", {"storage"}),
     (r"<xxhash\.h>", {"storage"}),
+    (r"<zstd\.h>", {"storage", "cli"}),
+    (r"<zlib\.h>", {"cli"}),
     (r"<libaudit\.h>", {"audit"}),
     (r"<boost/", {"server", "cli"}),
     (r"<tcpd\.h>", {"server"}),
