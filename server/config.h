@@ -94,6 +94,13 @@ struct StoreOptions {
   // The value of auditd's stock file.
   uint32_t freq = 50;
 
+  // What may be in memory and in no block yet, in MB: enough for blocks of a useful size with some
+  // thousand hosts. Ours.
+  uint32_t open_blocks_memory = 256;
+
+  // After so many seconds what a quiet host has sent is in a block, too. Ours.
+  uint32_t open_blocks_age = 3600;
+
   friend bool operator==(const StoreOptions&, const StoreOptions&) = default;
 };
 

@@ -19,6 +19,10 @@ namespace {
 using storage::Flush;
 
 // auditd reads its counts into an int.
+// A terabyte, and a day: beyond them a mistake is more likely than a wish.
+constexpr uint32_t kOpenBlocksMemoryMax = 1 << 20;
+constexpr uint32_t kOpenBlocksAgeMax = 86'400;
+
 constexpr uint32_t kIntMax = std::numeric_limits<int32_t>::max();
 
 // How far a known key may be from an unknown one. With three, short keys resemble everything.
@@ -263,6 +267,16 @@ constexpr HonouredKey kHonouredKeys[] = {
     {"freq", "a number from 0 to 2147483647, not 0 with incremental flush",
      [](auto value, auto* c) { return SetNumber(value, 0, kIntMax, &c->store.freq); },
      [](const auto& c) { return std::to_string(c.store.freq); }, ConflictFreq, RemarkFreq},
+    {"open_blocks_memory", "a number of MB from 1 to 1048576",
+     [](auto value, auto* c) {
+       return SetNumber(value, 1, kOpenBlocksMemoryMax, &c->store.open_blocks_memory);
+     },
+     [](const auto& c) { return std::to_string(c.store.open_blocks_memory); }},
+    {"open_blocks_age", "a number of seconds from 1 to 86400",
+     [](auto value, auto* c) {
+       return SetNumber(value, 1, kOpenBlocksAgeMax, &c->store.open_blocks_age);
+     },
+     [](const auto& c) { return std::to_string(c.store.open_blocks_age); }},
     {"name_format", "NONE, HOSTNAME, FQD, NUMERIC, or USER with a line name = WORD",
      [](auto value, auto* c) { return SetChoice(value, kNameFormats, &c->identity.name_format); },
      [](const auto& c) { return WordFor(c.identity.name_format, kNameFormats); },

@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -48,7 +49,10 @@ struct Arguments {
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
 storage::StoreOptions StoreOptionsOf(const Config& config) {
-  return {.flush = config.store.flush, .flush_records = config.store.freq};
+  return {.flush = config.store.flush,
+          .flush_records = config.store.freq,
+          .open_bytes_max = size_t{config.store.open_blocks_memory} << 20,
+          .seal_age = std::chrono::seconds(config.store.open_blocks_age)};
 }
 
 // Every client is a file descriptor, and so is one that waits to be admitted. Raises the limit as
@@ -89,6 +93,31 @@ void LogWeakFlush(storage::Flush flush) {
   if (flush == storage::Flush::kSync || flush == storage::Flush::kData) return;
   spdlog::warn("flush is weaker than SYNC: what is acknowledged can be lost when the power fails");
 }
+
+// Hears of what fails inside of the store, on any thread, and tells of it on the network thread.
+class StoreWatch {
+ public:
+  StoreWatch(asio::io_context& network, Counters& counters)
+      : network_(network), counters_(counters) {}
+
+  void Hear(const absl::Status& problem) {
+    asio::post(network_, [this, what = Text(problem)] {
+      ++counters_.store_problems_total;
+      if (!error_log_.Allow()) return;
+      spdlog::error("blocks: {}", what);
+      if (own_records_ != nullptr) own_records_->StoreFailed(what);
+    });
+  }
+
+  // From now on they are stored, too. Null at the end.
+  void TellTo(OwnRecords* own_records) { own_records_ = own_records; }
+
+ private:
+  asio::io_context& network_;
+  Counters& counters_;
+  OwnRecords* own_records_ = nullptr;
+  base::LogLimit error_log_{1};
+};
 
 // What a signal asks for, on the network thread. All members outlive the signals.
 class Control {
@@ -214,14 +243,17 @@ int Run(const Arguments& arguments) {
   LogWeakFlush(config.store.flush);
 
   spdlog::info("auspexd {} store={}", AUSPEX_VERSION, config.store.store_dir);
-  const auto store = storage::EventStore::Open(config.store.store_dir, StoreOptionsOf(config));
+  asio::io_context network(1);
+  Counters counters;
+  StoreWatch watch(network, counters);
+  storage::StoreOptions store_options = StoreOptionsOf(config);
+  store_options.on_problem = [&watch](const absl::Status& problem) { watch.Hear(problem); };
+  const auto store = storage::EventStore::Open(config.store.store_dir, store_options);
   if (!store.ok()) {
     spdlog::error("{}", Text(store.status()));
     return EXIT_FAILURE;
   }
 
-  asio::io_context network(1);
-  Counters counters;
   Committer committer(network, **store, counters, CommitterOptions());
 
   OwnRecords own_records(committer, config.identity);
@@ -229,6 +261,7 @@ int Run(const Arguments& arguments) {
     spdlog::error("journal damaged, all before the damage is kept: {}", damage);
     own_records.StoreDamaged(damage);
   });
+  watch.TellTo(&own_records);
   own_records.Start();
 
   Listener listener(

@@ -104,6 +104,11 @@ void OwnRecords::StoreDamaged(std::string_view what) {
                                       absl::BytesToHexString({what.data(), what.size()})));
 }
 
+void OwnRecords::StoreFailed(std::string_view what) {
+  Write("DAEMON_ERR", absl::StrFormat("op=disk-error reason=%s res=failed",
+                                      absl::BytesToHexString({what.data(), what.size()})));
+}
+
 void OwnRecords::Write(std::string_view type, std::string_view body) {
   const uint64_t now = base::NowMs();
   storage::Batch batch({.kind = storage::IdentityKind::kCollector, .name = kOwnHost}, "");

@@ -34,6 +34,9 @@ class OwnRecords {
   void Close(std::string_view address, uint16_t port);
 
   // What the store had to leave out when it was opened.
+  // Something failed that no write returned: blocks cannot be made or read.
+  void StoreFailed(std::string_view what);
+
   void StoreDamaged(std::string_view what);
 
  private:

@@ -123,6 +123,7 @@ void Indexer::Run() {
   if (!status.ok()) Fail(status);
   for (;;) {
     std::vector<Group> groups;
+    uint64_t seals_wanted = 0;
     {
       std::unique_lock lock(mutex_);
       const auto has_work = [this] {
@@ -135,9 +136,11 @@ void Indexer::Run() {
       groups.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
       queue_.clear();
       queue_bytes_ = 0;
+      // A seal is for what was pushed before it: all of that is in `groups`, or read already.
+      seals_wanted = seals_wanted_;
     }
     status = Read(groups);
-    if (status.ok()) status = SealDue();
+    if (status.ok()) status = SealDue(seals_wanted);
     if (!status.ok()) Fail(status);
     read_.notify_all();
   }
@@ -167,7 +170,7 @@ absl::Status Indexer::Replay() {
     journal_->Next();
     if (groups.size() < kReplayGroups && journal_->Valid()) continue;
     status = Read(groups);
-    if (status.ok()) status = SealDue();
+    if (status.ok()) status = SealDue(seals_done_);
     groups.clear();
     const std::lock_guard lock(mutex_);
     if (stopping_) return absl::OkStatus();
@@ -222,14 +225,7 @@ absl::StatusOr<Indexer::Host*> Indexer::HostOf(HostId id) {
   return added;
 }
 
-absl::Status Indexer::SealDue() {
-  uint64_t seals_wanted = 0;
-  size_t open_bytes = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    seals_wanted = seals_wanted_;
-    open_bytes = open_bytes_;
-  }
+absl::Status Indexer::SealDue(uint64_t seals_wanted) {
   const auto now = Clock::now();
   if (seals_wanted > seals_done_) {
     const absl::Status sealed = SealEvery();
@@ -242,7 +238,7 @@ absl::Status Indexer::SealDue() {
     const absl::Status sealed = SealAged(now);
     if (!sealed.ok()) return sealed;
   }
-  return open_bytes > options_.open_bytes_max || !to_seal_.empty() ? SealLargest(now)
+  return open_bytes_ > options_.open_bytes_max || !to_seal_.empty() ? SealLargest(now)
                                                                    : absl::OkStatus();
 }
 

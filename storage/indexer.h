@@ -113,7 +113,7 @@ class Indexer {
   absl::Status Read(const std::vector<Group>& groups);
   absl::Status AddToHost(const JournalKey& key, std::string_view value);
   absl::StatusOr<Host*> HostOf(HostId id);
-  absl::Status SealDue();
+  absl::Status SealDue(uint64_t seals_wanted);
   absl::Status SealAged(Clock::time_point now);
   absl::Status SealEvery();
   absl::Status SealLargest(Clock::time_point now);

@@ -40,7 +40,13 @@ absl::Status OpenHost::AddJournal(const JournalKey& key, std::string_view value)
   if (IsRest(value)) {
     const absl::StatusOr<std::vector<KeptRecord>> records = DecodeRest(value);
     if (!records.ok()) return records.status();
+    // Runs are in order of position: what breaks it was not written by PendingRecords().
+    uint64_t next = complete_.runs.empty() ? 0 : complete_.runs.back().position + 1;
     for (const KeptRecord& record : *records) {
+      if (record.position < next || record.position >= state_.next_position) {
+        return absl::DataLossError("journal: records of a rest are not in order");
+      }
+      next = record.position + 1;
       Add({.position = record.position,
            .received_ms = record.received_ms,
            .address = record.address},

@@ -163,7 +163,6 @@ class Checker {
   absl::Status CheckJournal() {
     const std::unique_ptr<rocksdb::Iterator> entry(
         view_.rocks->db->NewIterator(options_, view_.rocks->journal));
-    OpenHost reader{HostState()};
     for (entry->SeekToFirst(); entry->Valid(); entry->Next()) {
       const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(entry->key()));
       if (!key.ok()) {
@@ -171,9 +170,9 @@ class Checker {
         continue;
       }
       if (key->host >= hosts_.size()) wrong_("journal: has a host that is in no table");
-      const absl::Status read = reader.AddJournal(*key, ToView(entry->value()));
-      reader.CompleteAll();
-      reader.DropComplete();
+      absl::StatusOr<HostState> state = LoadHostState(*view_.rocks, key->host);
+      absl::Status read = state.status();
+      if (state.ok()) read = OpenHost(*std::move(state)).AddJournal(*key, ToView(entry->value()));
       if (!read.ok()) {
         wrong_(absl::StrFormat("arrival %d of host %d: %s", key->arrival, key->host,
                                std::string(read.message())));

@@ -226,6 +226,14 @@ class Server:
         """The raw records that match, one line each."""
         return search_bytes(self.store, *options).splitlines()
 
+    def store_command(self, command, *options):
+        """What `auspex store COMMAND` prints. A check that finds something is no failure here."""
+        arguments = [BIN / "auspex", "store", command, "--store", self.store, *options]
+        run = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        if run.stderr or (run.returncode != 0 and command != "check"):
+            raise AssertionError(f"store {command}: {run.returncode} {run.stderr}")
+        return run.stdout
+
     def close(self):
         atexit.unregister(self.close)
         if self.running():

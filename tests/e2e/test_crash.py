@@ -113,7 +113,8 @@ class Load:
 class CrashTest(unittest.TestCase):
     def setUp(self):
         # With the default of 5 most senders would wait a second or more for their connection.
-        self.server = auspex.Server()
+        # A memory of 1 MB keeps it sealing, and small blocks keep it merging, all the time.
+        self.server = auspex.Server({"open_blocks_memory": 1})
         self.addCleanup(self.server.close)
         seed = int(os.environ.get("AUSPEX_E2E_SEED", random.SystemRandom().randrange(10**6)))
         print(f"AUSPEX_E2E_SEED={seed} AUSPEX_E2E_ROUNDS={ROUNDS}", file=sys.stderr)
@@ -128,6 +129,14 @@ class CrashTest(unittest.TestCase):
             self.assertLessEqual(len(stored), sender.acked + 1, f"{sender.host} has too many")
             for index, record in enumerate(stored):
                 self.assertEqual(record, sender.record(index), f"{sender.host}, record {index}")
+
+    def expect_sound_store(self):
+        """Blocks, terms and journal agree, and there were enough of them to be killed at."""
+        stats = self.server.store_command("stats")
+        blocks = next(line for line in stats.splitlines() if line.startswith("blocks"))
+        print(blocks, file=sys.stderr)
+        self.assertGreater(int(blocks.split()[1]), SENDERS)
+        self.assertEqual(self.server.store_command("check"), "all is well\n")
 
     def test_kill_loses_nothing_that_was_acknowledged(self):
         load = Load()
@@ -150,6 +159,7 @@ class CrashTest(unittest.TestCase):
         self.expect_ledger(load)
         self.assertEqual(self.server.stop(), 0)
         self.expect_ledger(load)
+        self.expect_sound_store()
         acked = sum(sender.acked for sender in load.senders)
         print(f"{acked} records acknowledged over {ROUNDS} crashes", file=sys.stderr)
         self.assertGreater(acked, ROUNDS * SENDERS)
