@@ -239,7 +239,7 @@ absl::Status Indexer::SealDue(uint64_t seals_wanted) {
     if (!sealed.ok()) return sealed;
   }
   return open_bytes_ > options_.open_bytes_max || !to_seal_.empty() ? SealLargest(now)
-                                                                   : absl::OkStatus();
+                                                                    : absl::OkStatus();
 }
 
 absl::Status Indexer::SealEvery() {

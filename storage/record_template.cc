@@ -10,6 +10,7 @@ namespace storage {
 namespace {
 
 constexpr size_t kNoEnd = std::string_view::npos;
+constexpr char kTailByte = '\x1d';
 
 // Where a bare value may end, or what makes FieldReader look closer: see audit/field.cc. A value
 // with one of these inside is left to FieldReader.
@@ -36,11 +37,16 @@ size_t ValueBytes(std::string_view text, audit::FieldPlace place) {
       return end + 2;
     }
   }
-  // In a message "a=, b=" has the value ",", while "a=x, b=" has "x".
-  if (text.starts_with(',') || text.starts_with(')')) return kNoEnd;
   size_t end = 0;
   while (end < text.size() && !kEndsBareValue[static_cast<unsigned char>(text[end])]) ++end;
-  return end;
+  if (end == text.size() || text[end] == ' ' || text[end] == kTailByte) return end;
+  if (place != audit::FieldPlace::kMessage) return kNoEnd;
+  // The quote that ends the message is its last one.
+  if (text[end] == '\'') return text.find('\'', end + 1) == kNoEnd ? end : kNoEnd;
+  // In a message "a=x, b=" has the value "x", but "a=, b=" has ",", and "a=x,y b=" has "x,y".
+  const bool is_punctuation = text[end] == ',' || text[end] == ')';
+  const bool ends_here = end + 1 == text.size() || text[end + 1] == ' ';
+  return is_punctuation && end > 0 && ends_here ? end : kNoEnd;
 }
 
 // Whether a value ends where it does whatever follows. An opening without its end makes FieldReader

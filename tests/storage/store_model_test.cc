@@ -196,8 +196,8 @@ class StoreModelTest : public testing::TestWithParam<int> {
   void ExpectCounts(uint64_t from_ms) {
     for (const query::TimeRange& time :
          {query::TimeRange{}, query::TimeRange{.from_ms = from_ms, .to_ms = from_ms * 2}}) {
-      const auto counts = store_->Count({.field = query::TermField::kKey,
-                                         .predicate = query::Predicate(query::TimeIn{time})});
+      const auto counts = store_->Count(
+          {.field = query::TermField::kKey, .predicate = query::Predicate(query::TimeIn{time})});
       ASSERT_TRUE(counts.ok()) << counts.status();
       std::map<std::string, uint64_t> found;
       for (const ValueCount& count : *counts) found[count.value] = count.events;
