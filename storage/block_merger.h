@@ -27,7 +27,7 @@
 
 namespace storage {
 
-inline constexpr size_t kMergeWidth = 8;
+inline constexpr uint32_t kMergeWidth = 8;
 
 // Which of a day's blocks should be joined next, as places in `record_counts`, which are in the
 // order of the blocks. Empty if all is well. `is_over`: no more blocks are expected.

@@ -15,7 +15,7 @@ namespace {
 
 // Text between two writes: what is lost when an import is killed, and what the blocks of it, some
 // hundredth of it, take in memory until then.
-constexpr uint64_t kCheckpointBytes = uint64_t{64} << 20;
+constexpr uint64_t kCheckpointBytes = uint64_t{128} << 20;
 
 // Blocks that wait to be made. Each holds some MB of events.
 constexpr size_t kJobsMax = 6;

@@ -84,7 +84,7 @@ class ImportTest(unittest.TestCase):
         self.assertEqual(self.stored(), b"".join(parts))
 
     def test_an_import_that_was_killed_goes_on_where_it_was(self):
-        text = lines(0, 600_000)
+        text = lines(0, 900_000)
         log = self.write("audit.log", text)
         chance = random.Random(1)
         for _ in range(6):
