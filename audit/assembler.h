@@ -95,6 +95,9 @@ class Assembler {
   // out. The event is valid during the call.
   void VisitPending(const std::function<void(const Event&)>& visit) const;
 
+  // Events that wait to be completed or to come out.
+  size_t pending_events() const { return open_.size() + held_.size(); }
+
   // Whether no event waits, neither to be completed nor to be taken.
   bool empty() const { return open_.empty() && held_.empty() && released_.empty(); }
 

@@ -70,8 +70,10 @@ int Search(std::span<const std::string_view> arguments) {
   const auto store = storage::EventStore::OpenForReading(options->store);
   if (!store.ok()) return Fail(store.status());
 
-  const storage::SearchRequest request{.predicate = options->predicate(),
-                                       .host_patterns = options->host_globs};
+  storage::SearchRequest request{.predicate = options->predicate(),
+                                 .host_patterns = options->host_globs};
+  if (options->by_time) request.order = storage::SearchOrder::kTime;
+  if (options->just_one) request.limit = 1;
   const absl::TimeZone zone = options->utc ? absl::UTCTimeZone() : absl::LocalTimeZone();
   bool found = false;
   Output output;
@@ -82,12 +84,12 @@ int Search(std::span<const std::string_view> arguments) {
     } else {
       query::AppendDefaultText(event.event, zone, output.text());
     }
-    return output.FlushIfFull() && !options->just_one;
+    return output.FlushIfFull();
   };
   const auto print_malformed = [&](const storage::MalformedRecord& record) {
     found = true;
     output.text()->append(record.line).push_back('\n');
-    return output.FlushIfFull() && !options->just_one;
+    return output.FlushIfFull();
   };
   const absl::Status searched = options->malformed
                                     ? (*store)->SearchMalformed(request, print_malformed)

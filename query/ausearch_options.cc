@@ -154,6 +154,8 @@ constexpr std::string_view kUtcName = "--utc";
 
 constexpr Option kOptions[] = {
     {"-a", "--event", Argument::kWord, "ID", "events with this serial number", ApplySerial},
+    {"", "--by-time", Argument::kNone, "", "in order of time, not of receipt",
+     SetFlag<&AusearchOptions::by_time>},
     {"-h", "--help", Argument::kNone, "", "this list", SetFlag<&AusearchOptions::help>},
     {"", "--host", Argument::kWord, "GLOB", "events of these hosts; may be repeated",
      AddText<&AusearchOptions::host_globs>},

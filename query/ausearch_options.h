@@ -44,6 +44,7 @@ struct AusearchOptions {
 
   // What to print.
   EventFormat format = EventFormat::kDefault;
+  bool by_time = false;    // In order of time, not of receipt.
   bool just_one = false;   // Stop after the first event.
   bool malformed = false;  // The malformed records. Only time, store and host_globs are set then.
   bool utc = false;        // Times are read and printed in UTC.

@@ -95,7 +95,7 @@ class LogImport : public Import {
 
  private:
   struct Host {
-    explicit Host(HostState state) : open(std::move(state)) {}
+    explicit Host(HostState state) : open(std::move(state), kPendingEventsOfLog) {}
     OpenHost open;
     bool touched = false;  // Since the last checkpoint.
   };

@@ -9,9 +9,11 @@ namespace storage {
 
 namespace {
 
-// What a record takes in memory beside its bytes: its place in the event, and its share of the
-// event and of what points to it.
-constexpr size_t kRecordOverhead = 96;
+// What an event takes in memory beside the bytes of its records, with what points to it and what
+// the allocator rounds up; and what each of its records takes beside that. Of a collector with
+// events of single records this is more than the text.
+constexpr size_t kEventOverhead = 400;
+constexpr size_t kRecordOverhead = 80;
 
 // How the record at `position` came, which is in one of the runs.
 RecordOrigin OriginIn(const std::vector<ArrivalRun>& runs, uint64_t position) {
@@ -33,6 +35,13 @@ void CompleteEvents::AddTo(BlockWriter* writer, const OpenEvent& open) const {
   for (size_t i = 0; i < event.record_count(); ++i) {
     writer->AddRecord(event.line(i), OriginIn(runs, event.tag(i)));
   }
+}
+
+OpenHost::OpenHost(HostState state, size_t pending_events_max)
+    : state_(std::move(state)), assembler_({.events_max = pending_events_max}) {}
+
+size_t OpenHost::memory_bytes() const {
+  return memory_bytes_ + assembler_.pending_events() * kEventOverhead;
 }
 
 absl::Status OpenHost::AddJournal(const JournalKey& key, std::string_view value) {
@@ -120,7 +129,8 @@ void OpenHost::TakeComplete() {
 void OpenHost::AddComplete(audit::Event event, bool malformed) {
   const RecordOrigin origin = OriginIn(complete_.runs, event.tag(0));
   complete_records_ += static_cast<uint32_t>(event.record_count());
-  complete_bytes_ += event.bytes() + event.record_count() * kRecordOverhead;
+  complete_bytes_ += event.bytes() + event.record_count() * kRecordOverhead + kEventOverhead;
+  memory_bytes_ += kEventOverhead;
   const Day day = DayOf(event.stamp().time_ms);
   complete_.days[day].push_back(
       std::make_shared<const OpenEvent>(OpenEvent{.event = std::move(event),

@@ -54,10 +54,16 @@ struct CompleteEvents {
   void AddTo(BlockWriter* writer, const OpenEvent& event) const;
 };
 
+// Events that may be held back for records that come late: of a host that sends, and of a log. A
+// host that sends a thousand records a second holds them back for less than the assembler's two
+// seconds; else a hundred of them would hold more than all that is to be open.
+inline constexpr size_t kPendingEventsOfHost = 1024;
+inline constexpr size_t kPendingEventsOfLog = audit::AssemblerOptions().events_max;
+
 // Not thread-safe.
 class OpenHost {
  public:
-  explicit OpenHost(HostState state) : state_(std::move(state)) {}
+  OpenHost(HostState state, size_t pending_events_max);
 
   // Takes a value of the journal. kDataLoss if it cannot be read whole; what came before the damage
   // is taken.
@@ -85,7 +91,7 @@ class OpenHost {
   bool empty() const { return complete_.days.empty() && !has_pending(); }
 
   // All that it holds, about, in bytes.
-  size_t memory_bytes() const { return memory_bytes_; }
+  size_t memory_bytes() const;
 
   // All records that it holds, in order of arrival, for the journal. Views are valid until the host
   // changes.
@@ -113,7 +119,7 @@ class OpenHost {
   audit::Assembler assembler_;
   CompleteEvents complete_;  // The runs are those of pending records, too.
   uint32_t complete_records_ = 0;
-  size_t memory_bytes_ = 0;
+  size_t memory_bytes_ = 0;  // Without what pending events take beside their records.
   size_t complete_bytes_ = 0;
 };
 

@@ -104,7 +104,7 @@ rocksdb::DBOptions DatabaseOptions() {
 
 rocksdb::ColumnFamilyOptions JournalOptions() {
   rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = 32 << 20;
+  options.write_buffer_size = 16 << 20;
   // Appended to, and sorted once when it is flushed or searched: nothing reads the journal while it
   // is in here but a search. A skip list costs more than all the rest of a write.
   options.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
@@ -150,7 +150,7 @@ rocksdb::ColumnFamilyOptions ColumnsOptions() {
   rocksdb::ColumnFamilyOptions options = SealedOptions();
   // Packed already, and each value is far larger than a block of RocksDB's.
   options.compression = rocksdb::kNoCompression;
-  options.write_buffer_size = 16 << 20;
+  options.write_buffer_size = 8 << 20;
   return options;
 }
 
@@ -160,7 +160,7 @@ rocksdb::ColumnFamilyOptions TermsOptions() {
   static const EmptyPostingsFilter filter;  // Stateless; RocksDB wants a raw pointer.
   options.compaction_filter = &filter;
   options.compression = rocksdb::kZSTD;
-  options.write_buffer_size = 16 << 20;
+  options.write_buffer_size = 8 << 20;
   // Neighbours are alike: paths of one tree. Larger blocks pack better, and a search for one term
   // reads one.
   rocksdb::BlockBasedTableOptions table;

@@ -172,7 +172,10 @@ class Checker {
       if (key->host >= hosts_.size()) wrong_("journal: has a host that is in no table");
       absl::StatusOr<HostState> state = LoadHostState(*view_.rocks, key->host);
       absl::Status read = state.status();
-      if (state.ok()) read = OpenHost(*std::move(state)).AddJournal(*key, ToView(entry->value()));
+      if (state.ok()) {
+        OpenHost reader(*std::move(state), kPendingEventsOfHost);
+        read = reader.AddJournal(*key, ToView(entry->value()));
+      }
       if (!read.ok()) {
         wrong_(absl::StrFormat("arrival %d of host %d: %s", key->arrival, key->host,
                                std::string(read.message())));

@@ -27,7 +27,7 @@ class Counter {
 
   absl::Status Count() {
     if (request_.predicate.time_bounds().empty()) return absl::OkStatus();
-    return AsksForTimeOnly() ? CountByIndex() : CountEvents(request_.predicate);
+    return AsksForTimeOnly(request_.predicate) ? CountByIndex() : CountEvents(request_.predicate);
   }
 
   std::vector<ValueCount> Take() {
@@ -42,8 +42,11 @@ class Counter {
   }
 
  private:
-  bool AsksForTimeOnly() const {
-    const query::Condition& condition = request_.predicate.condition();
+  static bool AsksForTimeOnly(const query::Predicate& predicate) {
+    const query::Condition& condition = predicate.condition();
+    if (const auto* all = std::get_if<query::AllOf>(&condition)) {
+      return std::ranges::all_of(all->parts, AsksForTimeOnly);
+    }
     return std::holds_alternative<query::Everything>(condition) ||
            std::holds_alternative<query::TimeIn>(condition);
   }

@@ -27,7 +27,7 @@ cat log > /dev/null
 # Wall time of a command in seconds, output thrown away.
 seconds() {
   local start=$EPOCHREALTIME
-  "$@" > /dev/null
+  "$@" > discarded
   python3 -c "print(f'{$EPOCHREALTIME - $start:.3f}')"
 }
 

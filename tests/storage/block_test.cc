@@ -278,6 +278,45 @@ TEST(Block, TellsWhatIsInside) {
   EXPECT_EQ(*decoded, summary);
 }
 
+// The bytes of a text like `01 "CWD" ff`.
+std::string Bytes(std::string_view text) {
+  std::string bytes;
+  while (!text.empty()) {
+    if (text[0] == ' ' || text[0] == '\n') {
+      text.remove_prefix(1);
+    } else if (text[0] == '"') {
+      const size_t end = text.find('"', 1);
+      bytes.append(text.substr(1, end - 1));
+      text.remove_prefix(end + 1);
+    } else {
+      bytes.push_back(static_cast<char>(std::stoi(std::string(text.substr(0, 2)), nullptr, 16)));
+      text.remove_prefix(2);
+    }
+  }
+  return bytes;
+}
+
+// The example of storage/README.md.
+TEST(Block, WritesWhatTheReadmeShows) {
+  BlockWriter writer;
+  writer.BeginEvent({.time_ms = 1500, .serial = 7, .order = {.arrival = 3}, .node = "web1"});
+  const RecordOrigin first{.position = 0, .received_ms = 2000, .address = "10.0.0.9"};
+  writer.AddRecord("node=web1 type=CWD msg=audit(1.500:7): cwd=\"/\"", first);
+  const RecordOrigin second{.position = 1, .received_ms = 2000, .address = "10.0.0.9"};
+  writer.AddRecord("node=web1 type=EOE msg=audit(1.500:7):", second);
+  const EncodedBlock block = writer.Finish();
+  EXPECT_EQ(EncodeSummary(block.summary), Bytes(R"(
+      01 01 02 00 56  dc0b 00  07 00  03 00  03 00  00 01  d00f 00
+      02 03 "CWD" 01 03 "EOE" 01  63 b40e44546ffd5ac2  00  c652c1855b0621f1)"));
+  EXPECT_EQ(block.columns, Bytes(R"(
+      46 46
+      01 02  01 04 "web1"  01 08 "10.0.0.9"
+      02  00 03 "CWD" 01 01 05 " cwd=" 03 00 00  00 03 "EOE" 01 00 00
+      0703 0702 0702 0702 0702 0702 0702  0702 0702 0703 0702  0003
+      01 1b 1b
+      b81700 0e00 0400 0000 0000 0600 0000  0002 0002 a01f00 0000  222f22)"));
+}
+
 EncodedBlock RealBlock() {
   BlockWriter writer;
   return Write(writer, EventsOf(ReadLines(kSource + "/tests/data/audit.log")));
