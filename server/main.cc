@@ -153,6 +153,9 @@ class Control {
           break;  // Nothing is ever suspended: the store comes back by itself.
         case SIGCONT:
           spdlog::info("state {}", ToText(counters_));
+          committer_.RunBetweenCommits([](storage::EventStore& store) {
+            spdlog::info("store {}", storage::ToText(store.Activity()));
+          });
           break;
         default:
           EndAtOnceOnNextSignal();

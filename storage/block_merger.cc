@@ -104,9 +104,10 @@ absl::Status BlockMerger::Wait(std::stop_token stop) {
   return absl::OkStatus();
 }
 
-MergerStats BlockMerger::stats() const {
+void BlockMerger::AddTo(StoreActivity* activity) const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  activity->merges = merges_;
+  activity->blocks_merged = blocks_merged_;
 }
 
 void BlockMerger::Run() {
@@ -227,8 +228,8 @@ absl::Status BlockMerger::Merge(const std::vector<BlockId>& ids) {
       FromRocks(rocks_->db->Write(rocksdb::WriteOptions(), &write), "merge blocks");
   if (!written.ok()) return written;
   const std::lock_guard lock(mutex_);
-  ++stats_.merges;
-  stats_.blocks_joined += ids.size();
+  ++merges_;
+  blocks_merged_ += ids.size();
   return absl::OkStatus();
 }
 

@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 
 #include "storage/block_store.h"
+#include "storage/inspect.h"
 #include "storage/rocks.h"
 #include "storage/sealer.h"
 
@@ -32,11 +33,6 @@ inline constexpr uint32_t kMergeWidth = 8;
 // Which of a day's blocks should be joined next, as places in `record_counts`, which are in the
 // order of the blocks. Empty if all is well. `is_over`: no more blocks are expected.
 std::vector<size_t> ChooseBlocksToMerge(const std::vector<uint32_t>& record_counts, bool is_over);
-
-struct MergerStats {
-  uint64_t merges = 0;
-  uint64_t blocks_joined = 0;
-};
 
 class BlockMerger {
  public:
@@ -55,7 +51,8 @@ class BlockMerger {
   // Takes a day of a host out of the store, between two merges.
   absl::Status Drop(HostId host, Day day);
 
-  MergerStats stats() const;
+  // Sets what it knows of.
+  void AddTo(StoreActivity* activity) const;
 
  private:
   using HostDay = std::pair<HostId, Day>;
@@ -78,7 +75,8 @@ class BlockMerger {
   std::set<HostDay> unfinished_;  // Days that are not over: to be looked at again then.
   bool working_ = true;
   bool stopping_ = false;
-  MergerStats stats_;
+  uint64_t merges_ = 0;
+  uint64_t blocks_merged_ = 0;
 
   std::thread thread_;  // Last: runs Run() from here on.
 };

@@ -68,6 +68,9 @@ class EventStore::Engine {
   Engine(std::string path, const StoreOptions& options)
       : path_(std::move(path)), options_(options) {}
 
+  // Threads of the store still report here until they have ended.
+  ~Engine() { CloseDatabase(); }
+
   absl::Status OpenForWriting();
   absl::Status OpenForReading();
 
@@ -76,6 +79,7 @@ class EventStore::Engine {
   absl::Status Seal();
   uint64_t NextConnection();
   std::vector<Identity> Hosts() const;
+  StoreActivity Activity() const;
   absl::Status Settle(std::stop_token stop);
   absl::Status DropDay(const Identity& host, Day day);
   absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
@@ -327,6 +331,15 @@ absl::Status EventStore::Engine::Seal() {
   return absl::OkStatus();
 }
 
+StoreActivity EventStore::Engine::Activity() const {
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return {};
+  StoreActivity activity;
+  running->indexer.AddTo(&activity);
+  running->merger.AddTo(&activity);
+  return activity;
+}
+
 absl::Status EventStore::Engine::Settle(std::stop_token stop) {
   const std::shared_ptr<Running> running = this->running();
   if (running == nullptr) return absl::UnavailableError("store: not writable");
@@ -470,6 +483,8 @@ absl::StatusOr<StoreStats> EventStore::Stats() const {
   if (!moment.ok()) return moment.status();
   return CollectStats(moment->view, moment->hosts, engine_->path());
 }
+
+StoreActivity EventStore::Activity() const { return engine_->Activity(); }
 
 absl::Status EventStore::Check(std::stop_token stop,
                                const std::function<void(const std::string& what)>& wrong) const {

@@ -127,6 +127,9 @@ class EventStore {
   // What there is, and what it takes on the disk.
   absl::StatusOr<StoreStats> Stats() const;
 
+  // All zeros where nothing is written.
+  StoreActivity Activity() const;
+
   // Reads everything, and calls `wrong` with one line for each thing that is not as it should be: a
   // block, a term or a part of the journal that is damaged, that does not agree with the others, or
   // that is there twice. OK if all could be looked at.

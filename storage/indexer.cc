@@ -52,7 +52,7 @@ void Indexer::Push(std::vector<Group> groups) {
     const auto has_room = [this] {
       return queue_bytes_ < options_.queue_bytes_max || stopping_ || !error_.ok();
     };
-    if (!has_room()) ++stats_.queue_waits;
+    if (!has_room()) ++activity_.queue_waits;
     read_.wait(lock, has_room);
     pushed_groups_ += groups.size();
     // After an error nothing is read any more. The journal has it.
@@ -109,13 +109,14 @@ absl::StatusOr<StoreView> Indexer::View(const std::function<bool(HostId)>& wante
   return view;
 }
 
-IndexerStats Indexer::stats() const {
+void Indexer::AddTo(StoreActivity* activity) const {
   const std::lock_guard lock(mutex_);
-  IndexerStats stats = stats_;
-  stats.open_bytes = open_bytes_;
-  stats.open_hosts = hosts_.size();
-  for (const auto& [id, host] : hosts_) stats.open_records += host->open.complete_records();
-  return stats;
+  activity->open_bytes = open_bytes_;
+  activity->open_hosts = hosts_.size();
+  for (const auto& [id, host] : hosts_) activity->open_records += host->open.complete_records();
+  activity->queue_waits = activity_.queue_waits;
+  activity->seals = activity_.seals;
+  activity->blocks_sealed = activity_.blocks_sealed;
 }
 
 void Indexer::Run() {
@@ -323,8 +324,8 @@ absl::Status Indexer::Seal(HostId id) {
     const absl::Status written =
         FromRocks(rocks_->db->Write(rocksdb::WriteOptions(), &write), "seal");
     if (!written.ok()) return written;
-    ++stats_.seals;
-    stats_.blocks += blocks->size();
+    ++activity_.seals;
+    activity_.blocks_sealed += blocks->size();
     open_bytes_ -= host.open.memory_bytes();
     host.open.DropComplete();
     host.first_record = Clock::now();

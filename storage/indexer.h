@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "storage/inspect.h"
 #include "storage/journal.h"
 #include "storage/open_host.h"
 #include "storage/rocks.h"
@@ -59,15 +60,6 @@ struct IndexerCallbacks {
   std::function<void(const absl::Status&)> on_failure;
 };
 
-struct IndexerStats {
-  size_t open_bytes = 0;
-  size_t open_hosts = 0;
-  uint64_t open_records = 0;  // Complete ones.
-  uint64_t queue_waits = 0;   // Pushes that found the queue full.
-  uint64_t seals = 0;         // Since the start,
-  uint64_t blocks = 0;        // and the blocks they made.
-};
-
 class Indexer {
  public:
   // Starts the thread, which first reads what the journal holds.
@@ -96,7 +88,8 @@ class Indexer {
   // are needed.
   absl::StatusOr<StoreView> View(const std::function<bool(HostId)>& wanted, std::stop_token stop);
 
-  IndexerStats stats() const;
+  // Sets what it knows of.
+  void AddTo(StoreActivity* activity) const;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -145,7 +138,7 @@ class Indexer {
   absl::Status error_;
   absl::flat_hash_map<HostId, std::unique_ptr<Host>> hosts_;
   size_t open_bytes_ = 0;
-  IndexerStats stats_;
+  StoreActivity activity_;  // The counters.
 
   std::thread thread_;  // Last: runs Run() from here on.
 };

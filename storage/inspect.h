@@ -36,6 +36,22 @@ struct StoreStats {
   uint64_t total_bytes = 0;  // All files of the store.
 };
 
+// What the store does beside answering. All but the gauges count from the moment when the database
+// was opened last.
+struct StoreActivity {
+  uint64_t open_bytes = 0;    // Gauge: memory of events that are in no block,
+  uint64_t open_hosts = 0;    // gauge: the hosts that they are of,
+  uint64_t open_records = 0;  // gauge: and their records, as far as they are complete.
+  uint64_t queue_waits = 0;   // Appends that waited, because too much was not read yet.
+  uint64_t seals = 0;
+  uint64_t blocks_sealed = 0;
+  uint64_t merges = 0;
+  uint64_t blocks_merged = 0;
+};
+
+// "name=value name=value ...".
+std::string ToText(const StoreActivity& activity);
+
 struct ExportRequest {
   std::vector<std::string> host_patterns = {};  // As in SearchRequest.
 

@@ -102,44 +102,39 @@ rocksdb::DBOptions DatabaseOptions() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions JournalOptions() {
+// An acknowledgement may never wait for a compaction: a client waits for 5 s, then it gives up.
+// Files pile up instead, and the compaction catches up when the load is lower.
+rocksdb::ColumnFamilyOptions OptionsWithoutStalls() {
   rocksdb::ColumnFamilyOptions options;
+  // A flush may be slow; writes go on into the next buffers meanwhile.
+  options.max_write_buffer_number = 4;
+  options.level0_slowdown_writes_trigger = 1000;
+  options.level0_stop_writes_trigger = 10000;
+  options.soft_pending_compaction_bytes_limit = 0;
+  options.hard_pending_compaction_bytes_limit = 0;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions JournalOptions() {
+  rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
+  // Most of it is deleted before it is full. Four of these count for the memory of the server.
   options.write_buffer_size = 16 << 20;
   // Appended to, and sorted once when it is flushed or searched: nothing reads the journal while it
   // is in here but a search. A skip list costs more than all the rest of a write.
   options.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
-  // A flush may be slow; writes go on into the next buffers meanwhile.
-  options.max_write_buffer_number = 4;
   options.compression = rocksdb::kZSTD;
-  // An acknowledgement may never wait for a compaction: a client waits for 5 s, then it gives up.
-  // Files pile up instead, and the compaction catches up when the load is lower.
-  options.level0_slowdown_writes_trigger = 1000;
-  options.level0_stop_writes_trigger = 10000;
-  options.soft_pending_compaction_bytes_limit = 0;
-  options.hard_pending_compaction_bytes_limit = 0;
   return options;
 }
 
 rocksdb::ColumnFamilyOptions MetaOptions() {
-  rocksdb::ColumnFamilyOptions options;
-  // Small and seldom written: the table of hosts.
+  rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
+  // Small: some hundred bytes a host.
   options.write_buffer_size = 4 << 20;
   return options;
 }
 
-// Never makes a write wait, as for the journal: sealing may be late, acknowledgements may not.
-rocksdb::ColumnFamilyOptions SealedOptions() {
-  rocksdb::ColumnFamilyOptions options;
-  options.max_write_buffer_number = 4;
-  options.level0_slowdown_writes_trigger = 1000;
-  options.level0_stop_writes_trigger = 10000;
-  options.soft_pending_compaction_bytes_limit = 0;
-  options.hard_pending_compaction_bytes_limit = 0;
-  return options;
-}
-
 rocksdb::ColumnFamilyOptions SummaryOptions() {
-  rocksdb::ColumnFamilyOptions options = SealedOptions();
+  rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
   // About 100 bytes for each block: all of them fit in a few files.
   options.write_buffer_size = 4 << 20;
   options.compression = rocksdb::kZSTD;
@@ -147,7 +142,7 @@ rocksdb::ColumnFamilyOptions SummaryOptions() {
 }
 
 rocksdb::ColumnFamilyOptions ColumnsOptions() {
-  rocksdb::ColumnFamilyOptions options = SealedOptions();
+  rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
   // Packed already, and each value is far larger than a block of RocksDB's.
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 8 << 20;
@@ -155,7 +150,7 @@ rocksdb::ColumnFamilyOptions ColumnsOptions() {
 }
 
 rocksdb::ColumnFamilyOptions TermsOptions() {
-  rocksdb::ColumnFamilyOptions options = SealedOptions();
+  rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
   options.merge_operator = std::make_shared<PostingsMerge>();
   static const EmptyPostingsFilter filter;  // Stateless; RocksDB wants a raw pointer.
   options.compaction_filter = &filter;

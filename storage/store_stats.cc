@@ -1,5 +1,8 @@
 #include <filesystem>
+#include <limits>
 #include <set>
+
+#include "absl/strings/str_format.h"
 
 #include "storage/block_store.h"
 #include "storage/store_inspect.h"
@@ -73,6 +76,14 @@ absl::StatusOr<StoreStats> CollectStats(const StoreView& view, const WantedHosts
   stats.meta_bytes = SizeOf(rocks, rocks.meta);
   AddFiles(store_path, &stats);
   return stats;
+}
+
+std::string ToText(const StoreActivity& activity) {
+  return absl::StrFormat(
+      "open_bytes=%d open_hosts=%d open_records=%d queue_waits_total=%d seals_total=%d "
+      "blocks_sealed_total=%d merges_total=%d blocks_merged_total=%d",
+      activity.open_bytes, activity.open_hosts, activity.open_records, activity.queue_waits,
+      activity.seals, activity.blocks_sealed, activity.merges, activity.blocks_merged);
 }
 
 }  // namespace storage

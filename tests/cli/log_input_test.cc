@@ -44,9 +44,9 @@ std::string Lines(size_t count) {
 
 class LogInputTest : public testing::Test {
  protected:
-  LogInputTest() {
+  static std::string NewDirectory() {
     std::string name = std::filesystem::temp_directory_path() / "auspex-test-XXXXXX";
-    directory_ = mkdtemp(name.data());
+    return mkdtemp(name.data());
   }
   ~LogInputTest() override { std::filesystem::remove_all(directory_); }
 
@@ -69,7 +69,7 @@ class LogInputTest : public testing::Test {
     return pieces;
   }
 
-  std::string directory_;
+  const std::string directory_ = NewDirectory();
   const std::string path_ = directory_ + "/audit.log";
   absl::Status status_;
 };
