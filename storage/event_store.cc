@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fnmatch.h>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -35,13 +34,6 @@ constexpr auto kReopenAfterFailure = std::chrono::seconds(30);
 constexpr size_t kGroupOverhead = 64;
 
 constexpr char kOverflowName[] = "overflow";
-
-bool MatchesAny(const std::string& name, const std::vector<std::string>& patterns) {
-  if (patterns.empty()) return true;
-  return std::ranges::any_of(patterns, [&](const std::string& pattern) {
-    return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-  });
-}
 
 // An open database and those who work on it. The order of the members is that in which they start.
 struct Running {
@@ -404,11 +396,7 @@ absl::StatusOr<EventStore::Engine::Moment> EventStore::Engine::Look(
   {
     const std::lock_guard lock(mutex_);
     running = running_;
-    moment.hosts.resize(hosts_.size());
-    for (HostId id = 0; id < hosts_.size(); ++id) {
-      const Identity& host = hosts_.identity(id);
-      if (MatchesAny(host.name, host_patterns)) moment.hosts[id] = host;
-    }
+    moment.hosts = hosts_.Matching(host_patterns);
   }
   const auto wanted = [&](HostId id) { return id < moment.hosts.size() && moment.hosts[id]; };
   absl::StatusOr<StoreView> view = absl::UnavailableError("store: not open after a disk error");

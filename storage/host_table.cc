@@ -1,5 +1,8 @@
 #include "storage/host_table.h"
 
+#include <algorithm>
+#include <fnmatch.h>
+
 #include "storage/coding.h"
 
 namespace storage {
@@ -18,6 +21,18 @@ std::optional<HostId> HostTable::Find(const Identity& host) const {
   const auto found = ids_.find(EncodeValue(host));
   if (found == ids_.end()) return std::nullopt;
   return found->second;
+}
+
+std::vector<std::optional<Identity>> HostTable::Matching(
+    const std::vector<std::string>& patterns) const {
+  std::vector<std::optional<Identity>> matching(hosts_.size());
+  for (size_t id = 0; id < hosts_.size(); ++id) {
+    const auto matches = [&](const std::string& pattern) {
+      return fnmatch(pattern.c_str(), hosts_[id].name.c_str(), 0) == 0;
+    };
+    if (patterns.empty() || std::ranges::any_of(patterns, matches)) matching[id] = hosts_[id];
+  }
+  return matching;
 }
 
 HostId HostTable::Add(const Identity& host) {

@@ -38,6 +38,9 @@ Predicate Serial(uint32_t serial) { return Predicate(SerialIs{serial}); }
 Predicate Types(std::vector<uint32_t> types) { return Predicate(TypeIn{std::move(types)}); }
 Predicate Key(std::string_view text) { return Predicate(KeyContains{std::string(text)}); }
 Predicate Node(std::string_view node) { return Predicate(NodeIs{std::string(node)}); }
+Predicate Term(TermField field, std::string_view text, TermMatch match = TermMatch::kIs) {
+  return Predicate(HasTerm{field, std::string(text), match});
+}
 Predicate All(std::vector<Predicate> parts) { return Predicate(AllOf{std::move(parts)}); }
 Predicate Any(std::vector<Predicate> parts) { return Predicate(AnyOf{std::move(parts)}); }
 Predicate None(std::vector<Predicate> parts) { return Predicate(NoneOf{std::move(parts)}); }
@@ -56,6 +59,9 @@ TEST(Predicate, MatchesWhatIsTrueOfTheEvent) {
       Key("uid-r"),
       Key(""),
       Node("web1"),
+      Term(TermField::kFile, "/bin/ls"),
+      Term(TermField::kFile, "bin", TermMatch::kContains),
+      Term(TermField::kType, "UNKNOWN[1420]"),
       Between(kTime, kTime),
       Between(0, kTime),
       Between(kTime, kTime + 1),
@@ -83,6 +89,9 @@ TEST(Predicate, DoesNotMatchWhatIsFalse) {
       Node(""),
       Node("web"),
       Node("WEB1"),
+      Term(TermField::kFile, "bin"),
+      Term(TermField::kFile, "BIN", TermMatch::kContains),
+      Term(TermField::kExe, "/bin/ls"),
       Between(0, kTime - 1),
       Between(kTime + 1, kTime + 2),
       Between(kTime + 1, kTime - 1),
@@ -112,6 +121,7 @@ TEST(Predicate, TellsTheTimeThatAnyMatchLiesIn) {
   } cases[] = {
       {Predicate(), all_time},
       {Key("exec"), all_time},
+      {Term(TermField::kKey, "exec"), all_time},
       {Between(10, 20), {10, 20}},
       {All({}), all_time},
       {All({Between(10, 20), Key("exec")}), {10, 20}},
