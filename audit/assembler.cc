@@ -21,6 +21,14 @@ AssemblerOptions Clamp(AssemblerOptions options) {
   return options;
 }
 
+// Without ausearch's order, which may be that of clocks that were set back, an event need wait for
+// no more than its own time and that of one that is in front of it.
+constexpr uint64_t kTurnsMax = 2;
+
+// Whether ausearch takes an event that begins with such a record for complete, although others
+// could follow.
+bool IsTheOnlyOne(uint32_t type) { return EndsEvent(type) && !IsEndMark(type); }
+
 // An event of the kernel, most often: a system call, its paths and the title of its process.
 constexpr size_t kEventBytesUsual = 1024;
 
@@ -36,20 +44,15 @@ void Assembler::Add(std::string_view line, const Record& record, uint64_t tag) {
   ++counters_.records;
   const std::optional<uint32_t> type = RecordTypeNumber(record.type);
   Observe(record, type);
-  CompleteOverdue();
 
-  const bool stands_alone = type.has_value() && StandsAlone(*type);
-  const auto pending = Join(record, stands_alone);
+  const auto pending = Join(record, type);
   pending->event.Add(line, tag);
   pending_bytes_ += line.size();
   if (pending->event.late()) ++counters_.late_records;
+  if (type.has_value() && EndsEvent(*type)) pending->has_ended = true;
 
-  // Nothing tells when a late event ends: it need not wait to be complete.
-  const bool ends =
-      (type.has_value() && EndsEvent(*type)) || !pending->is_joinable || pending->event.late();
-  if (ends && !pending->is_complete) Complete(pending);
-
-  ReleaseHeld();
+  LineUp();
+  ReleaseDue();
   EnforceLimits();
 }
 
@@ -61,15 +64,16 @@ std::optional<Event> Assembler::Take() {
 }
 
 void Assembler::Flush() {
-  while (!open_.empty()) Complete(open_.begin());
+  while (!open_.empty()) LineUp(open_by_stamp_.begin()->second);
   while (!held_.empty()) Release();
   GiveUpGaps();
 }
 
 void Assembler::VisitPending(const std::function<void(const Event&)>& visit) const {
-  for (const PendingList* pending : {&released_, &held_, &open_}) {
+  for (const PendingList* pending : {&released_, &held_}) {
     for (const Pending& one : *pending) visit(one.event);
   }
+  for (const auto& [place, pending] : open_by_stamp_) visit(pending->event);
 }
 
 // Waits no longer for serials that are missing.
@@ -111,20 +115,27 @@ void Assembler::Observe(const Record& record, std::optional<uint32_t> type) {
 }
 
 // Finds the event that a record belongs to, or makes it.
-Assembler::PendingList::iterator Assembler::Join(const Record& record, bool stands_alone) {
+Assembler::PendingList::iterator Assembler::Join(const Record& record,
+                                                 std::optional<uint32_t> type) {
+  const bool stands_alone = type.has_value() && StandsAlone(*type);
   // Mostly that of the record before.
   if (last_joined_ && (*last_joined_)->event.stamp() == record.stamp &&
       (*last_joined_)->event.node() == record.node && !stands_alone) {
     return *last_joined_;
   }
   const auto found = joinable_.find(Key(record.node, record.stamp));
-  if (found != joinable_.end() && !(stands_alone && found->second->is_complete)) {
+  if (found != joinable_.end() && !(stands_alone && IsComplete(*found->second))) {
     last_joined_ = found->second;
     return found->second;
   }
-  open_.push_back({.event = Event(record.node, record.stamp), .arrived_ms = now_ms_});
+  open_.push_back({.event = Event(record.node, record.stamp),
+                   .arrived_ms = now_ms_,
+                   .number = begun_events_++,
+                   .is_joinable = !stands_alone,
+                   .needs_no_more = stands_alone || (type.has_value() && IsTheOnlyOne(*type))});
   const auto pending = std::prev(open_.end());
-  pending->is_joinable = !stands_alone;
+  open_by_stamp_.emplace_hint(open_by_stamp_.end(), PlaceOf(*pending), pending);
+  last_begun_s_ = record.stamp.time_ms / 1000;
   if (pending->is_joinable) {
     const Key key(pending->event.node(), record.stamp);
     if (WasReleased(key)) pending->event.MarkLate();
@@ -135,33 +146,52 @@ Assembler::PendingList::iterator Assembler::Join(const Record& record, bool stan
   return pending;
 }
 
-void Assembler::Complete(PendingList::iterator pending) {
-  pending->is_complete = true;
-  held_.splice(held_.end(), open_, pending);
+Assembler::Place Assembler::PlaceOf(const Pending& pending) {
+  return {pending.event.stamp(), pending.number};
 }
 
-void Assembler::CompleteOverdue() {
+// Nothing tells when a late event ends, so it need not wait.
+bool Assembler::IsComplete(const Pending& pending) const {
+  return pending.has_ended || !pending.is_joinable || pending.event.late() ||
+         AgeOf(pending) > Milliseconds(options_.end_of_event_timeout);
+}
+
+bool Assembler::IsDue(const Pending& pending) const {
+  return IsComplete(pending) && AgeOf(pending) >= Milliseconds(options_.hold);
+}
+
+void Assembler::LineUp() {
   const uint64_t timeout_ms = Milliseconds(options_.end_of_event_timeout);
-  while (!open_.empty() && now_ms_ - open_.front().arrived_ms > timeout_ms) {
-    Complete(open_.begin());
+  while (!open_.empty()) {
+    const auto lowest = open_by_stamp_.begin()->second;
+    const uint64_t lowest_s = lowest->event.stamp().time_ms / 1000;
+    const bool has_place = lowest->needs_no_more || lowest_s + timeout_ms / 1000 <= last_begun_s_ ||
+                           (!options_.at_rest && IsDue(*lowest));
+    if (!has_place) break;
+    LineUp(lowest);
+  }
+  // After a clock was set back, there can be lower stamps for hours.
+  const uint64_t age_max_ms = kTurnsMax * std::max(timeout_ms, Milliseconds(options_.hold));
+  while (!options_.at_rest && !open_.empty() && AgeOf(open_.front()) > age_max_ms) {
+    LineUp(open_.begin());
   }
 }
 
-// An event that is not due yet holds back those behind it: the order is that of completion. It
-// is due within one hold, so this ends.
-void Assembler::ReleaseHeld() {
-  const uint64_t hold_ms = Milliseconds(options_.hold);
-  while (!held_.empty() && now_ms_ - held_.front().arrived_ms >= hold_ms) Release();
+void Assembler::LineUp(PendingList::iterator pending) {
+  open_by_stamp_.erase(PlaceOf(*pending));
+  held_.splice(held_.end(), open_, pending);
+}
+
+// An event that is not due yet holds back those behind it, whose places are behind it. It is due
+// within one timeout or hold, so this ends.
+void Assembler::ReleaseDue() {
+  while (!held_.empty() && IsDue(held_.front())) Release();
 }
 
 void Assembler::EnforceLimits() {
   while (open_.size() + held_.size() > options_.events_max || pending_bytes_ > options_.bytes_max) {
-    if (!held_.empty()) {
-      ++counters_.events_hurried;
-    } else {
-      ++counters_.events_evicted;
-      Complete(open_.begin());
-    }
+    if (held_.empty()) LineUp(open_by_stamp_.begin()->second);
+    ++(IsComplete(held_.front()) ? counters_.events_hurried : counters_.events_evicted);
     Release();
   }
 }

@@ -8,6 +8,10 @@
 // Records can come even after the last one. So a complete event is held back for a while, and a
 // late record still joins it.
 //
+// Events come out in the order in which ausearch(8) prints those of a log: the one with the lowest
+// stamp first, of those that wait. It gets its place in line, which nothing changes, when it stands
+// alone, or when an event begins whose stamp is the timeout later, in whole seconds.
+//
 // The time is the host's own, told by stamps, never that of this machine: old records are
 // joined like live ones. An event's age counts from the arrival of its first record, not from its
 // stamp, which can be hours old: see node_clock.h. Without newer records nothing happens, until
@@ -25,8 +29,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 
@@ -52,6 +58,11 @@ struct AssemblerOptions {
 
   // The bytes of their records: some 60,000 records of usual size, and any single event.
   size_t bytes_max = size_t{16} * 1024 * 1024;
+
+  // For a log at rest, where no event need come out soon: the order is that of ausearch even where
+  // the log jumps back in time, and events wait for it as long as the log or the limits let them.
+  // Otherwise no event waits for more than some holds or timeouts.
+  bool at_rest = false;
 };
 
 // What an assembler has seen since it was made.
@@ -64,9 +75,8 @@ struct AssemblerCounters {
   uint64_t serials_missing = 0;  // Lost in front of us: the kernel counted, no record came.
 };
 
-// Takes the records of one host in the order of their arrival. Events come out in the order in
-// which they were complete, each record in exactly one of them. Records belong to one event if
-// their node and stamp are equal.
+// Takes the records of one host in the order of their arrival. Each comes out in exactly one event.
+// Records belong to one event if their node and stamp are equal.
 //
 // A record of a type that stands alone joins an event that is not complete, as in ausearch;
 // else it is an event of its own, even if others have its stamp. A record whose event is out
@@ -95,10 +105,10 @@ class Assembler {
   // out. The event is valid during the call.
   void VisitPending(const std::function<void(const Event&)>& visit) const;
 
-  // Events that wait to be completed or to come out.
+  // Events that wait to come out.
   size_t pending_events() const { return open_.size() + held_.size(); }
 
-  // Whether no event waits, neither to be completed nor to be taken.
+  // Whether no event waits, neither to come out nor to be taken.
   bool empty() const { return open_.empty() && held_.empty() && released_.empty(); }
 
   const AssemblerCounters& counters() const { return counters_; }
@@ -116,18 +126,25 @@ class Assembler {
 
   struct Pending {
     Event event;
-    uint64_t arrived_ms;  // now_ms_ at its first record.
-    bool is_complete = false;
-    bool is_joinable = true;  // It is in joinable_.
+    uint64_t arrived_ms;         // now_ms_ at its first record.
+    uint64_t number;             // Of all events.
+    bool has_ended = false;      // Its last record has come.
+    bool is_joinable = true;     // It is in joinable_.
+    bool needs_no_more = false;  // By the type of its first record.
   };
   using PendingList = std::list<Pending>;
+  using Place = std::tuple<Stamp, uint64_t>;       // The stamp, then the number.
   using Key = std::pair<std::string_view, Stamp>;  // The view is of the event's own node.
 
   void Observe(const Record& record, std::optional<uint32_t> type);
-  PendingList::iterator Join(const Record& record, bool stands_alone);
-  void Complete(PendingList::iterator pending);
-  void CompleteOverdue();
-  void ReleaseHeld();
+  PendingList::iterator Join(const Record& record, std::optional<uint32_t> type);
+  static Place PlaceOf(const Pending& pending);
+  uint64_t AgeOf(const Pending& pending) const { return now_ms_ - pending.arrived_ms; }
+  bool IsComplete(const Pending& pending) const;
+  bool IsDue(const Pending& pending) const;
+  void LineUp();
+  void LineUp(PendingList::iterator pending);
+  void ReleaseDue();
   void EnforceLimits();
   void Release();
   bool WasReleased(const Key& key) const;
@@ -136,12 +153,15 @@ class Assembler {
   const AssemblerOptions options_;
   AssemblerCounters counters_;
   uint64_t now_ms_ = 0;  // The host's time, that of its fastest node. Its zero means nothing.
+  uint64_t begun_events_ = 0;
+  uint64_t last_begun_s_ = 0;  // The seconds of the stamp of the last event that began.
   std::map<std::string, Node, std::less<>> nodes_;
 
-  PendingList open_;          // Not complete, in the order of their first records.
-  PendingList held_;          // Complete, in the order in which they were.
-  PendingList released_;      // Out, to be taken.
-  size_t pending_bytes_ = 0;  // Of open_ and held_.
+  PendingList open_;  // Without a place in line, in the order of their first records.
+  absl::btree_map<Place, PendingList::iterator> open_by_stamp_;  // The same.
+  PendingList held_;                                             // In line.
+  PendingList released_;                                         // Out, to be taken.
+  size_t pending_bytes_ = 0;                                     // Of open_ and held_.
   absl::flat_hash_map<Key, PendingList::iterator> joinable_;
   std::optional<PendingList::iterator> last_joined_;  // Of the record before, if in joinable_.
 

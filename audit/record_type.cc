@@ -64,6 +64,8 @@ bool EndsEvent(uint32_t number) {
   return number == AUDIT_EOE || number == AUDIT_PROCTITLE || number == AUDIT_KERNEL;
 }
 
+bool IsEndMark(uint32_t number) { return number == AUDIT_EOE; }
+
 bool IsFromDaemon(uint32_t number) {
   return number >= AUDIT_FIRST_DAEMON && number <= AUDIT_LAST_DAEMON;
 }

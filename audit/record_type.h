@@ -24,6 +24,9 @@ bool StandsAlone(uint32_t number);
 // Whether a record of this type is the last of its event: EOE, PROCTITLE, KERNEL.
 bool EndsEvent(uint32_t number);
 
+// Whether it is EOE, which says nothing but that.
+bool IsEndMark(uint32_t number);
+
 // Whether auditd made the record itself. It counts the serials of these on its own, apart from
 // the kernel's.
 bool IsFromDaemon(uint32_t number);

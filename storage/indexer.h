@@ -95,7 +95,7 @@ class Indexer {
   using Clock = std::chrono::steady_clock;
 
   struct Host {
-    explicit Host(HostState state) : open(std::move(state), kPendingEventsOfHost) {}
+    explicit Host(HostState state) : open(std::move(state)) {}
     OpenHost open;
     Clock::time_point first_record = {};  // Since the last seal.
     Clock::time_point last_record = {};

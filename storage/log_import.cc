@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <xxhash.h>
@@ -110,7 +111,7 @@ void SealingThreads::Run() {
 }
 
 LogImport::LogImport(ImportContext context, ImportOptions options)
-    : context_(std::move(context)), options_(std::move(options)) {}
+    : context_(std::move(context)), options_(std::move(options)), assembler_({.at_rest = true}) {}
 
 void LogImport::BeginLog() { chain_.clear(); }
 
@@ -190,35 +191,56 @@ absl::Status LogImport::AddLines(std::string_view lines) {
 absl::Status LogImport::AddLine(uint64_t arrival, std::string_view line) {
   const absl::StatusOr<audit::Record> record = audit::ParseRecord(line);
   const std::string_view node = record.ok() ? record->node : std::string_view();
-  if (last_host_ == nullptr || node != last_node_) {
-    const absl::StatusOr<Host*> host = HostOf(node, &last_id_);
-    if (!host.ok()) return host.status();
-    last_host_ = *host;
-    last_node_ = node;
-  }
-  OpenHost& open = last_host_->open;
-  last_host_->touched = true;
+  const absl::StatusOr<Host*> host = HostOf(node);
+  if (!host.ok()) return host.status();
+  OpenHost& open = (*host)->open;
+  (*host)->touched = true;
   open_bytes_ -= open.memory_bytes();
-  open.AddRecord(arrival, options_.received_ms, {}, line, record);
+  if (record.ok()) {
+    const uint64_t place = open.AddPlace(arrival, options_.received_ms, line.size());
+    assembler_.Add(line, *record, place);
+  } else {
+    open.AddRecord(arrival, options_.received_ms, {}, line, record);
+    ++result_.malformed;
+  }
   open_bytes_ += open.memory_bytes();
   ++result_.records;
-  if (!record.ok()) ++result_.malformed;
-  if (open.complete_records() >= kBlockRecordsAim) SealHost(last_id_, last_host_);
+  return AddComplete(arrival);
+}
+
+// Gives complete events to their hosts.
+absl::Status LogImport::AddComplete(uint64_t arrival) {
+  while (std::optional<audit::Event> event = assembler_.Take()) {
+    const absl::StatusOr<Host*> host = HostOf(event->node());
+    if (!host.ok()) return host.status();
+    if (arrival > next_order_.arrival) next_order_ = {.arrival = arrival};
+    OpenHost& open = (*host)->open;
+    open_bytes_ -= open.memory_bytes();
+    open.AddEvent(*std::move(event), next_order_);
+    open_bytes_ += open.memory_bytes();
+    (*host)->touched = true;
+    ++next_order_.rank;
+    if (open.complete_records() >= kBlockRecordsAim) SealHost(last_id_, *host);
+  }
   return absl::OkStatus();
 }
 
-absl::StatusOr<LogImport::Host*> LogImport::HostOf(std::string_view node, HostId* id) {
+absl::StatusOr<LogImport::Host*> LogImport::HostOf(std::string_view node) {
+  if (last_host_ != nullptr && node == last_node_) return last_host_;
   const Identity identity = node.empty()
                                 ? options_.host
                                 : Identity{.kind = IdentityKind::kNode, .name = std::string(node)};
-  *id = context_.host_for(identity, &write_);
-  std::unique_ptr<Host>& host = hosts_[*id];
+  const HostId id = context_.host_for(identity, &write_);
+  std::unique_ptr<Host>& host = hosts_[id];
   if (host == nullptr) {
-    absl::StatusOr<HostState> state = LoadHostState(*context_.rocks, *id);
+    absl::StatusOr<HostState> state = LoadHostState(*context_.rocks, id);
     if (!state.ok()) return state.status();
     host = std::make_unique<Host>(*std::move(state));
   }
-  return host.get();
+  last_host_ = host.get();
+  last_id_ = id;
+  last_node_ = node;
+  return last_host_;
 }
 
 void LogImport::SealHost(HostId id, Host* host) {
@@ -248,9 +270,20 @@ absl::Status LogImport::Checkpoint(bool sync) {
     }
   }
   terms.Put(*context_.rocks, &write_);
+  absl::Status put = absl::OkStatus();
+  absl::flat_hash_map<HostId, std::vector<KeptRecord>> pending;
+  assembler_.VisitPending([&](const audit::Event& event) {
+    const absl::StatusOr<Host*> host = HostOf(event.node());
+    if (host.ok()) (*host)->open.AddRecords(event, &pending[last_id_]);
+    put.Update(host.status());
+  });
+  if (!put.ok()) return put;
   for (auto& [id, host] : hosts_) {
     if (!std::exchange(host->touched, false)) continue;
-    PutJournalRest(*context_.rocks, id, host->open, host->open.AllRecords(), &write_);
+    std::vector<KeptRecord> records = host->open.AllRecords();
+    std::ranges::copy(pending[id], std::back_inserter(records));
+    std::ranges::sort(records, {}, &KeptRecord::position);
+    PutJournalRest(*context_.rocks, id, host->open, records, &write_);
   }
   rocksdb::WriteOptions how;
   how.sync = sync;
@@ -264,10 +297,10 @@ absl::Status LogImport::Checkpoint(bool sync) {
 }
 
 absl::StatusOr<ImportResult> LogImport::Finish() {
-  for (auto& [id, host] : hosts_) {
-    host->open.CompleteAll();
-    SealHost(id, host.get());
-  }
+  assembler_.Flush();
+  const absl::Status added = AddComplete(context_.next_arrival());
+  if (!added.ok()) return added;
+  for (auto& [id, host] : hosts_) SealHost(id, host.get());
   const absl::Status written = Checkpoint(true);
   if (!written.ok()) return written;
   return result_;

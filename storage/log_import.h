@@ -31,6 +31,7 @@
 #include "absl/status/statusor.h"
 #include <rocksdb/write_batch.h>
 
+#include "audit/assembler.h"
 #include "storage/import.h"
 #include "storage/open_host.h"
 #include "storage/rocks.h"
@@ -95,7 +96,7 @@ class LogImport : public Import {
 
  private:
   struct Host {
-    explicit Host(HostState state) : open(std::move(state), kPendingEventsOfLog) {}
+    explicit Host(HostState state) : open(std::move(state)) {}
     OpenHost open;
     bool touched = false;  // Since the last checkpoint.
   };
@@ -103,7 +104,8 @@ class LogImport : public Import {
   absl::StatusOr<size_t> KnownBytes(std::string_view piece);
   absl::Status AddLines(std::string_view lines);
   absl::Status AddLine(uint64_t arrival, std::string_view line);
-  absl::StatusOr<Host*> HostOf(std::string_view node, HostId* id);
+  absl::Status AddComplete(uint64_t arrival);
+  absl::StatusOr<Host*> HostOf(std::string_view node);
   void SealHost(HostId id, Host* host);
   absl::Status Checkpoint(bool sync);
 
@@ -119,6 +121,8 @@ class LogImport : public Import {
   Host* last_host_ = nullptr;
   HostId last_id_ = 0;
   size_t open_bytes_ = 0;
+  audit::Assembler assembler_;  // Of all hosts: events take their places as in the log.
+  EventOrder next_order_ = {};
   uint64_t unwritten_bytes_ = 0;  // Of text.
   rocksdb::WriteBatch write_;     // Hosts and digests since the last checkpoint.
   SealingThreads sealing_;

@@ -37,8 +37,8 @@ void CompleteEvents::AddTo(BlockWriter* writer, const OpenEvent& open) const {
   }
 }
 
-OpenHost::OpenHost(HostState state, size_t pending_events_max)
-    : state_(std::move(state)), assembler_({.events_max = pending_events_max}) {}
+OpenHost::OpenHost(HostState state)
+    : state_(std::move(state)), assembler_({.events_max = kPendingEventsOfHost}) {}
 
 size_t OpenHost::memory_bytes() const {
   return memory_bytes_ + assembler_.pending_events() * kEventOverhead;
@@ -82,6 +82,19 @@ void OpenHost::AddRecord(uint64_t arrival, uint64_t received_ms, std::string_vie
   StartArrival(arrival);
   Add({.position = state_.next_position++, .received_ms = received_ms, .address = address}, line,
       record);
+}
+
+uint64_t OpenHost::AddPlace(uint64_t arrival, uint64_t received_ms, size_t line_bytes) {
+  StartArrival(arrival);
+  const uint64_t position = state_.next_position++;
+  StartRun({.position = position, .received_ms = received_ms, .address = {}});
+  memory_bytes_ += line_bytes + kRecordOverhead;
+  return position;
+}
+
+void OpenHost::AddEvent(audit::Event event, EventOrder order) {
+  state_.next_order = std::max(state_.next_order, order);
+  AddComplete(std::move(event), false);
 }
 
 // The rest of an earlier seal goes on where its arrival had come to.

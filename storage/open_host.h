@@ -54,16 +54,15 @@ struct CompleteEvents {
   void AddTo(BlockWriter* writer, const OpenEvent& event) const;
 };
 
-// Events that may be held back for records that come late: of a host that sends, and of a log. A
-// host that sends a thousand records a second holds them back for less than the assembler's two
-// seconds; else a hundred of them would hold more than all that is to be open.
+// Events that may be held back for records that come late. A host that sends a thousand records a
+// second holds them back for less than the assembler's two seconds; else a hundred of them would
+// hold more than all that is to be open.
 inline constexpr size_t kPendingEventsOfHost = 1024;
-inline constexpr size_t kPendingEventsOfLog = audit::AssemblerOptions().events_max;
 
 // Not thread-safe.
 class OpenHost {
  public:
-  OpenHost(HostState state, size_t pending_events_max);
+  explicit OpenHost(HostState state);
 
   // Takes a value of the journal. kDataLoss if it cannot be read whole; what came before the damage
   // is taken.
@@ -73,6 +72,15 @@ class OpenHost {
   // what ParseRecord() makes of the line.
   void AddRecord(uint64_t arrival, uint64_t received_ms, std::string_view address,
                  std::string_view line, const absl::StatusOr<audit::Record>& record);
+
+  // For records that are joined elsewhere: the place of the next record that arrives, of so many
+  // bytes, and a complete event of such records, whose tags are their places. Orders are never
+  // lower than before.
+  uint64_t AddPlace(uint64_t arrival, uint64_t received_ms, size_t line_bytes);
+  void AddEvent(audit::Event event, EventOrder order);
+
+  // The records of an event that waits elsewhere, likewise, for the journal.
+  void AddRecords(const audit::Event& event, std::vector<KeptRecord>* records) const;
 
   // Completes all events.
   void CompleteAll();
@@ -112,7 +120,6 @@ class OpenHost {
   void TakeComplete();
   void AddComplete(audit::Event event, bool malformed);
   void SetMark(const JournalKey& key, const JournalHeader& header, std::string_view last_line);
-  void AddRecords(const audit::Event& event, std::vector<KeptRecord>* records) const;
   void StartRun(const RecordOrigin& origin);
 
   HostState state_;

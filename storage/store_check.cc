@@ -173,7 +173,7 @@ class Checker {
       absl::StatusOr<HostState> state = LoadHostState(*view_.rocks, key->host);
       absl::Status read = state.status();
       if (state.ok()) {
-        OpenHost reader(*std::move(state), kPendingEventsOfHost);
+        OpenHost reader(*std::move(state));
         read = reader.AddJournal(*key, ToView(entry->value()));
       }
       if (!read.ok()) {

@@ -39,7 +39,7 @@ absl::StatusOr<StoreView> ViewOfFiles(std::shared_ptr<Rocks> rocks,
       host = key->host;
       absl::StatusOr<HostState> state = LoadHostState(*rocks, host);
       if (!state.ok()) return state.status();
-      open.emplace(*std::move(state), kPendingEventsOfHost);
+      open.emplace(*std::move(state));
     }
     const absl::Status added = open->AddJournal(*key, ToView(entry->value()));
     if (!added.ok()) return added;

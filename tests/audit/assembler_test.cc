@@ -1,6 +1,7 @@
 #include "audit/assembler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <random>
 #include <string>
@@ -15,8 +16,10 @@ namespace audit {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAreArray;
 
 std::string Line(const std::string& type, uint64_t time_ms, uint32_t serial,
@@ -79,7 +82,7 @@ TEST_F(AssemblerTest, JoinsInterleavedRecords) {
   Add("PROCTITLE", 0, 2);
   Add("PROCTITLE", 0, 1);
   EXPECT_THAT(Out(), IsEmpty());
-  EXPECT_THAT(Flush(), ElementsAre("2 SYSCALL PROCTITLE", "1 SYSCALL PATH PROCTITLE"));
+  EXPECT_THAT(Flush(), ElementsAre("1 SYSCALL PATH PROCTITLE", "2 SYSCALL PROCTITLE"));
   EXPECT_EQ(counters().records, 5u);
   EXPECT_EQ(counters().events, 2u);
 }
@@ -207,15 +210,47 @@ TEST_F(AssemblerTest, KeepsALoginApartFromACompleteEvent) {
   EXPECT_THAT(Flush(), ElementsAre("1 SYSCALL PROCTITLE", "1 LOGIN"));
 }
 
-TEST_F(AssemblerTest, LetsEventsOutInTheOrderOfCompletion) {
-  Add("SYSCALL", 0, 1);
+TEST_F(AssemblerTest, LetsEventsOutInTheOrderOfTheirStamps) {
   Add("SYSCALL", 10, 2);
+  Add("SYSCALL", 0, 1);
   Add("PROCTITLE", 10, 2);
   Add("PROCTITLE", 0, 1);
-  Add("USER_LOGIN", 2000, 3);
-  EXPECT_THAT(Out(), IsEmpty());  // The first is due, but is behind the second.
-  Add("USER_LOGIN", 2010, 4);
-  EXPECT_THAT(Out(), ElementsAre("2 SYSCALL PROCTITLE", "1 SYSCALL PROCTITLE"));
+  Add("SYSCALL", 1999, 3);
+  EXPECT_THAT(Out(), IsEmpty());
+  Add("SYSCALL", 2010, 4);
+  EXPECT_THAT(Out(), ElementsAre("1 SYSCALL PROCTITLE", "2 SYSCALL PROCTITLE"));
+}
+
+// As ausearch prints it: what begins after it is behind it, whatever its stamp.
+TEST_F(AssemblerTest, GivesWhatStandsAloneItsPlaceAtOnceIfItIsTheLowest) {
+  Add("USER_LOGIN", 10, 2);
+  Add("USER_LOGIN", 0, 1);
+  Add("SYSCALL", 5, 3);
+  Add("USER_LOGIN", 20, 4);
+  EXPECT_THAT(Flush(), ElementsAre("2 USER_LOGIN", "1 USER_LOGIN", "3 SYSCALL", "4 USER_LOGIN"));
+}
+
+TEST_F(AssemblerTest, WaitsForNoLowerStampForeverAfterAClockWasSetBack) {
+  const uint64_t hour_ms = 3'600'000;
+  Add("SYSCALL", hour_ms, 1);
+  Add("PROCTITLE", hour_ms, 1);
+  for (uint32_t serial = 2; serial < 100; ++serial) Add("SYSCALL", uint64_t{100} * serial, serial);
+  EXPECT_THAT(Out(), Contains("1 SYSCALL PROCTITLE"));
+}
+
+// The log goes back in time in its middle. ausearch prints what it has begun only when the time
+// has come there again.
+TEST_F(AssemblerTest, OrdersALogAtRestAsAusearchDoes) {
+  Start({.at_rest = true});
+  Add("SYSCALL", 3'600'000, 1);
+  for (uint32_t serial = 2; serial < 100; ++serial) Add("SYSCALL", uint64_t{100} * serial, serial);
+  std::vector<std::string> out = Out();
+  EXPECT_THAT(out, Not(Contains("1 SYSCALL")));
+  Add("SYSCALL", 3'700'000, 100);
+  std::ranges::copy(Flush(), std::back_inserter(out));
+  ASSERT_EQ(out.size(), 100u);
+  EXPECT_EQ(out[98], "1 SYSCALL");
+  EXPECT_EQ(out[99], "100 SYSCALL");
 }
 
 TEST_F(AssemblerTest, EvictsTheOldestWhenThereAreTooMany) {
@@ -229,12 +264,12 @@ TEST_F(AssemblerTest, EvictsTheOldestWhenThereAreTooMany) {
   EXPECT_THAT(Flush(), ElementsAre("late 1 PATH", "2 SYSCALL", "3 SYSCALL"));
 }
 
-TEST_F(AssemblerTest, LetsCompleteEventsOutFirstWhenThereAreTooMany) {
+TEST_F(AssemblerTest, CountsCompleteEventsThatComeOutEarlyWhenThereAreTooMany) {
   Start({.events_max = 2});
-  Add("SYSCALL", 0, 1);
-  Add("USER_LOGIN", 0, 2);
+  Add("USER_LOGIN", 0, 1);
+  Add("SYSCALL", 0, 2);
   Add("SYSCALL", 0, 3);
-  EXPECT_THAT(Out(), ElementsAre("2 USER_LOGIN"));
+  EXPECT_THAT(Out(), ElementsAre("1 USER_LOGIN"));
   EXPECT_EQ(counters().events_evicted, 0u);
   EXPECT_EQ(counters().events_hurried, 1u);
 }
@@ -299,7 +334,7 @@ TEST_F(AssemblerTest, KeepsABlockedCallTogetherAndMovesNoTimeForIt) {
   Add("PROCTITLE", 0, 2);
   EXPECT_THAT(Out(), IsEmpty());
   Add("USER_LOGIN", hour_ms + 2000, 3);
-  EXPECT_THAT(Out(), ElementsAre("1 SYSCALL PATH PROCTITLE", "2 SYSCALL PATH PROCTITLE"));
+  EXPECT_THAT(Out(), ElementsAre("2 SYSCALL PATH PROCTITLE", "1 SYSCALL PATH PROCTITLE"));
 }
 
 TEST_F(AssemblerTest, MeasuresEachNodeByItsOwnClock) {
@@ -313,8 +348,13 @@ TEST_F(AssemblerTest, MeasuresEachNodeByItsOwnClock) {
   EXPECT_THAT(Out(), IsEmpty());
   AddAt("SYSCALL", 2999, 2, "old");
   EXPECT_THAT(Out(), IsEmpty());  // Both clocks have run for as long.
+  AddAt("PROCTITLE", 2999, 2, "old");
   AddAt("SYSCALL", 3000, 3, "old");
-  EXPECT_THAT(Out(), ElementsAre("old!1 SYSCALL PATH PROCTITLE", "new!1 SYSCALL PATH PROCTITLE"));
+  EXPECT_THAT(Out(), ElementsAre("old!1 SYSCALL PATH PROCTITLE"));
+  // The event that began at 2999 has lower stamps, and holds back the other node for its time.
+  AddAt("SYSCALL", 6000, 4, "old");
+  EXPECT_THAT(Out(), ElementsAre("old!2 SYSCALL PROCTITLE", "old!3 SYSCALL",
+                                 "new!1 SYSCALL PATH PROCTITLE"));
 }
 
 TEST_F(AssemblerTest, RemembersNoMoreNodesThanItMay) {
