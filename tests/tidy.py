@@ -29,6 +29,7 @@ LIBRARIES = [
     (r"<zstd\.h>", {"storage", "cli"}),
     (r"<zlib\.h>", {"cli"}),
     (r"<libaudit\.h>", {"audit"}),
+    (r"<auparse\.h>", {"query"}),
     (r"<boost/", {"server", "cli"}),
     (r"<tcpd\.h>", {"server"}),
     (r"<spdlog/", {"base"}),
