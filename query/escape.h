@@ -1,4 +1,4 @@
-// How text that others wrote is printed: --escape-mode of ausearch(8).
+// How text that others wrote is printed: --escape of ausearch(8).
 
 #pragma once
 

@@ -160,13 +160,13 @@ void AppendRecord(const audit::Event& event, size_t index, std::string_view time
   fields.AppendWritten(type.has_value() ? audit::RecordTypeName(*type) : record.type, text);
   AppendAll(text, " msg=audit(", time, ") ");
 
-  const size_t tail_begin = std::min(line.size(), line.find(kEnrichedTail));
-  EnrichedTail tail;
-  if (tail_begin < line.size()) tail.Read(line.substr(tail_begin + 1));
   const size_t body_begin = static_cast<size_t>(record.body.data() - line.data());
-  const size_t stamp_end = line.substr(0, body_begin).rfind(')') + 1;
+  const std::string_view rest = line.substr(line.substr(0, body_begin).rfind(')') + 1);
+  const size_t tail_begin = rest.find(kEnrichedTail);
+  EnrichedTail tail;
+  if (tail_begin != std::string_view::npos) tail.Read(rest.substr(tail_begin + 1));
   RecordWalk walk(FieldInterpreter::TypeNumber(record.type), tail, fields, text);
-  walk.Append(line.substr(0, tail_begin).substr(stamp_end));
+  walk.Append(rest.substr(0, tail_begin));
   text->push_back('\n');
 }
 

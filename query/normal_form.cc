@@ -128,7 +128,10 @@ NormalField EventReading::ReadCurrentField() {
     context.a1 = FindInRecord("a1");
     auparse_goto_field_num(state_, place);
   }
-  fields_.Append(context, field.type, name, value, &field.text);
+  std::string meaning;
+  fields_.Append(context, field.type, name, value, &meaning);
+  // Even what separates keys.
+  fields_.AppendWritten(meaning, &field.text);
   return field;
 }
 
