@@ -32,6 +32,17 @@ bool SaysWhichSyscall(std::string_view body) {
   return begin != std::string::npos && padded[begin + kName.size()] != ' ';
 }
 
+// The part of a body that the library reads without harm. It stops at a NUL byte anyway, and never
+// frees the directories of a CWD record but the last.
+std::string_view HarmlessPart(int record_type, std::string_view body) {
+  constexpr std::string_view kDirectory = "cwd=";
+  body = body.substr(0, body.find('\0'));
+  if (record_type != kCwd) return body;
+  const size_t first = body.find(kDirectory);
+  if (first == std::string_view::npos) return body;
+  return body.substr(0, body.find(kDirectory, first + kDirectory.size()));
+}
+
 // Removes "." and ".." and what ".." leaves, without a look at any disk.
 std::string NormalPath(std::string_view path) {
   std::vector<std::string_view> parts;
@@ -229,8 +240,8 @@ std::vector<NormalForm> Normalizer::Normalize(const audit::Event& event, FieldIn
   for (size_t index = 0; index < event.record_count(); ++index) {
     const audit::Record record = event.record(index);
     const int type = FieldInterpreter::TypeNumber(record.type);
-    if (type == kSyscall && !SaysWhichSyscall(record.body)) is_safe = false;
-    const std::string_view body = record.body.substr(0, record.body.find('\0'));
+    const std::string_view body = HarmlessPart(type, record.body);
+    if (type == kSyscall && !SaysWhichSyscall(body)) is_safe = false;
     AppendAll(&lines_, "type=", type < 0 ? std::string("UNKNOWN") : std::to_string(type), kStamp,
               body, "\n");
   }
