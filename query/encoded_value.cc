@@ -66,9 +66,12 @@ std::string DecodeProctitle(std::string_view value) {
   std::string_view digits;
   if (!FindDigits(value, &digits)) return std::string(UnencodedText(value));
   std::string text = DecodeDigits(digits);
-  // What follows the digits counts as NUL bytes, as in the real tool.
-  text.resize(std::max(text.size(), digits.size() / 2));
-  std::ranges::replace(text, '\0', ' ');
+  // What follows the digits counts as NUL bytes, and one digit too many does not, as in the real
+  // tool.
+  const size_t whole_bytes = digits.size() / 2;
+  text.resize(std::max(text.size(), whole_bytes));
+  std::replace(text.begin(), text.begin() + static_cast<ptrdiff_t>(whole_bytes), '\0', ' ');
+  text.resize(std::min(text.size(), text.find('\0')));
   return text;
 }
 

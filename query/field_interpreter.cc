@@ -45,10 +45,11 @@ bool IsHexDigit(char character) {
   return absl::ascii_isxdigit(static_cast<unsigned char>(character));
 }
 
+// Whether the library would see the name as it is.
 bool IsPlainName(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, [](char character) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(character)) ||
-           std::string_view("_-[].+").find(character) != std::string_view::npos;
+    return absl::ascii_isgraph(static_cast<unsigned char>(character)) &&
+           std::string_view("=('").find(character) == std::string_view::npos;
   });
 }
 
