@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "audit/record.h"
+#include "audit/record_type.h"
 #include "query/append.h"
 #include "query/encoded_value.h"
 #include "query/enriched_tail.h"
@@ -16,21 +17,13 @@ namespace {
 constexpr int kConfigChange = 1305;
 constexpr int kUserLogin = 1112;
 constexpr int kCwd = 1307;
-constexpr int kSyscall = 1300;
+constexpr int kEndOfEvent = 1320;
 
 // Any stamp that the library takes for one. The real one, and the node, are longer than it reads
 // from some hosts; they are known without it.
 constexpr std::string_view kStamp = " msg=audit(1000000000.000:1): ";
 
 const char* OrEmpty(const char* text) { return text == nullptr ? "" : text; }
-
-// The library is lost if a SYSCALL record does not say which.
-bool SaysWhichSyscall(std::string_view body) {
-  constexpr std::string_view kName = " syscall=";
-  const std::string padded = Concatenate(" ", body.substr(0, body.find('\x1d')), " ");
-  const size_t begin = padded.find(kName);
-  return begin != std::string::npos && padded[begin + kName.size()] != ' ';
-}
 
 // The part of a body that the library reads without harm. It stops at a NUL byte anyway, and never
 // frees the directories of a CWD record but the last.
@@ -66,8 +59,7 @@ class EventReading {
   EventReading(const NormalizerOptions& options, auparse_state_t* state, FieldInterpreter& fields)
       : options_(options), state_(state), fields_(fields) {}
 
-  // Of what is not safe to normalize, the type alone.
-  NormalForm Read(bool is_safe);
+  NormalForm Read();
 
  private:
   using Seek = int(auparse_state_t*);
@@ -87,12 +79,12 @@ class EventReading {
   FieldInterpreter& fields_;
 };
 
-NormalForm EventReading::Read(bool is_safe) {
+NormalForm EventReading::Read() {
   NormalForm form;
   form.record_type = auparse_get_type(state_);
   form.record_type_name = OrEmpty(auparse_get_type_name(state_));
   const normalize_option_t depth = options_.labels ? NORM_OPT_ALL : NORM_OPT_NO_ATTRS;
-  form.failed = !is_safe || auparse_normalize(state_, depth) != 0;
+  form.failed = auparse_normalize(state_, depth) != 0;
   if (form.failed) return form;
   form.kind = OrEmpty(auparse_normalize_get_event_kind(state_));
   form.session = ReadField(auparse_normalize_session);
@@ -235,21 +227,27 @@ Normalizer::Normalizer(const NormalizerOptions& options)
     : options_(options), library_(options.escape_mode) {}
 
 std::vector<NormalForm> Normalizer::Normalize(const audit::Event& event, FieldInterpreter& fields) {
+  if (event.record_count() == 0) return {};
   lines_.clear();
-  bool is_safe = true;
   for (size_t index = 0; index < event.record_count(); ++index) {
     const audit::Record record = event.record(index);
     const int type = FieldInterpreter::TypeNumber(record.type);
-    const std::string_view body = HarmlessPart(type, record.body);
-    if (type == kSyscall && !SaysWhichSyscall(body)) is_safe = false;
     AppendAll(&lines_, "type=", type < 0 ? std::string("UNKNOWN") : std::to_string(type), kStamp,
-              body, "\n");
+              HarmlessPart(type, record.body), "\n");
   }
   std::vector<NormalForm> forms;
   library_.Load(lines_);
   auparse_state_t* const state = library_.state();
   while (auparse_next_event(state) > 0) {
-    forms.push_back(EventReading(options_, state, fields).Read(is_safe));
+    forms.push_back(EventReading(options_, state, fields).Read());
+  }
+  // The library drops an AVC record whose permissions are longer than it expects.
+  const audit::Record first = event.record(0);
+  const int first_type = FieldInterpreter::TypeNumber(first.type);
+  if (forms.empty() && first_type >= 0 && first_type != kEndOfEvent) {
+    NormalForm& form = forms.emplace_back();
+    form.failed = true;
+    form.record_type_name = audit::RecordTypeName(static_cast<uint32_t>(first_type));
   }
   return forms;
 }
