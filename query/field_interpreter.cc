@@ -17,12 +17,16 @@ namespace query {
 
 namespace {
 
-// Answers remembered of each kind, some MB at most. Real logs have some hundreds, and the arguments
+// Answers remembered of each kind, ten MB at most. Real logs have some hundreds, and the arguments
 // of syscalls, which seldom come again. When it is full all are forgotten.
-constexpr size_t kAnswersMax = 1 << 15;
+constexpr size_t kAnswersMax = 1 << 14;
 
-// Longer values (a list of 8,000 hex digits) are not remembered.
-constexpr size_t kRememberedValueBytesMax = 64;
+// What the answer depends on is mostly shorter: four arguments of a syscall and its number. A list
+// of 8,000 hex digits is not remembered.
+constexpr size_t kQuestionBytesMax = 256;
+
+// Twice the longest name that has a meaning.
+constexpr size_t kNameBytesMax = 32;
 
 // Any stamp that the library takes for one.
 constexpr std::string_view kStamp = " msg=audit(1000000000.000:1):";
@@ -47,10 +51,11 @@ bool IsHexDigit(char character) {
 
 // Whether the library would see the name as it is.
 bool IsPlainName(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char character) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(character)) &&
-           std::string_view("=('").find(character) == std::string_view::npos;
-  });
+  return !name.empty() && name.size() <= kNameBytesMax &&
+         std::ranges::all_of(name, [](char character) {
+           return absl::ascii_isgraph(static_cast<unsigned char>(character)) &&
+                  std::string_view("=('").find(character) == std::string_view::npos;
+         });
 }
 
 // Whether the library would see the value as it is: it takes lines of words.
@@ -103,6 +108,7 @@ int FieldInterpreter::TypeNumber(std::string_view record_type_name) {
 
 int FieldInterpreter::FindFieldType(int record_type, std::string_view name,
                                     std::string_view value) {
+  if (!IsPlainName(name)) return AUPARSE_TYPE_UNCLASSIFIED;
   const bool depends_on_value = name == "acct" || record_type == kTrustedApp;
   // A key that is not quoted the library takes apart.
   const std::string_view example = depends_on_value && name != "key" ? ExampleLike(value) : "\"x\"";
@@ -113,13 +119,11 @@ int FieldInterpreter::FindFieldType(int record_type, std::string_view name,
   }
   MakeRoom(&field_types_);
   int type = AUPARSE_TYPE_UNCLASSIFIED;
-  if (IsPlainName(name)) {
-    library_.Load(Concatenate("type=", std::to_string(std::max(record_type, 0)), kStamp, " ", name,
-                              "=", example, kPunctuation));
-    auparse_state_t* const state = library_.state();
-    if (auparse_next_event(state) > 0 && auparse_goto_field_num(state, 1) == 1) {
-      type = auparse_get_field_type(state);
-    }
+  library_.Load(Concatenate("type=", std::to_string(std::max(record_type, 0)), kStamp, " ", name,
+                            "=", example, kPunctuation));
+  auparse_state_t* const state = library_.state();
+  if (auparse_next_event(state) > 0 && auparse_goto_field_num(state, 1) == 1) {
+    type = auparse_get_field_type(state);
   }
   field_types_.emplace(key_, type);
   return type;
@@ -147,7 +151,7 @@ void FieldInterpreter::Append(const RecordContext& context, int field_type, std:
     AppendId(value, 16, &meaning);
   }
   text->append(meaning);
-  if (value.size() > kRememberedValueBytesMax) return;
+  if (key.size() > kQuestionBytesMax) return;
   MakeRoom(&meanings_);
   meanings_.emplace(std::move(key), std::move(meaning));
 }
