@@ -25,6 +25,9 @@ constexpr size_t kAnswersMax = 1 << 14;
 // of 8,000 hex digits is not remembered.
 constexpr size_t kQuestionBytesMax = 256;
 
+// socketcall(2) and ipc(2) have some twenty syscalls behind them.
+constexpr size_t kSubcallDigitsMax = 2;
+
 // Twice the longest name that has a meaning.
 constexpr size_t kNameBytesMax = 32;
 
@@ -32,7 +35,7 @@ constexpr size_t kNameBytesMax = 32;
 constexpr std::string_view kStamp = " msg=audit(1000000000.000:1):";
 
 // The library takes one each of these from the end of a value. It finds them here.
-constexpr std::string_view kPunctuation = ")',:\n";
+constexpr std::string_view kPunctuation = ")',:";
 
 // The type of records whose fields have the class that their values suggest.
 constexpr int kTrustedApp = 1122;
@@ -91,6 +94,15 @@ void AppendAddress(std::string_view value, std::string* line) {
   line->append(std::max(digits + digits % 2, kLongestDigits) - digits, '0');
 }
 
+// Appends a field, or one in its place if the record has none.
+void AppendField(std::string_view assignment, std::string_view value, std::string* line) {
+  if (IsWord(value)) {
+    AppendAll(line, " ", assignment, value, kPunctuation);
+  } else {
+    line->append(" x=0");
+  }
+}
+
 template <typename Map>
 void MakeRoom(Map* map) {
   if (map->size() >= kAnswersMax) map->clear();
@@ -120,7 +132,7 @@ int FieldInterpreter::FindFieldType(int record_type, std::string_view name,
   MakeRoom(&field_types_);
   int type = AUPARSE_TYPE_UNCLASSIFIED;
   library_.Load(Concatenate("type=", std::to_string(std::max(record_type, 0)), kStamp, " ", name,
-                            "=", example, kPunctuation));
+                            "=", example, kPunctuation, "\n"));
   auparse_state_t* const state = library_.state();
   if (auparse_next_event(state) > 0 && auparse_goto_field_num(state, 1) == 1) {
     type = auparse_get_field_type(state);
@@ -134,26 +146,50 @@ void FieldInterpreter::Append(const RecordContext& context, int field_type, std:
   if (AppendFromTail(context, field_type, name, text)) return;
   if (AppendOwn(field_type, value, text)) return;
   if (!IsWord(value) || !IsPlainName(name)) return AppendWritten(value, text);
-
-  key_.clear();
-  AppendAll(&key_, std::to_string(field_type), " ", value);
-  if (IsArgument(field_type) || field_type == AUPARSE_TYPE_SYSCALL) {
-    AppendAll(&key_, " ", context.arch, " ", context.syscall, " ", context.a0, " ", context.a1);
-  }
-  if (const auto found = meanings_.find(key_); found != meanings_.end()) {
-    text->append(found->second);
+  if (IsArgument(field_type)) {
+    const size_t index = static_cast<size_t>(field_type - AUPARSE_TYPE_A0);
+    RecordContext own = context;
+    own.arguments[index] = value;  // A record may have it twice.
+    text->append(FindArguments(own)[index]);
     return;
   }
-  std::string key = key_;
-  std::string meaning = AskLibrary(context, name, value);
-  if (!local_names_ && IsArgument(field_type) && IsIdArgument(context, name)) {
-    meaning.clear();
-    AppendId(value, 16, &meaning);
+  AppendAnswer(context, field_type, name, value, text);
+}
+
+// The arguments of a syscall are asked for together: they depend on one another, so that they
+// seldom come again.
+const FieldInterpreter::Arguments& FieldInterpreter::FindArguments(const RecordContext& context) {
+  key_.clear();
+  AppendAll(&key_, context.arch, " ", context.syscall);
+  for (const std::string_view argument : context.arguments) AppendAll(&key_, " ", argument);
+  if (key_.size() > kQuestionBytesMax) return forgotten_arguments_ = AskForArguments(context);
+  const auto found = arguments_.find(key_);
+  if (found != arguments_.end()) return found->second;
+  MakeRoom(&arguments_);
+  return arguments_.emplace(key_, AskForArguments(context)).first->second;
+}
+
+void FieldInterpreter::AppendAnswer(const RecordContext& context, int field_type,
+                                    std::string_view name, std::string_view value,
+                                    std::string* text) {
+  RecordContext relevant = context;
+  key_.clear();
+  AppendAll(&key_, std::to_string(field_type), " ", value);
+  if (field_type == AUPARSE_TYPE_SYSCALL) {
+    // Of some, the first argument is a part of the name.
+    if (context.arguments[0].size() > kSubcallDigitsMax) relevant.arguments[0] = "ffff";
+    AppendAll(&key_, " ", context.arch, " ", context.syscall, " ", relevant.arguments[0]);
   }
-  text->append(meaning);
-  if (key.size() > kQuestionBytesMax) return;
-  MakeRoom(&meanings_);
-  meanings_.emplace(std::move(key), std::move(meaning));
+  if (key_.size() > kQuestionBytesMax) {
+    text->append(AskLibrary(relevant, name, value));
+    return;
+  }
+  auto found = meanings_.find(key_);
+  if (found == meanings_.end()) {
+    MakeRoom(&meanings_);
+    found = meanings_.emplace(key_, AskLibrary(relevant, name, value)).first;
+  }
+  text->append(found->second);
 }
 
 void FieldInterpreter::AppendDecoded(std::string_view decoded, std::string* text) const {
@@ -231,22 +267,28 @@ void FieldInterpreter::AppendId(std::string_view value, int base, std::string* t
   }
 }
 
+// Writes the beginning of a record to lines_. The library finds what the meaning of others depends
+// on by its place in a SYSCALL record.
+void FieldInterpreter::BeginQuestion(const RecordContext& context) {
+  lines_.clear();
+  AppendAll(&lines_, "type=", std::to_string(std::max(context.record_type, 0)), kStamp);
+  AppendField("arch=", context.arch, &lines_);
+  AppendField("syscall=", context.syscall, &lines_);
+  lines_.append(" x=0 x=0");
+}
+
 std::string FieldInterpreter::AskLibrary(const RecordContext& context, std::string_view name,
                                          std::string_view value) {
-  const auto field = [](std::string_view field_name, std::string_view field_value) {
-    return IsWord(field_value) ? Concatenate(field_name, field_value) : std::string("x=0");
-  };
-  // The library finds these by their places in a SYSCALL record.
-  lines_ = Concatenate("type=", std::to_string(std::max(context.record_type, 0)), kStamp, " ",
-                       field("arch=", context.arch), " ", field("syscall=", context.syscall));
-  AppendAll(&lines_, " x=0 x=0 ", field("a0=", context.a0), " ", field("a1=", context.a1), " ",
-            name, "=");
+  BeginQuestion(context);
+  AppendField("a0=", context.arguments[0], &lines_);
+  AppendField("a1=", context.arguments[1], &lines_);
+  AppendAll(&lines_, " ", name, "=");
   if (name == "saddr") {
     AppendAddress(value, &lines_);
   } else {
     lines_.append(value);
   }
-  lines_.append(kPunctuation);
+  AppendAll(&lines_, kPunctuation, "\n");
   library_.Load(lines_);
   auparse_state_t* const state = library_.state();
   if (auparse_next_event(state) > 0 &&
@@ -259,10 +301,32 @@ std::string FieldInterpreter::AskLibrary(const RecordContext& context, std::stri
   return written;
 }
 
-// Whether this argument of this syscall is the number of a user or a group. Nothing else can be
-// unset.
-bool FieldInterpreter::IsIdArgument(const RecordContext& context, std::string_view name) {
-  return AskLibrary(context, name, "ffffffff") == "unset";
+FieldInterpreter::Arguments FieldInterpreter::AskForArguments(const RecordContext& context) {
+  constexpr std::string_view kNames[] = {"a0", "a1", "a2", "a3"};
+  constexpr unsigned kFirstPlace = 5;
+  BeginQuestion(context);
+  for (size_t index = 0; index < context.arguments.size(); ++index) {
+    AppendField(Concatenate(kNames[index], "="), context.arguments[index], &lines_);
+  }
+  lines_.push_back('\n');
+  library_.Load(lines_);
+  auparse_state_t* const state = library_.state();
+  Arguments meanings;
+  if (auparse_next_event(state) <= 0) return meanings;
+  for (unsigned index = 0; index < meanings.size(); ++index) {
+    if (auparse_goto_field_num(state, kFirstPlace + index) != 1) continue;
+    const char* const meaning = auparse_interpret_field(state);
+    if (meaning != nullptr) meanings[index] = meaning;
+  }
+  if (local_names_) return meanings;
+  for (size_t index = 0; index < meanings.size(); ++index) {
+    // The number of a user or a group is the only argument that can be unset.
+    if (meanings[index].empty() || meanings[index].starts_with("0x")) continue;
+    if (AskLibrary(context, kNames[index], "ffffffff") != "unset") continue;
+    meanings[index].clear();
+    AppendId(context.arguments[index], 16, &meanings[index]);
+  }
+  return meanings;
 }
 
 }  // namespace query

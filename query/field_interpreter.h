@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -20,8 +21,7 @@ struct RecordContext {
   int record_type = -1;
   std::string_view arch;
   std::string_view syscall;
-  std::string_view a0;
-  std::string_view a1;
+  std::array<std::string_view, 4> arguments;  // a0 to a3.
   const EnrichedTail* tail = nullptr;
 };
 
@@ -55,17 +55,26 @@ class FieldInterpreter {
   bool AppendOwn(int field_type, std::string_view value, std::string* text);
   void AppendKeys(std::string_view value, std::string* text) const;
   void AppendId(std::string_view value, int base, std::string* text) const;
+  // The meanings of a0 to a3.
+  using Arguments = std::array<std::string, 4>;
+
+  const Arguments& FindArguments(const RecordContext& context);
+  void AppendAnswer(const RecordContext& context, int field_type, std::string_view name,
+                    std::string_view value, std::string* text);
+  void BeginQuestion(const RecordContext& context);
   std::string AskLibrary(const RecordContext& context, std::string_view name,
                          std::string_view value);
-  bool IsIdArgument(const RecordContext& context, std::string_view name);
+  Arguments AskForArguments(const RecordContext& context);
 
   const EscapeMode mode_;
   const bool local_names_;
   AuparseBuffer library_;
   absl::flat_hash_map<std::string, int> field_types_;
   absl::flat_hash_map<std::string, std::string> meanings_;
-  std::string lines_;  // What the library is asked. Kept for its memory.
-  std::string key_;    // The same for keys of the maps.
+  absl::flat_hash_map<std::string, Arguments> arguments_;  // By arch, syscall and all four.
+  Arguments forgotten_arguments_;  // Of a question too long to be remembered.
+  std::string lines_;              // What the library is asked. Kept for its memory.
+  std::string key_;                // The same for keys of the maps.
 };
 
 }  // namespace query

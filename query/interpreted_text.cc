@@ -69,8 +69,8 @@ std::string_view FindArgument(std::string_view record, std::string_view assignme
 
 void RecordWalk::Append(std::string_view rest) {
   if (context_.record_type == kSyscall) {
-    context_.a0 = FindArgument(rest, " a0=");
-    context_.a1 = FindArgument(rest, " a1=");
+    context_.arguments = {FindArgument(rest, " a0="), FindArgument(rest, " a1="),
+                          FindArgument(rest, " a2="), FindArgument(rest, " a3=")};
   }
   bool found_any = false;
   bool after_comma = false;
@@ -146,10 +146,8 @@ void RecordWalk::AppendMeaning(int type, std::string_view name, const Value& val
   if (type != AUPARSE_TYPE_TTY_DATA) text_->push_back(' ');
 }
 
-void AppendRecord(const audit::Event& event, size_t index, std::string_view time,
+void AppendRecord(std::string_view line, const audit::Record& record, std::string_view time,
                   FieldInterpreter& fields, std::string* text) {
-  const std::string_view line = event.line(index);
-  const audit::Record record = event.record(index);
   const std::optional<uint32_t> type = audit::RecordTypeNumber(record.type);
   if (!record.node.empty()) {
     text->append("node=");
@@ -181,8 +179,9 @@ void AppendInterpretedText(const audit::Event& event, const absl::TimeZone& zone
   absl::StrAppendFormat(&time, ".%03u:%u", stamp.time_ms % 1000, stamp.serial);
 
   for (size_t index = event.record_count(); index > 0; --index) {
-    AppendRecord(event, index - 1, time, fields, text);
-    const int type = FieldInterpreter::TypeNumber(event.record(index - 1).type);
+    const audit::Record record = event.record(index - 1);
+    AppendRecord(event.line(index - 1), record, time, fields, text);
+    const int type = FieldInterpreter::TypeNumber(record.type);
     if (type >= kDaemonFirst && type < kSyscall && index == event.record_count()) break;
   }
 }

@@ -127,8 +127,8 @@ NormalField EventReading::ReadCurrentField() {
     const unsigned place = auparse_get_field_num(state_);
     context.arch = FindInRecord("arch");
     context.syscall = FindInRecord("syscall");
-    context.a0 = FindInRecord("a0");
-    context.a1 = FindInRecord("a1");
+    context.arguments = {FindInRecord("a0"), FindInRecord("a1"), FindInRecord("a2"),
+                         FindInRecord("a3")};
     auparse_goto_field_num(state_, place);
   }
   std::string meaning;

@@ -91,6 +91,10 @@ TEST(Interpreted, IsLaidOutLikeTheRecord) {
       {"CONFIG_CHANGE op=add_rule key=(null) list=4 res=1",
        "op=add_rule key=(null) list=exit res=yes "},
       {"ROLE_ASSIGN new-role=r,s new-level=x", "new-role=r,s new-level=x "},
+      {"SYSCALL arch=c000003e syscall=105 a0=0 a0=ffffffff",
+       "arch=x86_64 syscall=setuid a0=root a0=unset "},
+      {"SYSCALL arch=40000003 syscall=102 a0=3",
+       "arch=i386 syscall=socketcall(connect) a0=connect "},
       {"PATH item=0 obj=u:r:t:s0:c2,c7 mode=040755", "item=0 obj=u:r:t:s0:c2,c7 mode=dir,755 "},
       {"USER_AUTH pid=1 uid=0 msg='op=x acct=\"bob\" exe=\"/x\" res=success'",
        "pid=1 uid=root msg='op=x acct=bob exe=/x res=success' "},
@@ -124,8 +128,8 @@ TEST(Interpreted, TakesNamesFromTheHostOfTheRecord) {
 TEST(Interpreted, LeavesTheNumbersOfForeignUsers) {
   EXPECT_EQ(InterpretedFields("PATH ouid=1 ogid=1 uid=0 gid=0 auid=4294967295 old-auid=-1 suid=x"),
             "ouid=1 ogid=1 uid=root gid=root auid=unset old-auid=unset suid=x ");
-  EXPECT_EQ(InterpretedFields("SYSCALL arch=c000003e syscall=117 a0=1 a1=ffffffff a2=0"),
-            "arch=x86_64 syscall=setresuid a0=1 a1=unset a2=root ");
+  EXPECT_EQ(InterpretedFields("SYSCALL arch=c000003e syscall=117 a0=1 a1=ffffffff a2=0 a0=1"),
+            "arch=x86_64 syscall=setresuid a0=1 a1=unset a2=root a0=1 ");
   EXPECT_EQ(InterpretedFields("SYSCALL arch=c000003e syscall=92 a0=1 a1=3e8 a2=3e8"),
             "arch=x86_64 syscall=chown a0=0x1 a1=1000 a2=0x3e8 ");
 }
@@ -135,8 +139,8 @@ TEST(Interpreted, LooksUpUsersOfThisMachineOnRequest) {
   options.local_names = true;
   EXPECT_EQ(InterpretedFields("PATH ouid=1 uid=4000000000", options),
             "ouid=daemon uid=unknown(-294967296) ");
-  EXPECT_EQ(InterpretedFields("SYSCALL arch=c000003e syscall=105 a0=1", options),
-            "arch=x86_64 syscall=setuid a0=daemon ");
+  EXPECT_EQ(InterpretedFields("SYSCALL arch=c000003e syscall=105 a0=1 a0=1", options),
+            "arch=x86_64 syscall=setuid a0=daemon a0=daemon ");
 }
 
 TEST(Interpreted, EscapesAsTheModeSays) {
