@@ -1,61 +1,338 @@
 #include "cli/search.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <filesystem>
+#include <grp.h>
 #include <iostream>
+#include <optional>
+#include <pwd.h>
 #include <string>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+#include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+#include "cli/checkpoint.h"
+#include "cli/event_printer.h"
+#include "cli/log_search.h"
+#include "cli/store_follow.h"
 
 #include "query/ausearch_options.h"
-#include "query/event_text.h"
 #include "storage/event_store.h"
 
 namespace cli {
 
 namespace {
 
-// What is printed at once.
-constexpr size_t kOutputBytes = 1 << 16;
+// Where auspexd keeps its store unless its configuration says otherwise.
+constexpr char kDefaultStore[] = "/var/lib/auspex/store";
 
-// Gathers text and writes it to standard output in large pieces. Not ok() once the reader is gone.
-class Output {
- public:
-  ~Output() { Flush(); }
+// Events that a log may have to print the last one first, in bytes: they are all kept.
+constexpr size_t kKeptBytesMax = size_t{1} << 30;
 
-  std::string* text() { return &text_; }
-  bool FlushIfFull() { return text_.size() < kOutputBytes || Flush(); }
+std::optional<uint32_t> UserNumber(const std::string& name) {
+  const passwd* const found = getpwnam(name.c_str());
+  return found == nullptr ? std::nullopt : std::optional(found->pw_uid);
+}
 
-  bool Flush() {
-    std::cout.write(text_.data(), static_cast<std::streamsize>(text_.size()));
-    std::cout.flush();
-    text_.clear();
-    return std::cout.good();
-  }
+std::optional<uint32_t> GroupNumber(const std::string& name) {
+  const group* const found = getgrnam(name.c_str());
+  return found == nullptr ? std::nullopt : std::optional(found->gr_gid);
+}
 
- private:
-  std::string text_;
-};
-
-query::TimeContext CurrentTimeContext() {
+query::AusearchContext CurrentContext() {
   timespec now{};
   timespec since_boot{};
   clock_gettime(CLOCK_REALTIME, &now);
   clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  return {
-      .now_s = now.tv_sec, .boot_s = now.tv_sec - since_boot.tv_sec, .zone = absl::LocalTimeZone()};
+  return {.time = {.now_s = now.tv_sec,
+                   .boot_s = now.tv_sec - since_boot.tv_sec,
+                   .zone = absl::LocalTimeZone()},
+          .user_number = UserNumber,
+          .group_number = GroupNumber};
 }
 
-int Fail(const absl::Status& status) {
-  std::cerr << "auspex search: " << std::string(status.message()) << '\n';
+std::string_view KindName(storage::IdentityKind kind) {
+  switch (kind) {
+    case storage::IdentityKind::kCollector:
+      return "collector";
+    case storage::IdentityKind::kAddress:
+      return "address";
+    case storage::IdentityKind::kNode:
+      return "node";
+  }
+  return "";
+}
+
+query::EventOrigin OriginOf(const storage::FoundEvent& found) {
+  return {.host = found.host.name,
+          .identity = KindName(found.host.kind),
+          .address = found.address,
+          .received_ms = found.received_ms};
+}
+
+bool StandardInputIsPipe() {
+  struct stat status {};
+  return fstat(STDIN_FILENO, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+int Fail(std::string_view message) {
+  std::cerr << "auspex search: " << message << '\n';
   return query::kAusearchFailureStatus;
 }
+
+int Fail(const absl::Status& status) { return Fail(std::string(status.message())); }
+
+// One run of the command.
+class Run {
+ public:
+  explicit Run(const query::AusearchOptions& options)
+      : options_(options),
+        predicate_(options.predicate()),
+        printer_(options, options.utc ? absl::UTCTimeZone() : absl::LocalTimeZone()) {}
+
+  int Search() {
+    if (!options_.checkpoint.empty()) {
+      absl::StatusOr<std::optional<Checkpoint>> loaded = LoadCheckpoint(options_.checkpoint);
+      if (!loaded.ok()) return FailPlainly(loaded.status(), kBadCheckpointStatus);
+      checkpoint_ = *std::move(loaded);
+    }
+    const bool reads_pipe = options_.input.empty() && options_.store.empty() &&
+                            !options_.input_logs && StandardInputIsPipe();
+    const bool reads_logs = reads_pipe || !options_.input.empty();
+    const int status = reads_logs ? SearchLogsOf(reads_pipe) : SearchStore();
+    printer_.Flush();
+    if (status != EXIT_SUCCESS) return status;
+    if (printer_.printed() > 0) return EXIT_SUCCESS;
+    if (options_.format != query::EventFormat::kRaw) std::cerr << "<no matches>\n";
+    return query::kAusearchFailureStatus;
+  }
+
+ private:
+  // In the words of ausearch, which does not tell who speaks.
+  static int FailPlainly(const absl::Status& status, int exit_status) {
+    std::cerr << std::string(status.message()) << '\n';
+    return exit_status;
+  }
+
+  // ---- Logs ----
+
+  int SearchLogsOf(bool reads_pipe) {
+    std::vector<std::string> paths;
+    if (!reads_pipe) {
+      if (const int failed = FindLogs(&paths); failed != EXIT_SUCCESS) return failed;
+    }
+    const bool uses_checkpoint = !options_.checkpoint.empty() && !reads_pipe;
+    CheckpointFilter filter(uses_checkpoint ? checkpoint_ : std::nullopt,
+                            options_.only_checkpoint_time);
+    Checkpoint next = checkpoint_.value_or(Checkpoint());
+    bool is_corrupted = false;
+    std::deque<audit::Event> kept;
+    size_t kept_bytes = 0;
+    bool is_too_much = false;
+    const bool keeps = options_.reverse || options_.by_time;
+    const auto take = [&](const audit::Event& event) {
+      const auto answer = filter.Ask(event);
+      if (answer == CheckpointFilter::Answer::kCorrupted) {
+        is_corrupted = true;
+        SayCorrupted(event);
+        return false;
+      }
+      if (uses_checkpoint) next.last = CheckpointOf(event);
+      if (options_.malformed || answer != CheckpointFilter::Answer::kBehind) return true;
+      if (!predicate_.Matches(event)) return true;
+      if (!keeps) return printer_.Print(event, {});
+      kept.push_back(event);
+      kept_bytes += event.bytes();
+      is_too_much = kept_bytes > kKeptBytesMax;
+      return !is_too_much;
+    };
+    const auto take_malformed = [&](std::string_view line, std::string_view why) {
+      if (options_.malformed) return printer_.PrintLine(line);
+      if (options_.debug) {
+        std::cerr << "Malformed record skipped, " << why << ". " << line << '\n';
+      }
+      return true;
+    };
+    const absl::Status searched =
+        SearchLogs({.paths = paths,
+                    .time = options_.time,
+                    .end_of_event_timeout = options_.end_of_event_timeout,
+                    .complete_only = uses_checkpoint,
+                    .follow = options_.follow},
+                   {.event = take, .malformed = take_malformed, .idle = [&] {
+                      if (options_.line_buffered || options_.follow) printer_.Flush();
+                    }});
+    if (!searched.ok()) return Fail(searched);
+    if (is_too_much) {
+      return Fail("too many events to print them in this order: use a store, or --start and --end");
+    }
+    PrintKept(std::move(kept));
+    if (!options_.checkpoint.empty() && reads_pipe) {
+      std::cerr << "Warning - checkpointing stdin is not supported";
+    }
+    if (is_corrupted) return kCorruptedCheckpointStatus;
+    return uses_checkpoint ? Save(paths.back(), next) : EXIT_SUCCESS;
+  }
+
+  // The logs of --input. With a checkpoint, those of a directory begin with the one that it is of.
+  int FindLogs(std::vector<std::string>* paths) {
+    struct stat status {};
+    if (stat(options_.input.c_str(), &status) != 0) {
+      std::cerr << "stat: " << std::strerror(errno) << '\n';
+      return query::kAusearchFailureStatus;
+    }
+    if (!S_ISDIR(status.st_mode)) {
+      *paths = {options_.input};
+    } else {
+      *paths = LogsIn(options_.input);
+      std::cerr << "NOTE - using logs in " << paths->back() << '\n';
+      if (checkpoint_ && !options_.only_checkpoint_time && !SkipLogs(paths)) {
+        return kBadCheckpointStatus;
+      }
+    }
+    for (const std::string& path : *paths) {
+      if (access(path.c_str(), R_OK) == 0) continue;
+      std::cerr << "Error opening " << path << " (" << std::strerror(errno) << ")\n";
+      return query::kAusearchFailureStatus;
+    }
+    return EXIT_SUCCESS;
+  }
+
+  bool SkipLogs(std::vector<std::string>* paths) const {
+    for (auto path = paths->begin(); path != paths->end(); ++path) {
+      Checkpoint place;
+      if (!SetPlace(*path, &place).ok()) continue;
+      if (place.device != checkpoint_->device || place.inode != checkpoint_->inode) continue;
+      paths->erase(paths->begin(), path);
+      return true;
+    }
+    return false;
+  }
+
+  void SayCorrupted(const audit::Event& event) const {
+    const auto place = [](uint64_t time_ms, uint64_t serial) {
+      return absl::StrFormat("%d.%03d:%d", time_ms / 1000, time_ms % 1000, serial);
+    };
+    std::cerr << "Corrupted checkpoint file. Inode match, but newer complete event ("
+              << place(event.stamp().time_ms, event.stamp().serial)
+              << ") found before loaded checkpoint "
+              << place(checkpoint_->last.time_ms, checkpoint_->last.serial) << '\n';
+  }
+
+  void PrintKept(std::deque<audit::Event> kept) {
+    if (options_.by_time) std::ranges::stable_sort(kept, {}, &audit::Event::stamp);
+    if (options_.reverse) std::ranges::reverse(kept);
+    for (const audit::Event& event : kept) {
+      if (!printer_.Print(event, {})) break;
+    }
+  }
+
+  // ---- Store ----
+
+  int SearchStore() {
+    std::string path = options_.store;
+    if (path.empty() && std::filesystem::exists(kDefaultStore)) path = kDefaultStore;
+    if (path.empty()) return Fail("which store is to be read? --store DIR is missing");
+    storage::SearchExplanation explanation;
+    storage::SearchRequest request{
+        .predicate = predicate_, .host_patterns = options_.host_globs, .order = Order()};
+    if (options_.explain) request.explanation = &explanation;
+    const bool uses_checkpoint = !options_.checkpoint.empty();
+    Checkpoint next = checkpoint_.value_or(Checkpoint());
+    if (uses_checkpoint && checkpoint_) {
+      if (const int failed = GoOn(path, &request); failed != EXIT_SUCCESS) return failed;
+    }
+    bool only_complete_so_far = true;
+    const auto print = [&](const storage::FoundEvent& found) {
+      if (uses_checkpoint) {
+        only_complete_so_far = only_complete_so_far && !found.pending;
+        if (!only_complete_so_far) return true;
+        next.last = CheckpointOf(found.event);
+        next.cursor = found.cursor;
+      }
+      return printer_.Print(found.event, OriginOf(found));
+    };
+    if (options_.follow) {
+      const absl::Status followed = FollowStore(path, request, print);
+      return followed.ok() ? EXIT_SUCCESS : Fail(followed);
+    }
+    const auto store = storage::EventStore::OpenForReading(path);
+    if (!store.ok()) return Fail(store.status());
+    const absl::Status searched =
+        options_.malformed ? (*store)->SearchMalformed(request,
+                                                       [&](const storage::MalformedRecord& record) {
+                                                         return printer_.PrintLine(record.line);
+                                                       })
+                           : (*store)->Search(request, print);
+    if (!searched.ok()) return Fail(searched);
+    if (options_.explain) Explain(explanation);
+    return uses_checkpoint ? Save(path, next) : EXIT_SUCCESS;
+  }
+
+  storage::SearchOrder Order() const {
+    using enum storage::SearchOrder;
+    if (options_.by_time) return options_.reverse ? kTimeDescending : kTime;
+    return options_.reverse ? kReceiptDescending : kReceipt;
+  }
+
+  int GoOn(const std::string& path, storage::SearchRequest* request) const {
+    if (options_.only_checkpoint_time) {
+      query::AllOf later;
+      later.parts.push_back(predicate_);
+      later.parts.emplace_back(query::TimeIn{{.from_ms = checkpoint_->last.time_ms}});
+      request->predicate = query::Predicate(std::move(later));
+      return EXIT_SUCCESS;
+    }
+    Checkpoint place;
+    if (const absl::Status set = SetPlace(path, &place); !set.ok()) return Fail(set);
+    if (place.device != checkpoint_->device || place.inode != checkpoint_->inode) {
+      return FailPlainly(
+          absl::InvalidArgumentError(absl::StrFormat(
+              "The checkpoint file %s is of another store or log", options_.checkpoint)),
+          kBadCheckpointStatus);
+    }
+    request->after = checkpoint_->cursor;
+    return EXIT_SUCCESS;
+  }
+
+  static void Explain(const storage::SearchExplanation& explanation) {
+    for (const storage::SearchExplanation::Step& step : explanation.steps) {
+      std::cerr << absl::StrFormat("%s: %s, in %d blocks\n", step.condition,
+                                   step.is_lookup ? "looked up" : "all terms looked through",
+                                   step.blocks);
+    }
+    std::cerr << absl::StrFormat(
+        "%d blocks %s, %d read; %d events of them put together, %d open events looked at\n",
+        explanation.blocks_planned,
+        explanation.by_index ? "by the index" : "in the time asked for, without the index",
+        explanation.blocks_read, explanation.events_read, explanation.open_events);
+  }
+
+  int Save(const std::string& path, Checkpoint next) const {
+    const absl::Status placed = SetPlace(path, &next);
+    if (!placed.ok()) return FailPlainly(placed, kCheckpointNotWrittenStatus);
+    const absl::Status saved = SaveCheckpoint(options_.checkpoint, next);
+    return saved.ok() ? EXIT_SUCCESS : FailPlainly(saved, kCheckpointNotWrittenStatus);
+  }
+
+  const query::AusearchOptions& options_;
+  const query::Predicate predicate_;
+  std::optional<Checkpoint> checkpoint_;
+  EventPrinter printer_;
+};
 
 }  // namespace
 
 int Search(std::span<const std::string_view> arguments) {
   const absl::StatusOr<query::AusearchOptions> options =
-      query::ParseAusearchOptions(arguments, CurrentTimeContext());
+      query::ParseAusearchOptions(arguments, CurrentContext());
   if (!options.ok()) {
     std::cerr << std::string(options.status().message()) << '\n';
     return query::kAusearchFailureStatus;
@@ -64,40 +341,11 @@ int Search(std::span<const std::string_view> arguments) {
     std::cout << query::AusearchUsage();
     return EXIT_SUCCESS;
   }
-  if (options->store.empty()) {
-    return Fail(absl::InvalidArgumentError("--store DIR is missing: which store is to be read?"));
+  if (options->version) {
+    std::cout << "auspex version " AUSPEX_VERSION "\n";
+    return EXIT_SUCCESS;
   }
-  const auto store = storage::EventStore::OpenForReading(options->store);
-  if (!store.ok()) return Fail(store.status());
-
-  storage::SearchRequest request{.predicate = options->predicate(),
-                                 .host_patterns = options->host_globs};
-  if (options->by_time) request.order = storage::SearchOrder::kTime;
-  if (options->just_one) request.limit = 1;
-  const absl::TimeZone zone = options->utc ? absl::UTCTimeZone() : absl::LocalTimeZone();
-  bool found = false;
-  Output output;
-  const auto print_event = [&](const storage::FoundEvent& event) {
-    found = true;
-    if (options->format == query::EventFormat::kRaw) {
-      query::AppendRawText(event.event, output.text());
-    } else {
-      query::AppendDefaultText(event.event, zone, output.text());
-    }
-    return output.FlushIfFull();
-  };
-  const auto print_malformed = [&](const storage::MalformedRecord& record) {
-    found = true;
-    output.text()->append(record.line).push_back('\n');
-    return output.FlushIfFull();
-  };
-  const absl::Status searched = options->malformed
-                                    ? (*store)->SearchMalformed(request, print_malformed)
-                                    : (*store)->Search(request, print_event);
-  output.Flush();
-  if (!searched.ok()) return Fail(searched);
-  if (!found) std::cerr << "<no matches>\n";
-  return found ? EXIT_SUCCESS : query::kAusearchFailureStatus;
+  return Run(*options).Search();
 }
 
 }  // namespace cli

@@ -5,8 +5,9 @@
 # auditd: that would start a daemon on this machine.
 set -euo pipefail
 
-build="g++ cmake ninja-build ccache libabsl-dev libaudit-dev libauparse-dev libboost1.81-dev libcli11-dev
-  libjemalloc-dev librocksdb-dev libspdlog-dev libwrap0-dev libxxhash-dev libzstd-dev zlib1g-dev"
+build="g++ cmake ninja-build ccache libabsl-dev libaudit-dev libauparse-dev libboost1.81-dev
+  libcli11-dev libjemalloc-dev librocksdb-dev libspdlog-dev libwrap0-dev libxxhash-dev libzstd-dev
+  nlohmann-json3-dev zlib1g-dev"
 tests="libgtest-dev libgmock-dev libauparse0 libcap-ng0 libgssapi-krb5-2 python3 util-linux zstd"
 
 case "${1:-}" in

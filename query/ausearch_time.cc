@@ -140,9 +140,6 @@ bool IsTimeKeyword(std::string_view word) { return FindKeyword(word) != nullptr;
 
 absl::StatusOr<int64_t> ParseAusearchTime(TimeEdge edge, std::span<const std::string_view> words,
                                           const TimeContext& context) {
-  if (edge == TimeEdge::kStart && words.size() == 1 && words[0] == "checkpoint") {
-    return Invalid("The start time checkpoint is not supported");
-  }
   const Words sorted = Sort(edge, words);
   const absl::CivilSecond now = ToCivil(context.now_s, context.zone);
   absl::CivilDay day(now);

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <utility>
 
-#include "audit/field.h"
 #include "audit/record.h"
 #include "audit/record_type.h"
 
@@ -18,18 +17,6 @@ bool HasRecordOfType(const audit::Event& event, const std::vector<uint32_t>& typ
   for (size_t index = 0; index < event.record_count(); ++index) {
     const std::optional<uint32_t> type = audit::RecordTypeNumber(event.record(index).type);
     if (type && std::ranges::find(types, *type) != types.end()) return true;
-  }
-  return false;
-}
-
-bool HasKeyWith(const audit::Event& event, std::string_view text) {
-  for (size_t index = 0; index < event.record_count(); ++index) {
-    const audit::Record record = event.record(index);
-    audit::KeyReader keys(record);
-    std::string_view key;
-    while (keys.Next(&key)) {
-      if (key.find(text) != std::string_view::npos) return true;
-    }
   }
   return false;
 }
@@ -46,9 +33,12 @@ struct Matcher {
   bool operator()(const Everything&) const { return true; }
   bool operator()(const SerialIs& is) const { return event.stamp().serial == is.serial; }
   bool operator()(const TypeIn& in) const { return HasRecordOfType(event, in.types); }
-  bool operator()(const KeyContains& key) const { return HasKeyWith(event, key.text); }
   bool operator()(const NodeIs& is) const { return event.node() == is.node; }
   bool operator()(const HasTerm& term) const { return query::Matches(term, event); }
+  bool operator()(const AttributeIs& is) const { return query::Matches(is, event); }
+  bool operator()(const NameIs& is) const { return query::Matches(is, event); }
+  bool operator()(const SuccessIs& is) const { return query::Matches(is, event); }
+  bool operator()(const SyscallIs& is) const { return query::Matches(is, event); }
   bool operator()(const TimeIn& in) const { return in.range.Contains(event.stamp().time_ms); }
   bool operator()(const AllOf& all) const {
     return std::ranges::all_of(all.parts,

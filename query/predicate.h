@@ -1,8 +1,8 @@
 // What may be asked of an event: a small tree of conditions.
 //
-// A leaf looks at the event alone: one of those here, or HasTerm of term.h. The branches are AllOf,
-// AnyOf and NoneOf. A planner walks the tree through condition() and time_bounds() to skip what
-// cannot match, and asks Matches() of what is left.
+// A leaf looks at the event alone: one of those here, HasTerm of term.h, or one of attribute.h or
+// outcome.h. The branches are AllOf, AnyOf and NoneOf. A planner walks the tree through condition()
+// and time_bounds() to skip what cannot match, and asks Matches() of what is left.
 
 #pragma once
 
@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "audit/event.h"
+#include "query/attribute.h"
+#include "query/outcome.h"
 #include "query/term.h"
 #include "query/time_range.h"
 
@@ -28,11 +30,6 @@ struct SerialIs {
 // A record of the event has one of the types, given by number.
 struct TypeIn {
   std::vector<uint32_t> types;
-};
-
-// A key of the event contains the text. An empty text asks for any key at all.
-struct KeyContains {
-  std::string text;
 };
 
 // The records name this node. It is never empty in events whose records name a node.
@@ -56,8 +53,8 @@ struct NoneOf {
   std::vector<Predicate> parts;  // Without parts it is true.
 };
 
-using Condition = std::variant<Everything, SerialIs, TypeIn, KeyContains, NodeIs, HasTerm, TimeIn,
-                               AllOf, AnyOf, NoneOf>;
+using Condition = std::variant<Everything, SerialIs, TypeIn, NodeIs, HasTerm, AttributeIs, NameIs,
+                               SuccessIs, SyscallIs, TimeIn, AllOf, AnyOf, NoneOf>;
 
 // A value. Its functions recurse as deep as the tree is, so whoever builds one from
 // untrusted input must limit the depth.

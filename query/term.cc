@@ -26,24 +26,48 @@ struct NamedField {
 };
 
 constexpr auto kNamedFields = std::to_array<NamedField>({
-    {TermField::kType, "type"},         {TermField::kSyscall, "syscall"},
-    {TermField::kKey, "key"},           {TermField::kExe, "exe"},
-    {TermField::kComm, "comm"},         {TermField::kFile, "file"},
-    {TermField::kCwd, "cwd"},           {TermField::kAuid, "auid"},
-    {TermField::kUid, "uid"},           {TermField::kEuid, "euid"},
-    {TermField::kSuid, "suid"},         {TermField::kFsuid, "fsuid"},
-    {TermField::kGid, "gid"},           {TermField::kEgid, "egid"},
-    {TermField::kSgid, "sgid"},         {TermField::kFsgid, "fsgid"},
-    {TermField::kSuccess, "success"},   {TermField::kExit, "exit"},
-    {TermField::kHostName, "hostname"}, {TermField::kAddress, "address"},
-    {TermField::kTerminal, "terminal"}, {TermField::kAccount, "account"},
-    {TermField::kNode, "node"},         {TermField::kSession, "session"},
-    {TermField::kSubject, "subject"},   {TermField::kObject, "object"},
-    {TermField::kUuid, "uuid"},         {TermField::kVm, "vm"},
+    {TermField::kType, "type"},
+    {TermField::kSyscall, "syscall"},
+    {TermField::kKey, "key"},
+    {TermField::kExe, "exe"},
+    {TermField::kComm, "comm"},
+    {TermField::kFile, "file"},
+    {TermField::kCwd, "cwd"},
+    {TermField::kAuid, "auid"},
+    {TermField::kUid, "uid"},
+    {TermField::kEuid, "euid"},
+    {TermField::kSuid, "suid"},
+    {TermField::kFsuid, "fsuid"},
+    {TermField::kGid, "gid"},
+    {TermField::kEgid, "egid"},
+    {TermField::kSgid, "sgid"},
+    {TermField::kFsgid, "fsgid"},
+    {TermField::kSuccess, "success"},
+    {TermField::kExit, "exit"},
+    {TermField::kHostName, "hostname"},
+    {TermField::kAddress, "address"},
+    {TermField::kTerminal, "terminal"},
+    {TermField::kAccount, "account"},
+    {TermField::kNode, "node"},
+    {TermField::kSession, "session"},
+    {TermField::kSubject, "subject"},
+    {TermField::kObject, "object"},
+    {TermField::kUuid, "uuid"},
+    {TermField::kVm, "vm"},
+    {TermField::kPid, "pid"},
+    {TermField::kPpid, "ppid"},
+    {TermField::kUidName, "uid-name"},
+    {TermField::kEuidName, "euid-name"},
+    {TermField::kAuidName, "auid-name"},
+    {TermField::kGidName, "gid-name"},
+    {TermField::kEgidName, "egid-name"},
 });
 
-constexpr std::array<TermField, kNamedFields.size()> MakeTermFields() {
-  std::array<TermField, kNamedFields.size()> fields{};
+constexpr size_t kIndexedFields = std::ranges::count_if(
+    kNamedFields, [](const NamedField& named) { return IsIndexed(named.field); });
+
+constexpr std::array<TermField, kIndexedFields> MakeTermFields() {
+  std::array<TermField, kIndexedFields> fields{};
   for (size_t index = 0; index < fields.size(); ++index) fields[index] = kNamedFields[index].field;
   return fields;
 }
@@ -121,7 +145,16 @@ constexpr auto kFeeds = std::to_array<Feed>({
     {"img-ctx", TermField::kObject, IsMachineId},
     {"uuid", TermField::kUuid},
     {"vm", TermField::kVm},
+    {"pid", TermField::kPid},
+    {"ppid", TermField::kPpid},
+    {"UID", TermField::kUidName},
+    {"EUID", TermField::kEuidName},
+    {"AUID", TermField::kAuidName},
+    {"GID", TermField::kGidName},
+    {"EGID", TermField::kEgidName},
 });
+
+bool IsName(TermField field) { return field >= TermField::kUidName; }
 
 // The row for a name, or nullptr.
 const Feed* FindFeed(std::string_view name) {
@@ -295,7 +328,8 @@ std::span<const TermField> TermFieldsOf(std::string_view record_type, std::strin
   if (feed == nullptr || (feed->applies != nullptr && !feed->applies(record_type))) return {};
   // What auditd has looked up says in other words what the record says. Keys are taken wherever
   // audit::KeyReader takes them.
-  if (place == audit::FieldPlace::kEnriched && feed->field != TermField::kKey) return {};
+  const bool is_enriched = place == audit::FieldPlace::kEnriched;
+  if (feed->field != TermField::kKey && is_enriched != IsName(feed->field)) return {};
   if (feed->applies == HasSourceAddress && IsSocketAddress(record_type)) return kSocketFields;
   return {&feed->field, 1};
 }
@@ -337,6 +371,7 @@ void ForEachTerm(const audit::Event& event,
     while (reader.Next(&field)) {
       pair.Add(field);
       for (const TermField fed : TermFieldsOf(record.type, field.name, field.place)) {
+        if (!IsIndexed(fed)) continue;
         ForEachTermValue(record.type, fed, field,
                          [&](std::string_view value) { sink(fed, value); });
       }

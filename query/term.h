@@ -9,6 +9,8 @@
 //   terms of a record  := its type (kType), its SyscallTerm() (kSyscall), and of each field, for
 //                         each of its TermFieldsOf(): the values of ForEachTermValue()
 //
+// Fields that are not indexed have terms likewise, which only HasTerm and columns know.
+//
 // A term can come more than once. Bytes are compared exactly, with their case. A value can hold
 // any byte, and is as long as its record lets it be; an index that limits its keys has
 // IndexedTerm(). query/README.md has the table of the fields.
@@ -65,9 +67,23 @@ enum class TermField : uint8_t {
 
   kUuid = 56,  // Of a virtual machine,
   kVm = 57,    // and its name.
+
+  // Not in the index: see IsIndexed().
+  kPid = 128,
+  kPpid = 129,
+  kUidName = 130,  // What auditd has looked up on the host: UID="root".
+  kEuidName = 131,
+  kAuidName = 132,
+  kGidName = 133,
+  kEgidName = 134,
 };
 
-// All of them, in the order of their numbers.
+// Whether an index has terms of the field. What has other values in almost every event would make
+// it as large as the records, and names say in other words what numbers say: these are read from
+// the records' columns.
+constexpr bool IsIndexed(TermField field) { return field < TermField::kPid; }
+
+// Those of an index, in the order of their numbers.
 std::span<const TermField> TermFields();
 
 // The name that people use: "type", "key", "hostname". It does not change either.
@@ -97,7 +113,7 @@ void ForEachTermValue(std::string_view record_type, TermField term_field, const 
 // them has no such term.
 std::optional<std::string> SyscallTerm(std::string_view arch, std::string_view syscall);
 
-// Calls `sink` with every term of the event. The value is valid during the call.
+// Calls `sink` with every term of the event that is indexed. The value is valid during the call.
 void ForEachTerm(const audit::Event& event,
                  absl::FunctionRef<void(TermField, std::string_view)> sink);
 

@@ -19,27 +19,40 @@ class Planner {
   using Plan = absl::StatusOr<Blocks>;
 
   Planner(const Rocks& rocks, const rocksdb::ReadOptions& options, const DayRange& days,
-          const std::stop_token& stop)
-      : rocks_(rocks), options_(options), days_(days), stop_(stop) {}
+          const std::stop_token& stop, SearchExplanation* explanation)
+      : rocks_(rocks), options_(options), days_(days), stop_(stop), explanation_(explanation) {}
 
   Plan PlanFor(const query::Predicate& predicate) {
-    if (const auto question = TermQuestionOf(predicate.condition())) return Ask(*question);
-    return std::visit(*this, predicate.condition());
+    const auto questions = TermQuestionsOf(predicate.condition());
+    if (!questions) return std::visit(*this, predicate.condition());
+    if (!std::ranges::all_of(*questions, query::IsIndexed, &TermQuestion::field)) return Blocks();
+    std::vector<BlockId> blocks;
+    for (const TermQuestion& question : *questions) {
+      const absl::Status asked = Ask(question, &blocks);
+      if (!asked.ok()) return asked;
+    }
+    return Unique(std::move(blocks));
   }
 
+  // Looks up single terms first. What is left then may be too little to look through all terms of a
+  // field for: to open the blocks is cheaper.
   Plan operator()(const query::AllOf& all) {
     Blocks blocks;
-    for (const query::Predicate& part : all.parts) {
-      Plan of_part = PlanFor(part);
-      if (!of_part.ok()) return of_part;
-      if (!of_part->has_value()) continue;
-      if (!blocks) {
-        blocks = **std::move(of_part);
-        continue;
+    for (const bool lookups : {true, false}) {
+      for (const query::Predicate& part : all.parts) {
+        if (IsLookup(part) != lookups) continue;
+        if (blocks && blocks->size() <= (lookups ? 0 : kFewBlocks)) return blocks;
+        Plan of_part = PlanFor(part);
+        if (!of_part.ok()) return of_part;
+        if (!of_part->has_value()) continue;
+        if (!blocks) {
+          blocks = **std::move(of_part);
+          continue;
+        }
+        std::vector<BlockId> both;
+        std::ranges::set_intersection(*blocks, **of_part, std::back_inserter(both));
+        blocks = std::move(both);
       }
-      std::vector<BlockId> both;
-      std::ranges::set_intersection(*blocks, **of_part, std::back_inserter(both));
-      blocks = std::move(both);
     }
     return blocks;
   }
@@ -60,19 +73,33 @@ class Planner {
   }
 
  private:
-  Plan Ask(const TermQuestion& question) {
-    std::vector<BlockId> blocks;
+  static constexpr size_t kFewBlocks = 4;
+
+  static bool IsLookup(const query::Predicate& predicate) {
+    const auto questions = TermQuestionsOf(predicate.condition());
+    return questions && std::ranges::all_of(*questions, [](const TermQuestion& question) {
+             return question.value.has_value();
+           });
+  }
+
+  absl::Status Ask(const TermQuestion& question, std::vector<BlockId>* blocks) {
+    const size_t before = blocks->size();
     const auto add = [&](const std::string& value, Day day, const std::vector<Posting>& postings) {
       if (!question.accepts(value)) return;
       for (const Posting& posting : postings) {
-        blocks.push_back({.host = posting.host, .day = day, .number = posting.block});
+        blocks->push_back({.host = posting.host, .day = day, .number = posting.block});
       }
     };
     const absl::Status read =
         question.value ? ForEachOfTerm(question.field, *question.value, add)
                        : ForEachPostings(rocks_, options_, question.field, days_, stop_, add);
     if (!read.ok()) return read;
-    return Unique(std::move(blocks));
+    std::vector<BlockId> found(blocks->begin() + static_cast<std::ptrdiff_t>(before),
+                               blocks->end());
+    explanation_->steps.push_back({.condition = question.text,
+                                   .is_lookup = question.value.has_value(),
+                                   .blocks = Unique(std::move(found)).size()});
+    return absl::OkStatus();
   }
 
   template <typename Sink>
@@ -94,7 +121,7 @@ class Planner {
     return FromRocks(entry->status(), "read the index");
   }
 
-  static Blocks Unique(std::vector<BlockId> blocks) {
+  static std::vector<BlockId> Unique(std::vector<BlockId> blocks) {
     std::ranges::sort(blocks);
     const auto rest = std::ranges::unique(blocks);
     blocks.erase(rest.begin(), rest.end());
@@ -105,16 +132,15 @@ class Planner {
   const rocksdb::ReadOptions& options_;
   const DayRange days_;
   const std::stop_token& stop_;
+  SearchExplanation* const explanation_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::optional<std::vector<BlockId>>> PlanBlocks(const Rocks& rocks,
-                                                               const rocksdb::ReadOptions& options,
-                                                               const query::Predicate& predicate,
-                                                               const DayRange& days,
-                                                               const std::stop_token& stop) {
-  return Planner(rocks, options, days, stop).PlanFor(predicate);
+absl::StatusOr<std::optional<std::vector<BlockId>>> PlanBlocks(
+    const Rocks& rocks, const rocksdb::ReadOptions& options, const query::Predicate& predicate,
+    const DayRange& days, const std::stop_token& stop, SearchExplanation* explanation) {
+  return Planner(rocks, options, days, stop, explanation).PlanFor(predicate);
 }
 
 absl::Status ForEachPostings(const Rocks& rocks, const rocksdb::ReadOptions& options,

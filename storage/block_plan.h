@@ -10,6 +10,7 @@
 
 #include "query/predicate.h"
 #include "storage/block_store.h"
+#include "storage/search.h"
 
 namespace storage {
 
@@ -19,12 +20,10 @@ struct DayRange {
 };
 
 // The blocks that may hold events that match, sorted; nullopt if the index cannot tell, so that all
-// blocks may.
-absl::StatusOr<std::optional<std::vector<BlockId>>> PlanBlocks(const Rocks& rocks,
-                                                               const rocksdb::ReadOptions& options,
-                                                               const query::Predicate& predicate,
-                                                               const DayRange& days,
-                                                               const std::stop_token& stop);
+// blocks may. Adds its steps to the explanation.
+absl::StatusOr<std::optional<std::vector<BlockId>>> PlanBlocks(
+    const Rocks& rocks, const rocksdb::ReadOptions& options, const query::Predicate& predicate,
+    const DayRange& days, const std::stop_token& stop, SearchExplanation* explanation);
 
 // Calls `sink` with each posting list of a field on those days, in the order of values and days.
 absl::Status ForEachPostings(const Rocks& rocks, const rocksdb::ReadOptions& options,

@@ -158,14 +158,16 @@ struct TemplateTerms {
   std::optional<SyscallColumns> syscall = std::nullopt;
 };
 
-// `only`: the field that is asked for; none for all.
+// `only`: the field that is asked for; none for all that are indexed.
 absl::StatusOr<TemplateTerms> ReadTemplate(BlockReader& block, const BlockTemplate& one,
                                            std::optional<TermField> only, TermTable* table) {
   TemplateTerms terms;
   const RecordTemplate& shape = one.shape;
   terms.is_split = shape.kind == TemplateKind::kFields;
   if (!terms.is_split) return terms;
-  const auto wanted = [only](TermField field) { return !only || *only == field; };
+  const auto wanted = [only](TermField field) {
+    return only ? *only == field : query::IsIndexed(field);
+  };
   if (wanted(TermField::kType)) terms.type = table->NumberOf(TermField::kType, shape.type);
   for (size_t i = 0; i < shape.columns.size(); ++i) {
     const TemplateColumn& of = shape.columns[i];

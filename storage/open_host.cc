@@ -179,7 +179,8 @@ std::vector<OpenEvent> OpenHost::CopyPending() const {
     copies.push_back({.event = event,
                       .order = order,
                       .received_ms = origin.received_ms,
-                      .address = std::string(origin.address)});
+                      .address = std::string(origin.address),
+                      .pending = true});
     ++order.rank;
   });
   return copies;

@@ -34,6 +34,7 @@ struct OpenEvent {
   bool malformed = false;
   uint64_t received_ms = 0;  // Of its first record.
   std::string address = {};
+  bool pending = false;  // Records of it may still come.
 };
 
 // Records that came alike: those from `position` on, up to the next run.

@@ -24,7 +24,7 @@ enum class SearchOrder : uint8_t {
   // records of all hosts as they came.
   kReceipt,
   kReceiptDescending,
-  // By the time of their stamps; then by host and serial.
+  // By the time of their stamps; then by serial and host.
   kTime,
   kTimeDescending,
 };
@@ -39,6 +39,23 @@ struct SearchCursor {
   friend auto operator<=>(const SearchCursor&, const SearchCursor&) = default;
 };
 
+// How a search of the store went about its answer.
+struct SearchExplanation {
+  // A condition, and how many of the blocks hold what it asks for, by the index.
+  struct Step {
+    std::string condition;
+    bool is_lookup =
+        false;  // One term was looked up; else all terms of a field were looked through.
+    uint64_t blocks = 0;
+  };
+  std::vector<Step> steps = {};  // In the order in which they were taken.
+  bool by_index = false;  // The index has named the blocks. Else all blocks in the time are read.
+  uint64_t blocks_planned = 0;  // That may hold a match,
+  uint64_t blocks_read = 0;     // and those that were opened before the search ended.
+  uint64_t events_read = 0;     // Events put together out of their columns.
+  uint64_t open_events = 0;     // Looked at that are in no block yet.
+};
+
 struct SearchRequest {
   query::Predicate predicate = {};
 
@@ -50,12 +67,17 @@ struct SearchRequest {
   std::optional<SearchCursor> after = {};      // Only events behind it. Of the same order.
   std::stop_token stop = {};                   // Ends the search with kCancelled.
   size_t memory_bytes_max = size_t{64} << 20;  // For events that wait for their turn, about.
+  SearchExplanation* explanation = nullptr;    // Filled in, if given. Must outlive the search.
 };
 
 // Valid during the call that it is given to.
 struct FoundEvent {
   const Identity& host;
+  std::string_view
+      address;           // Its first record's sender. Empty for the collector's own and imports.
+  uint64_t received_ms;  // When that record came.
   const audit::Event& event;
+  bool pending;         // Records of it may still come.
   SearchCursor cursor;  // Behind this event.
 };
 

@@ -26,6 +26,9 @@ class Counter {
   }
 
   absl::Status Count() {
+    if (!query::IsIndexed(request_.field)) {
+      return absl::InvalidArgumentError("count: the field is not in the index");
+    }
     if (request_.predicate.time_bounds().empty()) return absl::OkStatus();
     return AsksForTimeOnly(request_.predicate) ? CountByIndex() : CountEvents(request_.predicate);
   }

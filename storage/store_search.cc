@@ -37,7 +37,7 @@ Key Turned(Key key, bool turn) {
 
 Key KeyOf(SearchOrder order, HostId host, uint64_t time_ms, uint32_t serial,
           const EventOrder& place) {
-  const Key key = IsByTime(order) ? Key{time_ms, host, serial, place.arrival, place.rank}
+  const Key key = IsByTime(order) ? Key{time_ms, serial, host, place.arrival, place.rank}
                                   : Key{place.arrival, place.rank, host, 0, 0};
   return Turned(key, IsDescending(order));
 }
@@ -66,6 +66,7 @@ class StoreSearch::Source {
     audit::Event event;
     uint64_t received_ms = 0;
     std::string address = {};
+    bool pending = false;
   };
 
   Source(HostId host, Key lowest) : host_(host), key_(lowest) {}
@@ -125,6 +126,7 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
 
   absl::Status ReadPiece() {
     if (search_.request_.stop.stop_requested()) return Cancelled();
+    if (!is_selected_) ++search_.explanation_.blocks_read;
     const auto block = LoadBlock(*search_.view_.rocks, search_.options_, id_);
     if (!block.ok()) return block.status();
     const absl::Status read = ReadPieceOf(*(*block)->reader);
@@ -145,6 +147,7 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
       const Selected& one = selected_[next_];
       absl::StatusOr<audit::Event> event = ReadEvent(block, one.event);
       if (!event.ok()) return event.status();
+      ++search_.explanation_.events_read;
       if (!malformed_ && !request.predicate.Matches(*event)) continue;
       bytes += event->bytes() + sizeof(Match);
       const RecordOrigin origin = block.origin(block.first_record(one.event));
@@ -211,6 +214,7 @@ class StoreSearch::OpenSource : public StoreSearch::Source {
       events_.emplace_back(key, event.get());
     }
     std::ranges::sort(events_);
+    search.explanation_.open_events += events_.size();
   }
 
  protected:
@@ -223,7 +227,8 @@ class StoreSearch::OpenSource : public StoreSearch::Source {
       *match = Match{.key = key,
                      .event = open->event,
                      .received_ms = open->received_ms,
-                     .address = open->address};
+                     .address = open->address,
+                     .pending = open->pending};
       break;
     }
     return absl::OkStatus();
@@ -242,12 +247,17 @@ StoreSearch::StoreSearch(StoreView view, std::vector<std::optional<Identity>> ho
   options_.snapshot = view_.snapshot.get();
 }
 
-StoreSearch::~StoreSearch() = default;
+StoreSearch::~StoreSearch() {
+  if (request_.explanation != nullptr) *request_.explanation = std::move(explanation_);
+}
 
 absl::Status StoreSearch::FindEvents(const std::function<bool(const FoundEvent&)>& sink) {
   return Find(false, [&](const Source& source) {
     return sink({.host = *hosts_[source.host()],
+                 .address = source.match().address,
+                 .received_ms = source.match().received_ms,
                  .event = source.match().event,
+                 .pending = source.match().pending,
                  .cursor = {.order = request_.order, .key = source.key()}});
   });
 }
@@ -310,9 +320,10 @@ absl::Status StoreSearch::AddBlocks(bool malformed) {
   // Malformed records are in no term.
   if (!malformed) {
     const auto planned =
-        PlanBlocks(*view_.rocks, options_, request_.predicate, days, request_.stop);
+        PlanBlocks(*view_.rocks, options_, request_.predicate, days, request_.stop, &explanation_);
     if (!planned.ok()) return planned.status();
     if (planned->has_value()) {
+      explanation_.by_index = true;
       for (const BlockId& id : **planned) {
         const absl::Status added = IsWanted(id.host) ? AddBlock(id, malformed) : absl::OkStatus();
         if (!added.ok()) return added;
@@ -347,6 +358,7 @@ void StoreSearch::AddBlock(const BlockId& id, const BlockSummary& summary, bool 
   const bool has_any =
       malformed ? summary.malformed_count > 0 : summary.event_count > summary.malformed_count;
   if (!has_any) return;
+  ++explanation_.blocks_planned;
   Key lowest = LowestKeyOf(request_.order, summary);
   sources_.push_back(std::make_unique<BlockSource>(*this, id, lowest, malformed));
 }

@@ -60,6 +60,7 @@ class StoreSearch {
   rocksdb::ReadOptions options_;
   std::optional<std::set<BlockId>> only_;
   query::TimeRange time_;
+  SearchExplanation explanation_ = {};
   std::vector<std::unique_ptr<Source>> sources_;
 };
 

@@ -19,10 +19,12 @@ absl::StatusOr<StoreView> ViewOfFiles(std::shared_ptr<Rocks> rocks,
   HostId host = 0;
   const auto finish = [&] {
     if (!open) return;
-    open->CompleteAll();
     OpenEvents& events = view.open.emplace_back(OpenEvents{.host = host});
     for (const auto& [day, of_day] : open->complete().days) {
       events.events.insert(events.events.end(), of_day.begin(), of_day.end());
+    }
+    for (OpenEvent& pending : open->CopyPending()) {
+      events.events.push_back(std::make_shared<const OpenEvent>(std::move(pending)));
     }
     open.reset();
   };

@@ -26,10 +26,13 @@ struct TermQuestion {
 
   // Asked of values as query::IndexedTerm() gives them.
   std::function<bool(std::string_view)> accepts = {};
+
+  // For people: "key contains exec".
+  std::string text = {};
 };
 
-// None if the condition is not of that kind.
-std::optional<TermQuestion> TermQuestionOf(const query::Condition& condition);
+// An event that matches the condition satisfies one of the questions; nullopt if terms cannot tell.
+std::optional<std::vector<TermQuestion>> TermQuestionsOf(const query::Condition& condition);
 
 // For each event of a block, whether it may match. Malformed ones do not.
 absl::StatusOr<std::vector<bool>> SelectEvents(BlockReader& block,

@@ -34,6 +34,7 @@ LIBRARIES = [
     (r"<tcpd\.h>", {"server"}),
     (r"<spdlog/", {"base"}),
     (r"<CLI/", {"server", "cli"}),
+    (r"<nlohmann/", {"query"}),
 ]
 
 # Libraries that never speak: programs do, through base/log.h.

@@ -17,9 +17,13 @@ using testing::StartsWith;
 
 constexpr int64_t kNow = 1795360539;  // 2026-11-22 15:15:39 in UTC.
 
-TimeContext Context() {
-  TimeContext context{.now_s = kNow, .boot_s = kNow - 1000, .zone = absl::FixedTimeZone(3600)};
-  return context;
+AusearchContext Context() {
+  const auto number = [](const std::string& name) {
+    return name == "ann" ? std::optional<uint32_t>(1000) : std::nullopt;
+  };
+  return {.time = {.now_s = kNow, .boot_s = kNow - 1000, .zone = absl::FixedTimeZone(3600)},
+          .user_number = number,
+          .group_number = number};
 }
 
 AusearchOptions Parse(const std::vector<std::string_view>& arguments) {
@@ -52,7 +56,7 @@ TEST(AusearchOptions, HaveShortAndLongNames) {
   for (const AusearchOptions& options : both) {
     EXPECT_EQ(options.serial, 7u);
     EXPECT_THAT(options.types, ElementsAre(1307));
-    EXPECT_EQ(options.key, "x");
+    EXPECT_EQ(options.attributes.at(Attribute::kKey), "x");
     EXPECT_THAT(options.nodes, ElementsAre("web1"));
     EXPECT_EQ(options.time, (TimeRange{kNow * 1000, kNow * 1000 + 999}));
     EXPECT_EQ(options.format, EventFormat::kRaw);
@@ -68,7 +72,7 @@ TEST(AusearchOptions, OfOursAreRead) {
 }
 
 TEST(AusearchOptions, CanBeRepeated) {
-  EXPECT_EQ(Parse({"-k", "a", "-k", "b"}).key, "b");
+  EXPECT_EQ(Parse({"-k", "a", "-k", "b"}).attributes.at(Attribute::kKey), "b");
   EXPECT_EQ(Parse({"-a", "1", "-a", "2"}).serial, 2u);
   EXPECT_THAT(Parse({"-n", "a", "-n", "b"}).nodes, ElementsAre("a", "b"));
   EXPECT_THAT(Parse({"-m", "CWD", "-m", "PATH"}).types, ElementsAre(1307, 1302));
@@ -140,6 +144,81 @@ TEST(AusearchOptions, AreRefusedInTheWordsOfAusearch) {
   for (const auto& [arguments, message] : cases) EXPECT_EQ(Refusal(arguments), message);
 }
 
+// The attribute of the one condition that they become, and its text.
+std::pair<Attribute, std::string> Only(const std::vector<std::string_view>& arguments) {
+  const AusearchOptions options = Parse(arguments);
+  EXPECT_EQ(options.attributes.size(), 1u) << arguments[0];
+  if (options.attributes.empty()) return {};
+  return *options.attributes.begin();
+}
+
+TEST(AusearchOptions, AskForAttributes) {
+  const struct {
+    std::vector<std::string_view> arguments;
+    Attribute attribute;
+    std::string_view text;
+  } cases[] = {
+      {{"-c", "ls"}, Attribute::kComm, "ls"},
+      {{"-e", "-13"}, Attribute::kExit, "-13"},
+      {{"--exit", "EACCES"}, Attribute::kExit, "13"},
+      {{"-e", "-EACCES"}, Attribute::kExit, "-13"},
+      {{"-e", "0x10"}, Attribute::kExit, "16"},
+      {{"-f", "/etc"}, Attribute::kFile, "/etc"},
+      {{"-ge", "5"}, Attribute::kEgid, "5"},
+      {{"--gid", "5"}, Attribute::kGid, "5"},
+      {{"-hn", "10.0.0.1"}, Attribute::kHost, "10.0.0.1"},
+      {{"-o", "etc_t"}, Attribute::kObject, "etc_t"},
+      {{"-p", "1"}, Attribute::kPid, "1"},
+      {{"-pp", "1"}, Attribute::kPpid, "1"},
+      {{"--session", "-1"}, Attribute::kSession, "4294967295"},
+      {{"-su", "init_t"}, Attribute::kSubject, "init_t"},
+      {{"-tm", "pts/0"}, Attribute::kTerminal, "pts/0"},
+      {{"-ue", "0"}, Attribute::kEuid, "0"},
+      {{"-ui", "-1"}, Attribute::kUid, "4294967295"},
+      {{"-ul", "-1"}, Attribute::kAuid, "4294967295"},
+      {{"-uu", "u"}, Attribute::kUuid, "u"},
+      {{"-vm", "v"}, Attribute::kVm, "v"},
+      {{"-x", "/bin/ls"}, Attribute::kExe, "/bin/ls"},
+  };
+  for (const auto& [arguments, attribute, text] : cases) {
+    EXPECT_EQ(Only(arguments), std::pair(attribute, std::string(text))) << arguments[0];
+  }
+}
+
+TEST(AusearchOptions, KnowNamesOfThisMachineOnlyIfTheyAreAskedFor) {
+  EXPECT_EQ(Parse({"-ui", "ann"}).names.at(Attribute::kUid).number, std::nullopt);
+  EXPECT_EQ(Parse({"-ui", "ann", "--local-names"}).names.at(Attribute::kUid).number, 1000u);
+  EXPECT_EQ(Parse({"-ui", "bob"}).names.at(Attribute::kUid).name, "bob");
+  EXPECT_EQ(Refusal({"--local-names", "-ul", "bob"}),
+            "Login user ID is non-numeric and unknown (bob)");
+  EXPECT_EQ(Parse({"-ua", "ann"}).names.size(), 3u);
+  EXPECT_EQ(Parse({"-ga", "ann"}).names.size(), 2u);
+  const AusearchOptions later = Parse({"-ui", "ann", "-ui", "7"});
+  EXPECT_THAT(later.names, IsEmpty());
+  EXPECT_EQ(later.attributes.at(Attribute::kUid), "7");
+}
+
+TEST(AusearchOptions, NameSystemCallsOfAMachine) {
+  EXPECT_EQ(Parse({"-sc", "257"}).syscall.machine, std::nullopt);
+  EXPECT_EQ(Parse({"--arch", "x86_64", "-sc", "openat"}).syscall.number, 257u);
+  EXPECT_EQ(Parse({"--arch", "i386", "-sc", "openat"}).syscall.number, 295u);
+  EXPECT_EQ(Refusal({"--arch", "x86_64", "-sc", "openat", "--arch", "i386"}),
+            "Arch needs to be defined before the syscall");
+  EXPECT_EQ(Refusal({"--arch", "x86_64", "--arch", "i386"}), "Arch is already defined");
+  EXPECT_EQ(Refusal({"-sc", "nosuch"}), "Syscall nosuch not found");
+}
+
+TEST(AusearchOptions, ChooseOneFormat) {
+  EXPECT_EQ(Parse({"-i"}).format, EventFormat::kInterpret);
+  EXPECT_EQ(Parse({"--format", "interpret"}).format, EventFormat::kInterpret);
+  EXPECT_EQ(Parse({"--format", "json"}).format, EventFormat::kJson);
+  EXPECT_EQ(Refusal({"-i", "--format", "csv"}), "Multiple output formats, use only 1");
+  EXPECT_EQ(Refusal({"--format", "csv", "-i"}), "Conflicting output format -i");
+  EXPECT_EQ(Refusal({"--format", "xml"}), "Unknown option (xml)");
+  EXPECT_EQ(Refusal({"--extra-keys", "-i"}), "--extra options requires format to be csv");
+  EXPECT_TRUE(Parse({"--extra-keys", "--format", "csv"}).extra_keys);
+}
+
 TEST(AusearchOptions, ListTheTypesWhenOneIsWrong) {
   const std::string list = "Valid message types are: ALL USER LOGIN USER_AUTH ";
   EXPECT_THAT(Refusal({"-m"}), StartsWith("Argument is required for -m\n" + list));
@@ -176,8 +255,8 @@ TEST(AusearchOptions, BecomeOnePredicate) {
   ASSERT_EQ(parts.size(), 5u);
   EXPECT_EQ(std::get<SerialIs>(parts[0].condition()).serial, 7u);
   EXPECT_THAT(std::get<TypeIn>(parts[1].condition()).types, ElementsAre(1307));
-  EXPECT_EQ(std::get<KeyContains>(parts[2].condition()).text, "x");
-  EXPECT_EQ(std::get<AnyOf>(parts[3].condition()).parts.size(), 2u);
+  EXPECT_EQ(std::get<AnyOf>(parts[2].condition()).parts.size(), 2u);
+  EXPECT_EQ(std::get<AttributeIs>(parts[3].condition()).text, "x");
   EXPECT_EQ(predicate.time_bounds().from_ms, static_cast<uint64_t>(kNow) * 1000);
 }
 

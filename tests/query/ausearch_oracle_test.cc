@@ -64,8 +64,8 @@ std::vector<std::string> Split(std::string_view output, EventFormat format) {
 }
 
 std::string Search(const std::string& file, const Arguments& arguments) {
-  TimeContext context;
-  EXPECT_TRUE(absl::LoadTimeZone(kZone, &context.zone));
+  AusearchContext context;
+  EXPECT_TRUE(absl::LoadTimeZone(kZone, &context.time.zone));
   const absl::StatusOr<AusearchOptions> options = ParseAusearchOptions(arguments, context);
   EXPECT_TRUE(options.ok()) << options.status();
   std::string text;
@@ -75,7 +75,7 @@ std::string Search(const std::string& file, const Arguments& arguments) {
     if (options->format == EventFormat::kRaw) {
       AppendRawText(event, &text);
     } else {
-      AppendDefaultText(event, context.zone, &text);
+      AppendDefaultText(event, context.time.zone, &text);
     }
     if (options->just_one) break;
   }

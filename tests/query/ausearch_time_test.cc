@@ -121,13 +121,6 @@ TEST(AusearchTime, RefusesInTheWordsOfAusearch) {
   }
 }
 
-TEST(AusearchTime, HasNoCheckpointsYet) {
-  const Clock clock;
-  EXPECT_EQ(clock.Start({"checkpoint"}), "The start time checkpoint is not supported");
-  EXPECT_EQ(clock.End({"checkpoint"}),
-            "Invalid end date (checkpoint). Month, Day, and Year are required.");
-}
-
 TEST(AusearchTime, BeginsTheWeekOnSunday) {
   EXPECT_EQ(Clock("2026-11-23 00:00:00").Start({"this-week"}), "2026-11-22 00:00:00");
   EXPECT_EQ(Clock("2026-11-28 23:59:59").Start({"this-week"}), "2026-11-22 00:00:00");

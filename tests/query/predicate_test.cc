@@ -36,7 +36,9 @@ Predicate Between(uint64_t from_ms, uint64_t to_ms) {
 
 Predicate Serial(uint32_t serial) { return Predicate(SerialIs{serial}); }
 Predicate Types(std::vector<uint32_t> types) { return Predicate(TypeIn{std::move(types)}); }
-Predicate Key(std::string_view text) { return Predicate(KeyContains{std::string(text)}); }
+Predicate Key(std::string_view text) {
+  return Predicate(AttributeIs{Attribute::kKey, std::string(text), TermMatch::kContains});
+}
 Predicate Node(std::string_view node) { return Predicate(NodeIs{std::string(node)}); }
 Predicate Term(TermField field, std::string_view text, TermMatch match = TermMatch::kIs) {
   return Predicate(HasTerm{field, std::string(text), match});
@@ -151,7 +153,7 @@ TEST(Predicate, ShowsItsConditionToAPlanner) {
   const AllOf& all = std::get<AllOf>(predicate.condition());
   ASSERT_EQ(all.parts.size(), 2u);
   EXPECT_EQ(std::get<SerialIs>(all.parts[0].condition()).serial, 5u);
-  EXPECT_EQ(std::get<KeyContains>(all.parts[1].condition()).text, "exec");
+  EXPECT_EQ(std::get<AttributeIs>(all.parts[1].condition()).text, "exec");
 }
 
 }  // namespace

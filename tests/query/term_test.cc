@@ -106,7 +106,7 @@ TEST(Term, KeepsItsNumbers) {
     EXPECT_EQ(TermFieldName(static_cast<TermField>(number)), name);
     EXPECT_EQ(ParseTermField(name), static_cast<TermField>(number));
   }
-  EXPECT_EQ(ParseTermField("pid"), std::nullopt);
+  EXPECT_EQ(ParseTermField("inode"), std::nullopt);
 }
 
 TEST(Term, MatchesExactlyOrInPart) {

@@ -31,7 +31,7 @@ struct ModelEvent {
   std::vector<std::string> lines = {};
   bool malformed = false;
 
-  auto place() const { return std::tuple(time_ms, host, serial); }
+  auto place() const { return std::tuple(time_ms, serial, host); }
 };
 
 std::vector<std::string> LinesOf(std::vector<ModelEvent> events) {
@@ -153,7 +153,8 @@ class StoreModelTest : public testing::TestWithParam<int> {
     const std::string key = kKeys[Random(4)];
     const std::string host = absl::StrFormat("host%d", Random(4));
     const uint64_t from_ms = kFirstDayMs + Random(static_cast<uint32_t>(now_ms_ + 1));
-    const query::Predicate has_key(query::KeyContains{.text = key});
+    const query::Predicate has_key(
+        query::AttributeIs{query::Attribute::kKey, key, query::TermMatch::kContains});
     EXPECT_THAT(Found({.order = SearchOrder::kTime}),
                 ElementsAreArray(LinesOf(Expected([](const auto&) { return true; }))));
     EXPECT_THAT(Found({.predicate = has_key, .order = SearchOrder::kTime}),
@@ -172,7 +173,8 @@ class StoreModelTest : public testing::TestWithParam<int> {
 
   // Page by page, in descending order, from cursor to cursor.
   void ExpectPages(const std::string& key) {
-    SearchRequest request{.predicate = query::Predicate(query::KeyContains{.text = key}),
+    SearchRequest request{.predicate = query::Predicate(query::AttributeIs{
+                              query::Attribute::kKey, key, query::TermMatch::kContains}),
                           .order = SearchOrder::kTimeDescending,
                           .limit = 7};
     std::vector<uint32_t> serials;

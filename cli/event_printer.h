@@ -1,0 +1,48 @@
+// Prints what a search has found to standard output.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+
+#include "audit/event.h"
+#include "query/ausearch_options.h"
+#include "query/event_json.h"
+#include "query/interpreter.h"
+
+namespace cli {
+
+// Gathers text and writes it in large pieces, or event by event with --line-buffered and --follow.
+class EventPrinter {
+ public:
+  // `options` must outlive it.
+  EventPrinter(const query::AusearchOptions& options, const absl::TimeZone& zone);
+  ~EventPrinter();
+
+  EventPrinter(const EventPrinter&) = delete;
+  EventPrinter& operator=(const EventPrinter&) = delete;
+
+  // False once nobody reads the output, or the limit is reached: nothing more is wanted.
+  bool Print(const audit::Event& event, const query::EventOrigin& origin);
+  bool PrintLine(std::string_view line);
+
+  // Writes what is gathered. False once nobody reads it.
+  bool Flush();
+
+  uint64_t printed() const { return printed_; }
+
+ private:
+  bool Finish();
+
+  const query::AusearchOptions& options_;
+  const absl::TimeZone zone_;
+  const query::InterpreterOptions interpreter_options_;
+  query::Interpreter interpreter_;
+  std::string text_;
+  uint64_t printed_ = 0;
+};
+
+}  // namespace cli

@@ -1,0 +1,390 @@
+#include "query/attribute.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <optional>
+
+#include "absl/container/inlined_vector.h"
+
+#include "audit/field.h"
+#include "query/record_kind.h"
+
+namespace query {
+
+namespace {
+
+using audit::Field;
+using audit::FieldPlace;
+using audit::Record;
+using ValueSink = absl::FunctionRef<void(std::string_view)>;
+
+// ---- What an attribute is read from ----
+
+enum class Merge : uint8_t {
+  kLast,   // The last record that has it counts.
+  kFirst,  // It counts only if no record before has it.
+  kAll,    // Each record adds a value.
+};
+
+struct Source {
+  Attribute attribute;
+  uint32_t kinds;
+  std::string_view name;            // The field.
+  std::string_view otherwise = {};  // The field where a record has none of that name.
+  Merge merge = Merge::kLast;
+};
+
+constexpr uint32_t kWhoInOrder = kSyscall | kTask;
+
+// Of an attribute, the first row of a kind counts.
+constexpr auto kSources = std::to_array<Source>({
+    {Attribute::kPid,
+     kWhoInOrder | kAnyUser | kLogin | kDaemon | kAvc | kIntegrity | kAnomaly | kTty, "pid"},
+    {Attribute::kPid, kNetfilter, "pid", {}, Merge::kFirst},
+    {Attribute::kPpid, kWhoInOrder, "ppid"},
+    {Attribute::kUid,
+     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kPromiscuous | kTty,
+     "uid"},
+    {Attribute::kUid, kNetfilter, "uid", {}, Merge::kFirst},
+    {Attribute::kEuid, kWhoInOrder, "euid"},
+    {Attribute::kAuid,
+     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kPromiscuous |
+         kConfigChange | kMacPolicy | kTty,
+     "auid", "loginuid"},
+    {Attribute::kAuid, kNetfilter, "auid", {}, Merge::kFirst},
+    {Attribute::kGid, kWhoInOrder | kAnomaly | kPromiscuous, "gid"},
+    {Attribute::kGid, kGroup, "id", "gid"},
+    {Attribute::kEgid, kWhoInOrder, "egid"},
+    {Attribute::kSession,
+     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kPromiscuous |
+         kConfigChange | kMacPolicy | kTty,
+     "ses"},
+    {Attribute::kSession, kNetfilter, "ses", {}, Merge::kFirst},
+    {Attribute::kExit, kSyscall, "exit"},
+    {Attribute::kExe, kWhoInOrder | kAnyUser | kAnomaly, "exe"},
+    {Attribute::kExe, kNetfilter, "exe", {}, Merge::kFirst},
+    {Attribute::kComm, kWhoInOrder | kAnyUser | kIntegrity | kAnomaly | kTty, "comm"},
+    {Attribute::kComm, kAvc | kNetfilter, "comm", {}, Merge::kFirst},
+    {Attribute::kTerminal, kWhoInOrder, "tty"},
+    {Attribute::kTerminal, kAnyUser, "terminal"},
+    {Attribute::kTerminal, kNetfilter, "tty", {}, Merge::kFirst},
+    {Attribute::kHost, kAnyUser, "hostname", "addr"},
+    {Attribute::kHost, kConnection, "addr"},
+    {Attribute::kHost, kSocket | kPacket, "saddr"},
+    {Attribute::kFile, kPath | kIntegrity, "name", {}, Merge::kAll},
+    {Attribute::kFile, kAvc, "path", "name", Merge::kAll},
+    {Attribute::kFile, kAvcPath | kConfigChange, "path", {}, Merge::kAll},
+    {Attribute::kFile, kMachineDisk, "path", "new-disk", Merge::kAll},
+    {Attribute::kFile, kSocket, "saddr", {}, Merge::kAll},
+    {Attribute::kCwd, kCwdRecord, "cwd", {}, Merge::kFirst},
+    {Attribute::kCwd, kAnyUser, "cwd"},
+    {Attribute::kSubject, kMachineId, "vm-ctx", {}, Merge::kAll},
+    {Attribute::kSubject,
+     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kConfigChange |
+         kMacPolicy | kNetfilter,
+     "subj",
+     {},
+     Merge::kAll},
+    {Attribute::kSubject, kAvc, "scontext", {}, Merge::kAll},
+    {Attribute::kObject, kPath | kObjectOf | kPacket, "obj", {}, Merge::kAll},
+    {Attribute::kObject, kAvc | kUserAvc, "tcontext", {}, Merge::kAll},
+    {Attribute::kObject, kMachineId, "img-ctx", {}, Merge::kAll},
+    {Attribute::kUuid, kAnyUser, "uuid"},
+    {Attribute::kVm, kAnyUser, "vm"},
+});
+
+const Source* FindSource(Attribute attribute, Kind kind) {
+  for (const Source& source : kSources) {
+    if (source.attribute == attribute && (source.kinds & kind) != 0) return &source;
+  }
+  return nullptr;
+}
+
+// ---- Fields ----
+
+// A program tells a second uid of the user that it is about; the first is its own. Another field of
+// a user in between means that there is no such.
+std::optional<Field> FindUserUid(const Record& record) {
+  audit::FieldReader fields(record.body);
+  Field field;
+  std::optional<Field> own;
+  while (NextOwn(&fields, &field)) {
+    if (field.name == "uid") {
+      if (own) return field;
+      own = field;
+    } else if (own && field.name.ends_with("uid") && !field.name.ends_with("auid")) {
+      break;
+    }
+  }
+  return own;
+}
+
+// Of old auid=... new auid=..., as kernels before 3.14 wrote it, the new one.
+std::optional<Field> FindNew(const Record& record, std::string_view name) {
+  audit::FieldReader fields(record.body);
+  Field field;
+  std::optional<Field> first;
+  bool is_new = false;
+  while (NextOwn(&fields, &field)) {
+    if (field.name == name) {
+      if (is_new) return field;
+      if (!first) first = field;
+    }
+    is_new = field.name.empty() && field.value == "new";
+  }
+  return first;
+}
+
+std::optional<Field> FindOfSource(const Source& source, Kind kind, const Record& record) {
+  if (kind == kLogin && source.name != "pid") return FindNew(record, source.name);
+  if (source.attribute == Attribute::kUid && (kind & kAnyUser) != 0) return FindUserUid(record);
+  std::optional<Field> found = FindOwn(record, source.name);
+  // A host without a name has an address.
+  const bool is_named = source.attribute != Attribute::kHost || !found || found->value != "?";
+  if (source.otherwise.empty() || (found && is_named)) return found;
+  if (source.attribute == Attribute::kHost && !found) return found;
+  std::optional<Field> other = FindOwn(record, source.otherwise);
+  return other ? other : found;
+}
+
+// ---- Values ----
+
+TermField TermOf(Attribute attribute, const Source& source) {
+  if (source.name == "saddr") {
+    return attribute == Attribute::kFile ? TermField::kFile : TermField::kAddress;
+  }
+  return TermFieldsOf(attribute)[0];
+}
+
+// ausearch cuts these off.
+std::string_view Trim(Attribute attribute, Kind kind, std::string_view value) {
+  switch (attribute) {
+    case Attribute::kSubject:
+    case Attribute::kObject:
+      return value.substr(0, value.find(' '));  // AppArmor's mode stands behind it.
+    case Attribute::kUuid:
+      return value.substr(0, value.find(':'));
+    case Attribute::kHost:
+      return kind == kConnection ? value.substr(0, value.find(':')) : value;  // The port.
+    default:
+      return value;
+  }
+}
+
+bool IsBehindDirectory(std::string_view name) {
+  return name.starts_with("..") || name.starts_with("./");
+}
+
+// Whether a text can begin in the directory in front of such a name and end in the name.
+bool CanReachIntoDirectory(std::string_view text) {
+  return text.ends_with('/') || text.find("/.") != std::string_view::npos;
+}
+
+// Gathers the values of one attribute, record by record.
+class Collector {
+ public:
+  explicit Collector(Attribute attribute) : attribute_(attribute) {}
+
+  // Whether the record tells the attribute.
+  bool Add(const Record& record) {
+    const Kind kind = KindOf(record.type);
+    if (attribute_ == Attribute::kFile && ((kCwdRecord | kAnyUser) & kind) != 0) {
+      AddDirectory(kind, record);
+    }
+    const Source* const source = FindSource(attribute_, kind);
+    if (source == nullptr || (source->merge == Merge::kFirst && !values_.empty())) return false;
+    const std::optional<Field> field = FindOfSource(*source, kind, record);
+    if (!field) return false;
+    if (source->merge == Merge::kLast) values_.clear();
+    const auto keep = [&](std::string_view value) {
+      values_.emplace_back(Trim(attribute_, kind, value));
+      if (attribute_ == Attribute::kFile) Place(&values_.back());
+    };
+    if (audit::IsAbsent(field->value)) {
+      keep(field->value);
+    } else {
+      ForEachTermValue(record.type, TermOf(attribute_, *source), *field, keep);
+    }
+    // Contexts of the machine, beside that of the program.
+    if (kind == kMachineId && attribute_ == Attribute::kSubject) AddContext(record);
+    return true;
+  }
+
+  const absl::InlinedVector<std::string, 4>& values() const { return values_; }
+
+ private:
+  void AddDirectory(Kind kind, const Record& record) {
+    const Source* const source = FindSource(Attribute::kCwd, kind);
+    if (source->merge == Merge::kFirst && !directory_.empty()) return;
+    if (const std::optional<Field> field = FindOwn(record, source->name)) {
+      directory_.clear();
+      audit::AppendValue(record.type, *field, &directory_);
+    }
+  }
+
+  // An abstract socket has a zero in front of its name.
+  void Place(std::string* file) const {
+    if (file->starts_with('\0')) file->erase(0, 1);
+    if (!directory_.empty() && IsBehindDirectory(*file)) *file = directory_ + "/" + *file;
+  }
+
+  void AddContext(const Record& record) {
+    if (const std::optional<Field> field = FindOwn(record, "subj")) {
+      values_.emplace_back(Trim(attribute_, kMachineId, field->value));
+    }
+  }
+
+  const Attribute attribute_;
+  absl::InlinedVector<std::string, 4> values_;
+  std::string directory_;  // For kFile.
+};
+
+void ForEachKey(const audit::Event& event, ValueSink sink) {
+  for (size_t index = 0; index < event.record_count(); ++index) {
+    const Record record = event.record(index);
+    audit::KeyReader keys(record);
+    std::string_view key;
+    while (keys.Next(&key)) sink(key);
+  }
+}
+
+bool IsNumber(Attribute attribute) { return attribute <= Attribute::kExit; }
+
+bool IsUnsigned(Attribute attribute) {
+  return IsNumber(attribute) && attribute != Attribute::kExit;
+}
+
+// Kernels of different age write it in two ways.
+constexpr std::string_view kUnset = "4294967295";
+constexpr std::string_view kMinusOne = "-1";
+
+bool IsMatch(const AttributeIs& is, std::string_view value) {
+  if (is.match == TermMatch::kContains) return value.find(is.text) != std::string_view::npos;
+  if (value == is.text) return true;
+  return IsUnsigned(is.attribute) && is.text == kUnset && value == kMinusOne;
+}
+
+// ---- Names ----
+
+// The field that auditd adds for a user or group: uid=0 becomes UID="root".
+std::string_view EnrichedName(Attribute attribute) {
+  switch (attribute) {
+    case Attribute::kUid:
+      return "UID";
+    case Attribute::kEuid:
+      return "EUID";
+    case Attribute::kAuid:
+      return "AUID";
+    case Attribute::kGid:
+      return "GID";
+    default:
+      return "EGID";
+  }
+}
+
+std::string_view WithoutQuotes(std::string_view value) {
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+    value.remove_prefix(1);
+    value.remove_suffix(1);
+  }
+  return value;
+}
+
+std::optional<uint32_t> ParseNumber(std::string_view text) {
+  uint32_t number = 0;
+  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (errc != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+void ForEachValue(Attribute attribute, const audit::Event& event, ValueSink sink) {
+  if (attribute == Attribute::kKey) {
+    ForEachKey(event, sink);
+    return;
+  }
+  Collector collector(attribute);
+  for (size_t index = 0; index < event.record_count(); ++index) {
+    collector.Add(event.record(index));
+  }
+  for (const std::string& value : collector.values()) sink(value);
+}
+
+std::span<const TermField> TermFieldsOf(Attribute attribute) {
+  static constexpr TermField kHostFields[] = {TermField::kHostName, TermField::kAddress};
+  static constexpr std::array<TermField, 20> kFields = {
+      TermField::kPid,     TermField::kPpid,   TermField::kUid,  TermField::kEuid,
+      TermField::kAuid,    TermField::kGid,    TermField::kEgid, TermField::kSession,
+      TermField::kExit,    TermField::kExe,    TermField::kComm, TermField::kTerminal,
+      TermField::kAddress, TermField::kFile,   TermField::kCwd,  TermField::kKey,
+      TermField::kSubject, TermField::kObject, TermField::kUuid, TermField::kVm,
+  };
+  if (attribute == Attribute::kHost) return kHostFields;
+  return {&kFields[static_cast<size_t>(attribute)], 1};
+}
+
+bool Matches(const AttributeIs& is, const audit::Event& event) {
+  bool is_found = false;
+  ForEachValue(is.attribute, event,
+               [&](std::string_view value) { is_found = is_found || IsMatch(is, value); });
+  return is_found;
+}
+
+bool MayMatch(const AttributeIs& is, std::string_view indexed_value) {
+  // What was cut off may hold the text.
+  if (indexed_value.size() >= kTermBytesMax) return true;
+  if (is.attribute == Attribute::kFile && IsBehindDirectory(indexed_value) &&
+      CanReachIntoDirectory(is.text)) {
+    return true;
+  }
+  // A part of the term is enough where Trim() takes a part of it.
+  const bool is_trimmed = is.attribute == Attribute::kSubject ||
+                          is.attribute == Attribute::kObject || is.attribute == Attribute::kUuid ||
+                          is.attribute == Attribute::kHost || is.attribute == Attribute::kFile;
+  if (is_trimmed) return indexed_value.find(is.text) != std::string_view::npos;
+  return IsMatch(is, indexed_value);
+}
+
+bool MayLackTerm(const AttributeIs& is) {
+  if (is.attribute == Attribute::kKey) return false;
+  return std::ranges::any_of(std::to_array<std::string_view>({"(null)", "(none)", "?", ""}),
+                             [&](std::string_view value) { return IsMatch(is, value); });
+}
+
+bool IsLookup(const AttributeIs& is) {
+  if (is.match != TermMatch::kIs || is.text.size() >= kTermBytesMax) return false;
+  if (is.attribute == Attribute::kFile) return false;
+  if (IsUnsigned(is.attribute) && is.text == kUnset) return false;
+  return !MayLackTerm(is) && is.attribute != Attribute::kSubject &&
+         is.attribute != Attribute::kObject && is.attribute != Attribute::kUuid &&
+         is.attribute != Attribute::kHost;
+}
+
+std::optional<uint32_t> NumberOfEveryHost(std::string_view name) {
+  if (name == "root") return 0;
+  if (name == "unset") return std::numeric_limits<uint32_t>::max();
+  return std::nullopt;
+}
+
+bool Matches(const NameIs& is, const audit::Event& event) {
+  std::optional<bool> matches;
+  Collector collector(is.attribute);
+  for (size_t index = 0; index < event.record_count(); ++index) {
+    const Record record = event.record(index);
+    if (!collector.Add(record) || collector.values().empty()) continue;
+    const auto enriched = audit::FindField(record.body, EnrichedName(is.attribute));
+    if (enriched && enriched->place == FieldPlace::kEnriched) {
+      matches = WithoutQuotes(enriched->value) == is.name;
+      continue;
+    }
+    const std::optional<uint32_t> number = ParseNumber(collector.values()[0]);
+    const std::optional<uint32_t> everywhere = NumberOfEveryHost(is.name);
+    matches = number && (everywhere ? number == everywhere : number == is.number);
+  }
+  return matches.value_or(false);
+}
+
+}  // namespace query

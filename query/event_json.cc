@@ -1,0 +1,113 @@
+#include "query/event_json.h"
+
+#include <charconv>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/time/time.h"
+#include <nlohmann/json.hpp>
+
+#include "audit/field.h"
+
+namespace query {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using OnBadText = Json::error_handler_t;
+
+std::string TimeText(uint64_t time_ms) {
+  const absl::Time time = absl::FromUnixMillis(static_cast<int64_t>(time_ms));
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
+}
+
+std::string Print(const Json& json, OnBadText handler) {
+  return json.dump(-1, ' ', false, handler);
+}
+
+// Bytes that are not UTF-8 are replaced by one way of printing, and left out by the other.
+bool IsUtf8(std::string_view text) {
+  const Json json = text;
+  return Print(json, OnBadText::replace) == Print(json, OnBadText::ignore);
+}
+
+Json ValueOf(std::string_view record_type, const audit::Field& field) {
+  if (audit::IsAbsent(field.value)) return nullptr;
+  int64_t number = 0;
+  const char* const end = field.value.data() + field.value.size();
+  const auto [stop, errc] = std::from_chars(field.value.data(), end, number);
+  if (errc == std::errc{} && stop == end && !audit::IsEncoded(record_type, field.name) &&
+      std::to_string(number) == field.value) {
+    return number;
+  }
+  std::string value;
+  audit::AppendValue(record_type, field, &value);
+  return value;
+}
+
+// A name can come more than once.
+void AddField(Json value, std::string_view name, Json* fields) {
+  const std::string key(name);
+  if (name.empty()) {
+    (*fields)[key].push_back(std::move(value));
+    return;
+  }
+  Json& slot = (*fields)[key];
+  if (fields->size() == 0 || slot.is_null()) {
+    slot = std::move(value);
+  } else {
+    if (!slot.is_array()) slot = Json::array({std::move(slot)});
+    slot.push_back(std::move(value));
+  }
+}
+
+const char* PlaceName(audit::FieldPlace place) {
+  switch (place) {
+    case audit::FieldPlace::kMessage:
+      return "message";
+    case audit::FieldPlace::kEnriched:
+      return "enriched";
+    case audit::FieldPlace::kRecord:
+      break;
+  }
+  return "fields";
+}
+
+Json RecordJson(const audit::Record& record, std::string_view line) {
+  Json json = {{"type", record.type}, {"fields", Json::object()}};
+  audit::FieldReader fields(record.body);
+  audit::Field field;
+  while (fields.Next(&field)) {
+    Json value = field.name.empty() ? Json(field.value) : ValueOf(record.type, field);
+    AddField(std::move(value), field.name, &json[PlaceName(field.place)]);
+  }
+  json["raw"] = line;
+  if (!IsUtf8(line)) json["raw_base64"] = absl::Base64Escape({line.data(), line.size()});
+  return json;
+}
+
+}  // namespace
+
+void AppendJson(const audit::Event& event, const EventOrigin& origin, std::string* text) {
+  Json json = {{"time", TimeText(event.stamp().time_ms)}, {"serial", event.stamp().serial}};
+  if (!event.node().empty()) json["node"] = event.node();
+  if (!origin.host.empty()) json["host"] = origin.host;
+  if (!origin.identity.empty()) json["identity"] = origin.identity;
+  if (!origin.address.empty()) json["address"] = origin.address;
+  if (origin.received_ms) json["received"] = TimeText(*origin.received_ms);
+  Json keys = Json::array();
+  Json records = Json::array();
+  for (size_t index = 0; index < event.record_count(); ++index) {
+    const audit::Record record = event.record(index);
+    audit::KeyReader reader(record);
+    std::string_view key;
+    while (reader.Next(&key)) keys.push_back(key);
+    records.push_back(RecordJson(record, event.line(index)));
+  }
+  if (!keys.empty()) json["keys"] = std::move(keys);
+  json["records"] = std::move(records);
+  text->append(Print(json, OnBadText::replace));
+  text->push_back('\n');
+}
+
+}  // namespace query

@@ -1,0 +1,97 @@
+#include "query/outcome.h"
+
+#include <charconv>
+
+#include "absl/strings/match.h"
+
+#include "audit/machine.h"
+#include "query/record_kind.h"
+
+namespace query {
+
+namespace {
+
+// ---- Success ----
+
+bool IsSuccessNumber(std::string_view value) { return value == "1"; }
+bool DoesNotFail(std::string_view value) { return !value.starts_with("failed"); }
+
+// What one record says of the success of its event; nullopt if it says nothing.
+std::optional<bool> SuccessOf(const audit::Record& record) {
+  const Kind kind = KindOf(record.type);
+  std::optional<bool> success;
+  if ((kind & (kAvc | kUserAvc)) != 0) {
+    // avc:  denied  { read } for ...
+    const std::string_view verdict = record.body.substr(0, record.body.find('{'));
+    if (verdict.size() < record.body.size() && verdict.find("avc: ") != std::string_view::npos) {
+      success = verdict.find("denied") == std::string_view::npos;
+    }
+  }
+  if (kind == kSyscall) {
+    if (const auto field = FindOwn(record, "success")) success = field->value == "yes";
+  } else if ((kind & kAnyUser) != 0) {
+    if (const auto res = FindOwn(record, "res")) {
+      success = DoesNotFail(res->value);
+    } else if (const auto result = FindOwn(record, "result")) {
+      const std::string_view value = result->value;
+      success = absl::EqualsIgnoreCase({value.data(), value.size()}, "success");
+    }
+  } else if ((kind & (kDaemon | kConnection)) != 0) {
+    if (const auto res = FindOwn(record, "res")) success = DoesNotFail(res->value);
+  } else if ((kind & (kTask | kIntegrity | kAnomaly | kNetfilter | kConfigChange | kMacPolicy |
+                      kLogin)) != 0) {
+    const auto res = FindOwn(record, "res");
+    if (res) success = IsSuccessNumber(res->value);
+    // Kernels that leave it out write only what has succeeded.
+    if (!res && (kind == kConfigChange || kind == kLogin)) success = true;
+  }
+  return success;
+}
+
+// ---- System calls ----
+
+std::optional<uint32_t> ParseUnsigned(std::string_view text, int base) {
+  uint32_t number = 0;
+  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  if (errc != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+bool IsMatch(const SyscallIs& is, std::string_view arch, std::string_view syscall) {
+  if (is.number && ParseUnsigned(syscall, 10) != is.number) return false;
+  if (!is.machine) return true;
+  const std::optional<uint32_t> number = ParseUnsigned(arch, 16);
+  return number && audit::MachineOfArch(*number) == is.machine;
+}
+
+}  // namespace
+
+bool Matches(const SuccessIs& is, const audit::Event& event) {
+  std::optional<bool> success;
+  for (size_t index = 0; index < event.record_count(); ++index) {
+    if (const std::optional<bool> told = SuccessOf(event.record(index))) success = told;
+  }
+  return success == is.success;
+}
+
+bool Matches(const SyscallIs& is, const audit::Event& event) {
+  // The last record tells, as of any attribute.
+  bool matches = false;
+  for (size_t index = 0; index < event.record_count(); ++index) {
+    const audit::Record record = event.record(index);
+    if ((KindOf(record.type) & (kSyscall | kSeccomp)) == 0) continue;
+    const auto syscall = FindOwn(record, "syscall");
+    if (!syscall) continue;
+    const auto arch = FindOwn(record, "arch");
+    matches = IsMatch(is, arch ? arch->value : std::string_view(), syscall->value);
+  }
+  return matches;
+}
+
+bool MayMatch(const SyscallIs& is, std::string_view term) {
+  const size_t blank = term.find(' ');
+  if (blank == std::string_view::npos) return true;
+  return IsMatch(is, term.substr(0, blank), term.substr(blank + 1));
+}
+
+}  // namespace query

@@ -1,0 +1,32 @@
+// What was tried, and how it ended: -sc, --arch and -sv of ausearch(8).
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "audit/event.h"
+
+namespace query {
+
+// A condition: the event succeeded, or failed, as far as it tells.
+struct SuccessIs {
+  bool success = true;
+};
+
+bool Matches(const SuccessIs& is, const audit::Event& event);
+
+// A condition: a record tells of a system call with this number, of this kind of machine, as in
+// audit/machine.h. Either may be left out.
+struct SyscallIs {
+  std::optional<int> machine = {};
+  std::optional<uint32_t> number = {};
+};
+
+bool Matches(const SyscallIs& is, const audit::Event& event);
+
+// Whether an event with this value of kSyscall may match.
+bool MayMatch(const SyscallIs& is, std::string_view term);
+
+}  // namespace query
