@@ -26,7 +26,7 @@ AssemblerOptions Clamp(AssemblerOptions options) {
 constexpr uint64_t kTurnsMax = 2;
 
 // Whether ausearch takes an event that begins with such a record for complete, although others
-// could follow.
+// could follow. So it does of types that it does not know.
 bool IsTheOnlyOne(uint32_t type) { return EndsEvent(type) && !IsEndMark(type); }
 
 // An event of the kernel, most often: a system call, its paths and the title of its process.
@@ -132,7 +132,7 @@ Assembler::PendingList::iterator Assembler::Join(const Record& record,
                    .arrived_ms = now_ms_,
                    .number = begun_events_++,
                    .is_joinable = !stands_alone,
-                   .needs_no_more = stands_alone || (type.has_value() && IsTheOnlyOne(*type))});
+                   .needs_no_more = stands_alone || !type.has_value() || IsTheOnlyOne(*type)});
   const auto pending = std::prev(open_.end());
   open_by_stamp_.emplace_hint(open_by_stamp_.end(), PlaceOf(*pending), pending);
   last_begun_s_ = record.stamp.time_ms / 1000;

@@ -5,8 +5,7 @@
 namespace audit {
 
 void Event::Add(std::string_view line, uint64_t tag) {
-  lines_.push_back(
-      {static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(line.size()), tag});
+  lines_.push_back({static_cast<uint32_t>(bytes_.size()), static_cast<uint32_t>(line.size()), tag});
   bytes_.append(line);
 }
 

@@ -36,7 +36,7 @@ EventPrinter::~EventPrinter() { Flush(); }
 bool EventPrinter::Print(const audit::Event& event, const query::EventOrigin& origin) {
   switch (options_.format) {
     case query::EventFormat::kDefault:
-      query::AppendDefaultText(event, zone_, &text_);
+      query::AppendDefaultText(event, zone_, options_.escape, &text_);
       break;
     case query::EventFormat::kRaw:
       query::AppendRawText(event, &text_);

@@ -7,6 +7,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/civil_time.h"
 
+#include "audit/record_type.h"
+
 namespace query {
 
 namespace {
@@ -28,17 +30,6 @@ void AppendTime(uint64_t time_ms, const absl::TimeZone& zone, std::string* text)
                         civil.second(), civil.year());
 }
 
-void AppendEscaped(std::string_view bytes, std::string* text) {
-  for (const char character : bytes) {
-    const unsigned byte = static_cast<unsigned char>(character);
-    if (byte < 0x20) {
-      absl::StrAppendFormat(text, "\\%03o", byte);
-    } else {
-      text->push_back(character);
-    }
-  }
-}
-
 }  // namespace
 
 void AppendRawText(const audit::Event& event, std::string* text) {
@@ -48,14 +39,24 @@ void AppendRawText(const audit::Event& event, std::string* text) {
   }
 }
 
-void AppendDefaultText(const audit::Event& event, const absl::TimeZone& zone, std::string* text) {
+void AppendDefaultText(const audit::Event& event, const absl::TimeZone& zone, EscapeMode escape,
+                       std::string* text) {
   text->append("----\ntime->");
   AppendTime(event.stamp().time_ms, zone, text);
   text->push_back('\n');
   for (size_t index = event.record_count(); index > 0; --index) {
+    const audit::Record record = event.record(index - 1);
     const std::string_view line = event.line(index - 1);
-    AppendEscaped(line.substr(0, line.find(kEnrichedTail)), text);
+    const std::string_view written = line.substr(0, line.find(kEnrichedTail));
+    const auto type = audit::RecordTypeNumber(record.type);
+    const bool is_from_daemon = type && audit::IsFromDaemon(*type);
+    if (is_from_daemon) {
+      AppendWithoutControls(written, escape, text);
+    } else {
+      AppendEscaped(written, escape, text);
+    }
     text->push_back('\n');
+    if (is_from_daemon) break;
   }
 }
 

@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 
 #include "audit/event.h"
+#include "query/escape.h"
 
 namespace query {
 
@@ -19,8 +20,9 @@ void AppendRawText(const audit::Event& event, std::string* text);
 //   time->Sun Sep 13 12:26:40 2020
 //   record, the last one first, up to the 0x1d byte in front of an enriched tail
 //
-// The time is that of `zone`, in English whatever the locale. Bytes below 0x20 are written as
-// "\033", so that no record can give orders to a terminal.
-void AppendDefaultText(const audit::Event& event, const absl::TimeZone& zone, std::string* text);
+// The time is that of `zone`, in English whatever the locale. Of an event of auditd itself there is
+// only the last record, and nothing is escaped but what a terminal would obey.
+void AppendDefaultText(const audit::Event& event, const absl::TimeZone& zone, EscapeMode escape,
+                       std::string* text);
 
 }  // namespace query

@@ -75,7 +75,7 @@ std::string Search(const std::string& file, const Arguments& arguments) {
     if (options->format == EventFormat::kRaw) {
       AppendRawText(event, &text);
     } else {
-      AppendDefaultText(event, context.time.zone, &text);
+      AppendDefaultText(event, context.time.zone, options->escape, &text);
     }
     if (options->just_one) break;
   }

@@ -29,7 +29,7 @@ std::string DefaultText(const audit::Event& event, std::string_view zone_name = 
   absl::TimeZone zone;
   EXPECT_TRUE(absl::LoadTimeZone({zone_name.data(), zone_name.size()}, &zone));
   std::string text;
-  AppendDefaultText(event, zone, &text);
+  AppendDefaultText(event, zone, EscapeMode::kTty, &text);
   return text;
 }
 
@@ -92,7 +92,7 @@ TEST(EventText, IsAppended) {
   const audit::Event event = MakeEvent({kCwd});
   std::string text = "before\n";
   AppendRawText(event, &text);
-  AppendDefaultText(event, absl::UTCTimeZone(), &text);
+  AppendDefaultText(event, absl::UTCTimeZone(), EscapeMode::kTty, &text);
   EXPECT_EQ(text, "before\n" + RawText(event) + DefaultText(event));
 }
 
