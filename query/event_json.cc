@@ -52,13 +52,13 @@ void AddField(Json value, std::string_view name, Json* fields) {
     (*fields)[key].push_back(std::move(value));
     return;
   }
-  Json& slot = (*fields)[key];
-  if (fields->size() == 0 || slot.is_null()) {
-    slot = std::move(value);
-  } else {
-    if (!slot.is_array()) slot = Json::array({std::move(slot)});
-    slot.push_back(std::move(value));
+  if (!fields->contains(key)) {
+    (*fields)[key] = std::move(value);
+    return;
   }
+  Json& slot = (*fields)[key];
+  if (!slot.is_array()) slot = Json::array({std::move(slot)});
+  slot.push_back(std::move(value));
 }
 
 const char* PlaceName(audit::FieldPlace place) {
