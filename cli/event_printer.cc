@@ -1,7 +1,6 @@
 #include "cli/event_printer.h"
 
-#include <algorithm>
-#include <iostream>
+#include <utility>
 
 #include "query/event_text.h"
 
@@ -66,15 +65,17 @@ bool EventPrinter::PrintLine(std::string_view line) {
 bool EventPrinter::Finish() {
   ++printed_;
   const bool at_once = options_.line_buffered || options_.follow;
-  if ((at_once || text_.size() >= kOutputBytes) && !Flush()) return false;
+  if ((at_once || text_.size() >= kOutputBytes) && !HandOver()) return false;
   return !options_.just_one && printed_ != options_.limit;
 }
 
-bool EventPrinter::Flush() {
-  std::cout.write(text_.data(), static_cast<std::streamsize>(text_.size()));
-  std::cout.flush();
-  text_.clear();
-  return std::cout.good();
+bool EventPrinter::HandOver() {
+  if (text_.empty()) return true;
+  std::string next;
+  next.reserve(text_.capacity());
+  return writer_.Write(std::exchange(text_, std::move(next)));
 }
+
+bool EventPrinter::Flush() { return HandOver() && writer_.Flush(); }
 
 }  // namespace cli

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/time/time.h"
+#include "cli/output_writer.h"
 
 #include "audit/event.h"
 #include "query/ausearch_options.h"
@@ -29,19 +30,21 @@ class EventPrinter {
   bool Print(const audit::Event& event, const query::EventOrigin& origin);
   bool PrintLine(std::string_view line);
 
-  // Writes what is gathered. False once nobody reads it.
+  // Writes what is gathered, and waits for it. False once nobody reads it.
   bool Flush();
 
   uint64_t printed() const { return printed_; }
 
  private:
   bool Finish();
+  bool HandOver();
 
   const query::AusearchOptions& options_;
   const absl::TimeZone zone_;
   const query::InterpreterOptions interpreter_options_;
   query::Interpreter interpreter_;
   std::string text_;
+  OutputWriter writer_;
   uint64_t printed_ = 0;
 };
 
