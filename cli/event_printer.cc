@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "audit/record_type.h"
 #include "query/event_text.h"
 
 namespace cli {
@@ -10,6 +11,12 @@ namespace {
 
 // What is printed at once.
 constexpr size_t kOutputBytes = 1 << 16;
+
+bool IsOnlyEndMark(const audit::Event& event) {
+  if (event.record_count() != 1) return false;
+  const auto type = audit::RecordTypeNumber(event.record(0).type);
+  return type && audit::IsEndMark(*type);
+}
 
 query::InterpreterOptions InterpreterOptionsOf(const query::AusearchOptions& options,
                                                const absl::TimeZone& zone) {
@@ -33,6 +40,7 @@ EventPrinter::EventPrinter(const query::AusearchOptions& options, const absl::Ti
 EventPrinter::~EventPrinter() { Flush(); }
 
 bool EventPrinter::Print(const audit::Event& event, const query::EventOrigin& origin) {
+  if (IsOnlyEndMark(event)) return true;
   switch (options_.format) {
     case query::EventFormat::kDefault:
       query::AppendDefaultText(event, zone_, options_.escape, &text_);

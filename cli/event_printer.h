@@ -26,7 +26,8 @@ class EventPrinter {
   EventPrinter(const EventPrinter&) = delete;
   EventPrinter& operator=(const EventPrinter&) = delete;
 
-  // False once nobody reads the output, or the limit is reached: nothing more is wanted.
+  // False once nobody reads the output, or the limit is reached: nothing more is wanted. An EOE
+  // record that has lost its event is nothing to print, as in ausearch.
   bool Print(const audit::Event& event, const query::EventOrigin& origin);
   bool PrintLine(std::string_view line);
 

@@ -85,6 +85,11 @@ class InputTest(ModesTest):
                 self.assertEqual(status, 0)
                 self.assertNotIn(b"1090", text)
 
+    def test_prints_no_end_of_an_event_that_is_not_there(self):
+        end = b"type=EOE msg=audit(1600000003.100:9): \n"
+        for options in ([], ["-r"], ["-m", "EOE"]):
+            self.expect_same(*options, "-if", self.path("log", end + log(0, 9)))
+
     def test_reads_packed_logs(self):
         packed = self.path("audit.log.gz", gzip.compress(log(0, 9)))
         plain = self.path("plain", log(0, 9))
