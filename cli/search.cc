@@ -249,11 +249,9 @@ class Run {
     if (uses_checkpoint && checkpoint_) {
       if (const int failed = GoOn(path, &request); failed != EXIT_SUCCESS) return failed;
     }
-    bool only_complete_so_far = true;
     const auto print = [&](const storage::FoundEvent& found) {
       if (uses_checkpoint) {
-        only_complete_so_far = only_complete_so_far && !found.pending;
-        if (!only_complete_so_far) return true;
+        if (found.pending) return true;  // The next time it is behind the checkpoint.
         next.last = CheckpointOf(found.event);
         next.cursor = found.cursor;
       }

@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
+
+#include "absl/container/btree_map.h"
 
 #include "audit/record_type.h"
 #include "base/clock.h"
@@ -31,23 +33,40 @@ bool HasEnded(const audit::Event& event) {
   return (first && audit::StandsAlone(*first)) || (last && audit::EndsEvent(*last));
 }
 
-// Events that were given while the store still waited for records of them.
-class Early {
+// The events that a later search can find again: those whose records may still come, and those that
+// come behind one that was not given yet.
+class Given {
  public:
   // Whether the event is to be given now: it is new, or has grown.
   bool Take(const storage::FoundEvent& found) {
     const audit::Event& event = found.event;
     const Key key(found.host.name, event.node(), event.stamp());
-    const auto [given, is_new] = given_.try_emplace(key, 0);
-    const bool is_due = std::exchange(given->second, event.record_count()) != event.record_count();
-    if (!found.pending) given_.erase(given);
-    return is_due;
+    const auto [given, is_new] = given_.try_emplace(key);
+    given->second.cursor = found.cursor;
+    given->second.pending = found.pending;
+    return std::exchange(given->second.records, event.record_count()) != event.record_count();
+  }
+
+  // Forgets what is not found again behind the cursor. At the limit, also events whose last records
+  // may come later: they are given again then.
+  void Forget(const std::optional<storage::SearchCursor>& behind) {
+    const bool is_full = given_.size() > kGivenMax;
+    absl::erase_if(given_, [&](const auto& given) {
+      return (is_full || !given.second.pending) && behind && given.second.cursor <= *behind;
+    });
   }
 
  private:
-  using Key = std::tuple<std::string, std::string, audit::Stamp>;
+  static constexpr size_t kGivenMax = 1'000'000;  // Some 100 MB; a fleet has one or two each.
 
-  std::map<Key, size_t> given_;  // With how many records. No more than are open in the store.
+  using Key = std::tuple<std::string, std::string, audit::Stamp>;
+  struct Last {
+    size_t records = 0;
+    storage::SearchCursor cursor;
+    bool pending = false;
+  };
+
+  absl::btree_map<Key, Last> given_;
 };
 
 }  // namespace
@@ -56,23 +75,24 @@ absl::Status FollowStore(const std::string& path, storage::SearchRequest request
                          const std::function<bool(const storage::FoundEvent&)>& sink) {
   auto watch = base::DirectoryWatch::Open(storage::DatabasePath(path));
   if (!watch.ok()) return watch.status();
-  Early early;
+  Given given;
   for (;;) {
     const auto store = storage::EventStore::OpenForReading(path);
     if (!store.ok()) return store.status();
     bool wanted = true;
-    bool only_complete_so_far = true;
+    bool all_given = true;
     std::optional<storage::SearchCursor> behind = request.after;
     const absl::Status searched = (*store)->Search(request, [&](const storage::FoundEvent& found) {
       const bool is_ripe = !found.pending || HasEnded(found.event) ||
                            base::NowMs() >= found.received_ms + kPatienceMs;
-      only_complete_so_far = only_complete_so_far && !found.pending;
-      if (only_complete_so_far) behind = found.cursor;
-      if (is_ripe && early.Take(found)) wanted = sink(found);
+      all_given = all_given && is_ripe;
+      if (all_given) behind = found.cursor;
+      if (is_ripe && given.Take(found)) wanted = sink(found);
       return wanted;
     });
     if (!searched.ok() || !wanted) return searched;
     request.after = behind;
+    given.Forget(behind);
     watch->Wait(kLookAgain);
     watch->Wait(kPause);
   }

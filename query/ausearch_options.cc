@@ -236,6 +236,9 @@ absl::Status CheckTogether(const AusearchOptions& options) {
         "--checkpoint goes on behind the last event: not --reverse, --by-time or "
         "--malformed");
   }
+  if (!options.checkpoint.empty() && options.follow) {
+    return Refuse("--checkpoint is for searches that end: not --follow");
+  }
   if (!options.input.empty() && !options.host_globs.empty()) {
     return Refuse("--host is of a store: a log of --input has nodes, see --node");
   }

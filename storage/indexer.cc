@@ -13,6 +13,9 @@ namespace {
 // longer than the records of an event are apart, whatever the network does.
 constexpr std::chrono::seconds kSilence{10};
 
+// Above any number of events that one arrival completes.
+constexpr uint32_t kRankWithoutRecord = uint32_t{1} << 31;
+
 // How often ages are looked at.
 constexpr std::chrono::seconds kAgeInterval{5};
 
@@ -208,6 +211,7 @@ absl::Status Indexer::AddToHost(const JournalKey& key, std::string_view value) {
     const absl::Status added = host.open.AddJournal(key, value);
     open_bytes_ += host.open.memory_bytes();
     ++read_groups_;
+    last_arrival_ = std::max(last_arrival_, key.arrival);
     if (!added.ok()) callbacks_.on_damage(added);
     is_full = host.open.complete_records() >= kBlockRecordsAim;
   }
@@ -247,10 +251,7 @@ absl::Status Indexer::SealEvery() {
   std::vector<HostId> ids;
   for (const auto& [id, host] : hosts_) ids.push_back(id);
   for (const HostId id : ids) {
-    {
-      const std::lock_guard lock(mutex_);
-      hosts_.at(id)->open.CompleteAll();
-    }
+    CompleteAll(hosts_.at(id).get());
     const absl::Status sealed = Seal(id);
     if (!sealed.ok()) return sealed;
   }
@@ -264,14 +265,20 @@ absl::Status Indexer::SealAged(Clock::time_point now) {
   }
   for (const HostId id : aged) {
     Host& host = *hosts_.at(id);
-    if (now - host.last_record > kSilence) {
-      const std::lock_guard lock(mutex_);
-      host.open.CompleteAll();
-    }
+    if (now - host.last_record > kSilence) CompleteAll(&host);
     const absl::Status sealed = Seal(id);
     if (!sealed.ok()) return sealed;
   }
   return absl::OkStatus();
+}
+
+// Without a record that completes them, events take their places behind all that searches have
+// seen: a cursor must not have passed them.
+void Indexer::CompleteAll(Host* host) {
+  const std::lock_guard lock(mutex_);
+  host->open.CompleteAll(
+      std::max(next_completed_, {.arrival = last_arrival_, .rank = kRankWithoutRecord}));
+  next_completed_ = std::max(next_completed_, host->open.state().next_order);
 }
 
 // Seals some of the hosts that hold most, until the memory is down to what is kept.
@@ -296,8 +303,7 @@ absl::Status Indexer::SealLargest(Clock::time_point now) {
     if (found == hosts_.end()) continue;
     Host& host = *found->second;
     if (now - host.last_record > kSilence || host.open.complete_records() == 0) {
-      const std::lock_guard lock(mutex_);
-      host.open.CompleteAll();
+      CompleteAll(&host);
     }
     const absl::Status sealed = Seal(id);
     if (!sealed.ok()) return sealed;

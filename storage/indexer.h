@@ -106,6 +106,7 @@ class Indexer {
   absl::Status Read(const std::vector<Group>& groups);
   absl::Status AddToHost(const JournalKey& key, std::string_view value);
   absl::StatusOr<Host*> HostOf(HostId id);
+  void CompleteAll(Host* host);
   absl::Status SealDue(uint64_t seals_wanted);
   absl::Status SealAged(Clock::time_point now);
   absl::Status SealEvery();
@@ -123,6 +124,8 @@ class Indexer {
   std::unique_ptr<rocksdb::Iterator> journal_;  // As it was at the start.
   std::deque<HostId> to_seal_;
   Clock::time_point last_aged_ = {};
+  uint64_t last_arrival_ = 0;       // Of all that was read.
+  EventOrder next_completed_ = {};  // For events that no record completes.
 
   mutable std::mutex mutex_;  // Guards what follows. The thread alone changes hosts_.
   std::condition_variable pushed_;

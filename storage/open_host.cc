@@ -128,7 +128,8 @@ void OpenHost::StartRun(const RecordOrigin& origin) {
   memory_bytes_ += sizeof(ArrivalRun);
 }
 
-void OpenHost::CompleteAll() {
+void OpenHost::CompleteAll(EventOrder at_least) {
+  state_.next_order = std::max(state_.next_order, at_least);
   assembler_.Flush();
   TakeComplete();
 }

@@ -83,8 +83,8 @@ class OpenHost {
   // The records of an event that waits elsewhere, likewise, for the journal.
   void AddRecords(const audit::Event& event, std::vector<KeptRecord>* records) const;
 
-  // Completes all events.
-  void CompleteAll();
+  // Completes all events. None of these has a lower order than `at_least`.
+  void CompleteAll(EventOrder at_least);
 
   // The last arrival of which there was a record.
   uint64_t last_arrival() const { return state_.next_order.arrival; }

@@ -31,7 +31,8 @@ enum class SearchOrder : uint8_t {
 
 // A place between two events of a search. It stays valid whatever is written, sealed or merged
 // meanwhile, for searches of the same order. An event whose records are still coming is found at
-// once; when it is complete it may take a later place in the order of receipt, and be found again.
+// once; when it is complete it takes a place in the order of receipt that is behind all that were
+// found before, and is found again.
 struct SearchCursor {
   SearchOrder order = SearchOrder::kReceipt;
   std::array<uint64_t, 5> key = {};

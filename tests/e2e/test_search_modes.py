@@ -6,6 +6,7 @@ import json
 import pathlib
 import pwd
 import queue
+import re
 import shutil
 import subprocess
 import tempfile
@@ -258,7 +259,17 @@ class FollowTest(ModesTest):
             for line in (event(2, key="other") + event(3)).splitlines():
                 client.deliver(line)
             self.assertEqual(take(3), event(3))
-            server.process.send_signal(auspex.signal.SIGUSR1)  # Seals what is there.
+            # Of another host, whose event is not complete: it does not hold back what comes.
+            with auspex.ManagedClient(server) as quiet:
+                quiet.deliver(event(2).splitlines()[0].replace(b"type", b"node=quiet type", 1))
+            for line in event(3, name="next").replace(b":1003)", b":1013)").splitlines():
+                client.deliver(line)
+            self.assertEqual(take(3), event(3, name="next").replace(b":1003)", b":1013)"))
+            self.assertIn(b"node=quiet", take(1))
+            server.process.send_signal(auspex.signal.SIGUSR1)  # Seals what is there,
+            auspex.wait_for(  # which tears an event that is still coming.
+                lambda: re.search(r"records in no block +0\n", server.store_command("stats")),
+                "the seal")
             for line in event(4).splitlines():
                 client.deliver(line)
             self.assertEqual(take(3), event(4))

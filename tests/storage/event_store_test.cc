@@ -257,6 +257,35 @@ TEST_F(EventStoreTest, SealsWithoutLosingAnything) {
   EXPECT_THAT(Found(), ElementsAre("web1 " + Line(1), "web1 " + Line(2)));
 }
 
+// Whoever goes on behind a cursor finds each event as soon as it is complete, wherever it was.
+TEST_F(EventStoreTest, PutsEventsBehindEveryCursorWhenTheyAreComplete) {
+  Open();
+  Append({From("quiet", {Line(1, "SYSCALL")})});
+  Append({From("busy", {Line(2)})});
+  std::optional<SearchCursor> cursor;
+  const auto find = [&] {
+    std::vector<std::string> complete;
+    SearchRequest request{.after = cursor};
+    const absl::Status searched = store_->Search(request, [&](const FoundEvent& found) {
+      if (found.pending) return true;
+      complete.push_back(found.host.name);
+      cursor = found.cursor;
+      return true;
+    });
+    EXPECT_TRUE(searched.ok()) << searched;
+    return complete;
+  };
+  EXPECT_THAT(find(), IsEmpty());
+  const auto seal = [&] { EXPECT_TRUE(store_->Seal().ok() && store_->Settle({}).ok()); };
+  seal();
+  EXPECT_THAT(find(), testing::UnorderedElementsAre("quiet", "busy"));
+  Append({From("quiet", {Line(3, "SYSCALL")})});
+  Append({From("busy", {Line(4)}), From("late", {Line(5, "SYSCALL")})});
+  seal();
+  EXPECT_THAT(find(), testing::SizeIs(3));
+  EXPECT_THAT(find(), IsEmpty());
+}
+
 TEST_F(EventStoreTest, StoresUnderEveryFlush) {
   for (const Flush flush :
        {Flush::kNone, Flush::kIncremental, Flush::kIncrementalAsync, Flush::kData, Flush::kSync}) {
