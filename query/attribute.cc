@@ -152,9 +152,7 @@ std::optional<Field> FindOfSource(const Source& source, Kind kind, const Record&
 // ---- Values ----
 
 TermField TermOf(Attribute attribute, const Source& source) {
-  if (source.name == "saddr") {
-    return attribute == Attribute::kFile ? TermField::kFile : TermField::kAddress;
-  }
+  if (attribute == Attribute::kHost && source.name == "saddr") return TermField::kAddress;
   return TermFieldsOf(attribute)[0];
 }
 
@@ -190,6 +188,8 @@ class Collector {
   // Whether the record tells the attribute.
   bool Add(const Record& record) {
     const Kind kind = KindOf(record.type);
+    // That of the program, beside those of the machine that it has made.
+    if (kind == kMachineId && attribute_ == Attribute::kSubject) AddContext(record);
     if (attribute_ == Attribute::kFile && ((kCwdRecord | kAnyUser) & kind) != 0) {
       AddDirectory(kind, record);
     }
@@ -207,8 +207,6 @@ class Collector {
     } else {
       ForEachTermValue(record.type, TermOf(attribute_, *source), *field, keep);
     }
-    // Contexts of the machine, beside that of the program.
-    if (kind == kMachineId && attribute_ == Attribute::kSubject) AddContext(record);
     return true;
   }
 
@@ -315,6 +313,7 @@ void ForEachValue(Attribute attribute, const audit::Event& event, ValueSink sink
 
 std::span<const TermField> TermFieldsOf(Attribute attribute) {
   static constexpr TermField kHostFields[] = {TermField::kHostName, TermField::kAddress};
+  static constexpr TermField kFileFields[] = {TermField::kFile, TermField::kCwd};
   static constexpr std::array<TermField, 20> kFields = {
       TermField::kPid,     TermField::kPpid,   TermField::kUid,  TermField::kEuid,
       TermField::kAuid,    TermField::kGid,    TermField::kEgid, TermField::kSession,
@@ -323,6 +322,7 @@ std::span<const TermField> TermFieldsOf(Attribute attribute) {
       TermField::kSubject, TermField::kObject, TermField::kUuid, TermField::kVm,
   };
   if (attribute == Attribute::kHost) return kHostFields;
+  if (attribute == Attribute::kFile) return kFileFields;
   return {&kFields[static_cast<size_t>(attribute)], 1};
 }
 

@@ -1,34 +1,19 @@
 // An event of any bytes: printed in words without a crash, whole lines only, and in all modes but
 // raw without a byte that gives orders to a terminal.
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "audit/event.h"
-#include "audit/record.h"
 #include "query/interpreter.h"
+#include "tests/fuzz/event_input.h"
 #include "tests/fuzz/fuzz.h"
 
 using fuzz::Check;
 
 namespace {
-
-// The lines of the input that are records with the stamp of the first one.
-std::optional<audit::Event> ReadEvent(std::string_view input) {
-  std::optional<audit::Event> event;
-  while (!input.empty()) {
-    const std::string_view line = input.substr(0, input.find('\n'));
-    input.remove_prefix(std::min(input.size(), line.size() + 1));
-    const absl::StatusOr<audit::Record> record = audit::ParseRecord(line);
-    if (!record.ok()) continue;
-    if (!event.has_value()) event.emplace(record->node, record->stamp);
-    if (record->stamp == event->stamp()) event->Add(line);
-  }
-  return event;
-}
 
 void CheckSafe(std::string_view text) {
   for (const char character : text) {
@@ -70,7 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static query::Interpreter quoting(WithMode(query::EscapeMode::kShellQuote));
   static query::Interpreter raw(WithMode(query::EscapeMode::kRaw));
 
-  const std::optional<audit::Event> event = ReadEvent(fuzz::Input(data, size));
+  const std::optional<audit::Event> event = fuzz::ReadEvent(fuzz::Input(data, size));
   if (!event.has_value()) return 0;
   CheckInterpreter(with_columns, *event, false);
   CheckInterpreter(quoting, *event, false);

@@ -12,6 +12,7 @@
 #include "audit/record.h"
 #include "query/outcome.h"
 #include "tests/audit/log_files.h"
+#include "tests/query/attribute_terms.h"
 
 namespace query {
 namespace {
@@ -110,41 +111,11 @@ TEST(Attribute, KnowsTwoWaysToWriteThatAUserIsUnset) {
   EXPECT_FALSE(Matches(unset, MakeEvent({"SYSCALL auid=1"})));
 }
 
-// What every index stands on: no event that matches is without a term that may match.
 TEST(Attribute, HasTermsThatFindIt) {
-  constexpr Attribute kAll[] = {
-      Attribute::kPid,     Attribute::kPpid,   Attribute::kUid,  Attribute::kEuid,
-      Attribute::kAuid,    Attribute::kGid,    Attribute::kEgid, Attribute::kSession,
-      Attribute::kExit,    Attribute::kExe,    Attribute::kComm, Attribute::kTerminal,
-      Attribute::kHost,    Attribute::kFile,   Attribute::kCwd,  Attribute::kKey,
-      Attribute::kSubject, Attribute::kObject, Attribute::kUuid, Attribute::kVm,
-  };
-  size_t values = 0;
+  size_t events = 0;
   const auto check = [&](const audit::Event& event) {
-    for (const Attribute attribute : kAll) {
-      ForEachValue(attribute, event, [&](std::string_view value) {
-        ++values;
-        const std::string part(value.substr(value.size() / 3, value.size() / 2 + 1));
-        for (const AttributeIs& is : {AttributeIs{attribute, std::string(value)},
-                                      AttributeIs{attribute, part, TermMatch::kContains}}) {
-          ASSERT_TRUE(Matches(is, event)) << event.line(0);
-          if (MayLackTerm(is)) continue;
-          bool is_found = false;
-          for (const TermField field : TermFieldsOf(attribute)) {
-            const auto accepts = [&](TermField of, std::string_view term) {
-              if (of == field && MayMatch(is, IndexedTerm(term))) is_found = true;
-              if (of == field && IsLookup(is) && term == is.text) is_found = true;
-            };
-            if (IsIndexed(field)) {
-              ForEachTerm(event, accepts);
-            } else {
-              is_found = is_found || Matches(HasTerm{field, is.text, is.match}, event);
-            }
-          }
-          EXPECT_TRUE(is_found) << is.text << " in " << event.line(0);
-        }
-      });
-    }
+    ++events;
+    EXPECT_EQ(ValueWithoutTerm(event), std::nullopt) << event.line(0);
   };
   for (const std::string& file : audit::LogFiles()) {
     audit::Assembler assembler;
@@ -159,7 +130,7 @@ TEST(Attribute, HasTermsThatFindIt) {
     assembler.Flush();
     take();
   }
-  EXPECT_GT(values, 100u);
+  EXPECT_GT(events, 10u);
 }
 
 TEST(NameIs, IsTheNameOnTheHostOfTheEvent) {

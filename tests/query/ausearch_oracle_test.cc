@@ -127,7 +127,7 @@ TEST_F(AusearchOracle, FindsAndPrintsTheSameEventsOfRealLogs) {
 }
 
 TEST_F(AusearchOracle, PrintsTheSameOfStrangeBytes) {
-  const std::string file = testing::TempDir() + "/auspex_strange_bytes.log";
+  const std::string file = TemporaryLog();
   std::ofstream(file) << "type=SYSCALL msg=audit(1600000000.100:5): arch=c000003e syscall=1 a0=1 "
                          "a1=2 comm=\"\x1b[2J\t\" key=\"x\"\x1d"
                          "ARCH=x86_64 \x1b\n"

@@ -85,7 +85,7 @@ class InterpreterOracle : public testing::Test {
 
  private:
   std::string RunOn(const std::string& lines, const Arguments& arguments) const {
-    const std::string file = testing::TempDir() + "/auspex_interpreter_oracle.log";
+    const std::string file = TemporaryLog();
     std::ofstream(file) << lines;
     std::string real = RunAusearch(binary_, file, arguments, Stream::kOutput);
     std::filesystem::remove(file);

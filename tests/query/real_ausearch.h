@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,11 @@ inline std::string FindAusearch() {
 }
 
 inline std::string Quote(std::string_view word) { return " '" + std::string(word) + "'"; }
+
+// A path for a log of this process.
+inline std::string TemporaryLog() {
+  return testing::TempDir() + "/auspex_oracle_" + std::to_string(getpid()) + ".log";
+}
 
 enum class Stream { kOutput, kErrors };
 
