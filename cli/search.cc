@@ -336,7 +336,7 @@ int Search(std::span<const std::string_view> arguments) {
     return query::kAusearchFailureStatus;
   }
   if (options->help) {
-    std::cout << query::AusearchUsage();
+    std::cout << query::AusearchUsage() << '\n';
     return EXIT_SUCCESS;
   }
   if (options->version) {

@@ -26,7 +26,7 @@ enum class Argument {
   kTimeWords,    // One word or two.
 };
 
-// One row per option of ausearch(8), and of ours.
+// One row per option of ausearch(8), and of ours; and headings, which have nothing but a text.
 struct Option {
   std::string_view short_name;  // May be empty.
   std::string_view long_name;
@@ -64,7 +64,12 @@ absl::Status SetAttribute(const OptionWords& words, AusearchOptions* options) {
 constexpr std::string_view kUtcName = "--utc";
 constexpr std::string_view kLocalNamesName = "--local-names";
 
+constexpr Option Heading(std::string_view text) {
+  return {"", "", Argument::kNone, "", text, nullptr};
+}
+
 constexpr Option kOptions[] = {
+    Heading("Events:"),
     {"-a", "--event", Argument::kWord, "ID", "with this serial number", ApplySerial},
     {"", "--arch", Argument::kWord, "CPU", "of a system call of this architecture", ApplyArch},
     {"-c", "--comm", Argument::kWord, "NAME", "of a command of this name",
@@ -115,6 +120,7 @@ constexpr Option kOptions[] = {
     {"-x", "--executable", Argument::kWord, "FILE", "of this program",
      SetAttribute<Attribute::kExe>},
 
+    Heading("Where to search:"),
     {"", "--store", Argument::kWord, "DIR", "the store to search",
      SetText<&AusearchOptions::store>},
     {"", "--host", Argument::kWord, "GLOB", "only these hosts of it; may be repeated",
@@ -132,6 +138,7 @@ constexpr Option kOptions[] = {
     {"", "--malformed", Argument::kNone, "", "the malformed records instead of events",
      SetFlag<&AusearchOptions::malformed>},
 
+    Heading("Output:"),
     {"-i", "--interpret", Argument::kRefused, "", "print values in words", ApplyInterpret},
     {"-r", "--raw", Argument::kRefused, "", "print records as they were received", ApplyRaw},
     {"", "--format", Argument::kOptionWords, "FORMAT", "raw, default, interpret, csv, text or json",
@@ -167,6 +174,7 @@ constexpr Option kOptions[] = {
 
 const Option* FindOption(std::string_view name) {
   for (const Option& option : kOptions) {
+    if (option.apply == nullptr) continue;
     if (name == option.long_name || (!name.empty() && name == option.short_name)) return &option;
   }
   return nullptr;
@@ -328,8 +336,12 @@ absl::StatusOr<AusearchOptions> ParseAusearchOptions(std::span<const std::string
 }
 
 std::string AusearchUsage() {
-  std::string text = "usage: auspex search [options]";
+  std::string text = "usage: auspex search [options]        See auspex(1).";
   for (const Option& option : kOptions) {
+    if (option.apply == nullptr) {
+      absl::StrAppendFormat(&text, "\n\n%s", option.help);
+      continue;
+    }
     const std::string names =
         absl::StrFormat("%s%s%s %s", option.short_name, option.short_name.empty() ? "" : ",",
                         option.long_name, option.help_argument);

@@ -1,6 +1,8 @@
 #include "query/event_json.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -31,13 +33,21 @@ bool IsUtf8(std::string_view text) {
   return Print(json, OnBadText::replace) == Print(json, OnBadText::ignore);
 }
 
+// Fields that hold a decimal number in records of every type, so that each has one type for whoever
+// indexes them. Others look like one at times: a0=4 is hexadecimal, res=1 is res=success elsewhere.
+constexpr std::string_view kDecimalFields[] = {
+    "argc", "auid",  "egid",  "euid",  "exit", "fsgid",    "fsuid",   "gid",     "ino",  "inode",
+    "item", "items", "list",  "oauid", "ogid", "old-auid", "old-ses", "opid",    "oses", "ouid",
+    "pid",  "ppid",  "sauid", "ses",   "sgid", "sig",      "suid",    "syscall", "uid",
+};
+
 Json ValueOf(std::string_view record_type, const audit::Field& field) {
   if (audit::IsAbsent(field.value)) return nullptr;
   int64_t number = 0;
   const char* const end = field.value.data() + field.value.size();
   const auto [stop, errc] = std::from_chars(field.value.data(), end, number);
-  if (errc == std::errc{} && stop == end && !audit::IsEncoded(record_type, field.name) &&
-      std::to_string(number) == field.value) {
+  if (errc == std::errc{} && stop == end && std::to_string(number) == field.value &&
+      std::ranges::find(kDecimalFields, field.name) != std::end(kDecimalFields)) {
     return number;
   }
   std::string value;

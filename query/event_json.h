@@ -9,10 +9,10 @@
 //
 // What is not known is left out: the node of records that name none, the host of a log that is in
 // no store. "message" are the fields of msg='...', "enriched" what auditd has looked up. A value is
-// a number if it is written as a decimal number that 64 bits hold; a string, without its quotes and
-// decoded, otherwise; null for (null), (none) and ?; and an array of these if the name comes more
-// than once. Words without a name are in an array under "". Bytes that are not UTF-8 become U+FFFD,
-// and the record has "raw_base64" then, which is exact.
+// a number in the fields that always hold decimal numbers, such as pid, uid, exit and inode; a
+// string, without its quotes and decoded, otherwise; null for (null), (none) and ?; and an array of
+// these if the name comes more than once. Words without a name are in an array under "". Bytes that
+// are not UTF-8 become U+FFFD, and the record has "raw_base64" then, which is exact.
 
 #pragma once
 
