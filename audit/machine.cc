@@ -28,6 +28,11 @@ std::optional<uint32_t> SyscallByName(const std::string& name, int machine) {
   return static_cast<uint32_t>(number);
 }
 
+std::optional<std::string> SyscallName(uint32_t number, int machine) {
+  const char* const name = audit_syscall_to_name(static_cast<int>(number), machine);
+  return name == nullptr ? std::nullopt : std::optional<std::string>(name);
+}
+
 std::optional<int> ErrorByName(const std::string& name) {
   const int error = audit_name_to_errno(name.c_str());
   if (error == 0) return std::nullopt;

@@ -22,6 +22,9 @@ std::optional<int> ThisMachine();
 // The number of a system call: openat, 257 on x86_64.
 std::optional<uint32_t> SyscallByName(const std::string& name, int machine);
 
+// The name of a system call, the reverse; nullopt for one that this libaudit does not know.
+std::optional<std::string> SyscallName(uint32_t number, int machine);
+
 // The number of an error: 13 for EACCES, and -13 for -EACCES.
 std::optional<int> ErrorByName(const std::string& name);
 

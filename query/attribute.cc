@@ -5,10 +5,12 @@
 #include <charconv>
 #include <limits>
 #include <optional>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 
 #include "audit/field.h"
+#include "query/attribute_source.h"
 #include "query/record_kind.h"
 
 namespace query {
@@ -20,126 +22,24 @@ using audit::FieldPlace;
 using audit::Record;
 using ValueSink = absl::FunctionRef<void(std::string_view)>;
 
-// ---- What an attribute is read from ----
-
-enum class Merge : uint8_t {
-  kLast,   // The last record that has it counts.
-  kFirst,  // It counts only if no record before has it.
-  kAll,    // Each record adds a value.
-};
-
-struct Source {
-  Attribute attribute;
-  uint32_t kinds;
-  std::string_view name;            // The field.
-  std::string_view otherwise = {};  // The field where a record has none of that name.
-  Merge merge = Merge::kLast;
-};
-
-constexpr uint32_t kWhoInOrder = kSyscall | kTask;
-
-// Of an attribute, the first row of a kind counts.
-constexpr auto kSources = std::to_array<Source>({
-    {Attribute::kPid,
-     kWhoInOrder | kAnyUser | kLogin | kDaemon | kAvc | kIntegrity | kAnomaly | kTty, "pid"},
-    {Attribute::kPid, kNetfilter, "pid", {}, Merge::kFirst},
-    {Attribute::kPpid, kWhoInOrder, "ppid"},
-    {Attribute::kUid,
-     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kPromiscuous | kTty,
-     "uid"},
-    {Attribute::kUid, kNetfilter, "uid", {}, Merge::kFirst},
-    {Attribute::kEuid, kWhoInOrder, "euid"},
-    {Attribute::kAuid,
-     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kPromiscuous |
-         kConfigChange | kMacPolicy | kTty,
-     "auid", "loginuid"},
-    {Attribute::kAuid, kNetfilter, "auid", {}, Merge::kFirst},
-    {Attribute::kGid, kWhoInOrder | kAnomaly | kPromiscuous, "gid"},
-    {Attribute::kGid, kGroup, "id", "gid"},
-    {Attribute::kEgid, kWhoInOrder, "egid"},
-    {Attribute::kSession,
-     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kPromiscuous |
-         kConfigChange | kMacPolicy | kTty,
-     "ses"},
-    {Attribute::kSession, kNetfilter, "ses", {}, Merge::kFirst},
-    {Attribute::kExit, kSyscall, "exit"},
-    {Attribute::kExe, kWhoInOrder | kAnyUser | kAnomaly, "exe"},
-    {Attribute::kExe, kNetfilter, "exe", {}, Merge::kFirst},
-    {Attribute::kComm, kWhoInOrder | kAnyUser | kIntegrity | kAnomaly | kTty, "comm"},
-    {Attribute::kComm, kAvc | kNetfilter, "comm", {}, Merge::kFirst},
-    {Attribute::kTerminal, kWhoInOrder, "tty"},
-    {Attribute::kTerminal, kAnyUser, "terminal"},
-    {Attribute::kTerminal, kNetfilter, "tty", {}, Merge::kFirst},
-    {Attribute::kHost, kAnyUser, "hostname", "addr"},
-    {Attribute::kHost, kConnection, "addr"},
-    {Attribute::kHost, kSocket | kPacket, "saddr"},
-    {Attribute::kFile, kPath | kIntegrity, "name", {}, Merge::kAll},
-    {Attribute::kFile, kAvc, "path", "name", Merge::kAll},
-    {Attribute::kFile, kAvcPath | kConfigChange, "path", {}, Merge::kAll},
-    {Attribute::kFile, kMachineDisk, "path", "new-disk", Merge::kAll},
-    {Attribute::kFile, kSocket, "saddr", {}, Merge::kAll},
-    {Attribute::kCwd, kCwdRecord, "cwd", {}, Merge::kFirst},
-    {Attribute::kCwd, kAnyUser, "cwd"},
-    {Attribute::kSubject, kMachineId, "vm-ctx", {}, Merge::kAll},
-    {Attribute::kSubject,
-     kWhoInOrder | kAnyUser | kLogin | kDaemon | kIntegrity | kAnomaly | kConfigChange |
-         kMacPolicy | kNetfilter,
-     "subj",
-     {},
-     Merge::kAll},
-    {Attribute::kSubject, kAvc, "scontext", {}, Merge::kAll},
-    {Attribute::kObject, kPath | kObjectOf | kPacket, "obj", {}, Merge::kAll},
-    {Attribute::kObject, kAvc | kUserAvc, "tcontext", {}, Merge::kAll},
-    {Attribute::kObject, kMachineId, "img-ctx", {}, Merge::kAll},
-    {Attribute::kUuid, kAnyUser, "uuid"},
-    {Attribute::kVm, kAnyUser, "vm"},
-});
-
-const Source* FindSource(Attribute attribute, Kind kind) {
-  for (const Source& source : kSources) {
-    if (source.attribute == attribute && (source.kinds & kind) != 0) return &source;
-  }
-  return nullptr;
-}
-
 // ---- Fields ----
 
-// A program tells a second uid of the user that it is about; the first is its own. Another field of
-// a user in between means that there is no such.
-std::optional<Field> FindUserUid(const Record& record) {
-  audit::FieldReader fields(record.body);
-  Field field;
-  std::optional<Field> own;
-  while (NextOwn(&fields, &field)) {
-    if (field.name == "uid") {
-      if (own) return field;
-      own = field;
-    } else if (own && field.name.ends_with("uid") && !field.name.ends_with("auid")) {
-      break;
-    }
-  }
-  return own;
+// The field of the record that `find` chooses among its own.
+template <typename Find>
+std::optional<Field> FindAmongOwn(const Record& record, const Find& find) {
+  std::vector<Field> fields;
+  ReadOwnFields(record.body, &fields);
+  const std::optional<size_t> place = find(fields);
+  return place ? std::optional(fields[*place]) : std::nullopt;
 }
 
-// Of old auid=... new auid=..., as kernels before 3.14 wrote it, the new one.
-std::optional<Field> FindNew(const Record& record, std::string_view name) {
-  audit::FieldReader fields(record.body);
-  Field field;
-  std::optional<Field> first;
-  bool is_new = false;
-  while (NextOwn(&fields, &field)) {
-    if (field.name == name) {
-      if (is_new) return field;
-      if (!first) first = field;
-    }
-    is_new = field.name.empty() && field.value == "new";
+std::optional<Field> FindOfSource(const AttributeSource& source, Kind kind, const Record& record) {
+  if (kind == kLogin && source.name != "pid") {
+    return FindAmongOwn(record, [&](const auto& fields) { return FindNew(fields, source.name); });
   }
-  return first;
-}
-
-std::optional<Field> FindOfSource(const Source& source, Kind kind, const Record& record) {
-  if (kind == kLogin && source.name != "pid") return FindNew(record, source.name);
-  if (source.attribute == Attribute::kUid && (kind & kAnyUser) != 0) return FindUserUid(record);
+  if (source.attribute == Attribute::kUid && (kind & kAnyUser) != 0) {
+    return FindAmongOwn(record, [](const auto& fields) { return FindUserUid(fields); });
+  }
   std::optional<Field> found = FindOwn(record, source.name);
   // A host without a name has an address.
   const bool is_named = source.attribute != Attribute::kHost || !found || found->value != "?";
@@ -151,7 +51,7 @@ std::optional<Field> FindOfSource(const Source& source, Kind kind, const Record&
 
 // ---- Values ----
 
-TermField TermOf(Attribute attribute, const Source& source) {
+TermField TermOf(Attribute attribute, const AttributeSource& source) {
   if (attribute == Attribute::kHost && source.name == "saddr") return TermField::kAddress;
   return TermFieldsOf(attribute)[0];
 }
@@ -193,11 +93,12 @@ class Collector {
     if (attribute_ == Attribute::kFile && ((kCwdRecord | kAnyUser) & kind) != 0) {
       AddDirectory(kind, record);
     }
-    const Source* const source = FindSource(attribute_, kind);
-    if (source == nullptr || (source->merge == Merge::kFirst && !values_.empty())) return false;
+    const AttributeSource* const source = FindSource(attribute_, kind);
+    if (source == nullptr || (source->merge == AttributeMerge::kFirst && !values_.empty()))
+      return false;
     const std::optional<Field> field = FindOfSource(*source, kind, record);
     if (!field) return false;
-    if (source->merge == Merge::kLast) values_.clear();
+    if (source->merge == AttributeMerge::kLast) values_.clear();
     const auto keep = [&](std::string_view value) {
       values_.emplace_back(Trim(attribute_, kind, value));
       if (attribute_ == Attribute::kFile) Place(&values_.back());
@@ -214,8 +115,8 @@ class Collector {
 
  private:
   void AddDirectory(Kind kind, const Record& record) {
-    const Source* const source = FindSource(Attribute::kCwd, kind);
-    if (source->merge == Merge::kFirst && !directory_.empty()) return;
+    const AttributeSource* const source = FindSource(Attribute::kCwd, kind);
+    if (source->merge == AttributeMerge::kFirst && !directory_.empty()) return;
     if (const std::optional<Field> field = FindOwn(record, source->name)) {
       directory_.clear();
       audit::AppendValue(record.type, *field, &directory_);

@@ -16,38 +16,6 @@ namespace {
 bool IsSuccessNumber(std::string_view value) { return value == "1"; }
 bool DoesNotFail(std::string_view value) { return !value.starts_with("failed"); }
 
-// What one record says of the success of its event; nullopt if it says nothing.
-std::optional<bool> SuccessOf(const audit::Record& record) {
-  const Kind kind = KindOf(record.type);
-  std::optional<bool> success;
-  if ((kind & (kAvc | kUserAvc)) != 0) {
-    // avc:  denied  { read } for ...
-    const std::string_view verdict = record.body.substr(0, record.body.find('{'));
-    if (verdict.size() < record.body.size() && verdict.find("avc: ") != std::string_view::npos) {
-      success = verdict.find("denied") == std::string_view::npos;
-    }
-  }
-  if (kind == kSyscall) {
-    if (const auto field = FindOwn(record, "success")) success = field->value == "yes";
-  } else if ((kind & kAnyUser) != 0) {
-    if (const auto res = FindOwn(record, "res")) {
-      success = DoesNotFail(res->value);
-    } else if (const auto result = FindOwn(record, "result")) {
-      const std::string_view value = result->value;
-      success = absl::EqualsIgnoreCase({value.data(), value.size()}, "success");
-    }
-  } else if ((kind & (kDaemon | kConnection)) != 0) {
-    if (const auto res = FindOwn(record, "res")) success = DoesNotFail(res->value);
-  } else if ((kind & (kTask | kIntegrity | kAnomaly | kNetfilter | kConfigChange | kMacPolicy |
-                      kLogin)) != 0) {
-    const auto res = FindOwn(record, "res");
-    if (res) success = IsSuccessNumber(res->value);
-    // Kernels that leave it out write only what has succeeded.
-    if (!res && (kind == kConfigChange || kind == kLogin)) success = true;
-  }
-  return success;
-}
-
 // ---- System calls ----
 
 std::optional<uint32_t> ParseUnsigned(std::string_view text, int base) {
@@ -66,10 +34,48 @@ bool IsMatch(const SyscallIs& is, std::string_view arch, std::string_view syscal
 
 }  // namespace
 
+std::optional<bool> SuccessOf(
+    Kind kind, std::string_view body,
+    absl::FunctionRef<std::optional<std::string_view>(std::string_view name)> find) {
+  if (kind == kSyscall) {
+    const auto success = find("success");
+    return success ? std::optional(*success == "yes") : std::nullopt;
+  }
+  std::optional<bool> success;
+  if ((kind & (kAvc | kUserAvc)) != 0) {
+    // avc:  denied  { read } for ...
+    const std::string_view verdict = body.substr(0, body.find('{'));
+    if (verdict.size() < body.size() && verdict.find("avc: ") != std::string_view::npos) {
+      success = verdict.find("denied") == std::string_view::npos;
+    }
+  }
+  if ((kind & kAnyUser) != 0) {
+    if (const auto res = find("res")) {
+      success = DoesNotFail(*res);
+    } else if (const auto result = find("result")) {
+      success = absl::EqualsIgnoreCase({result->data(), result->size()}, "success");
+    }
+  } else if ((kind & (kDaemon | kConnection)) != 0) {
+    if (const auto res = find("res")) success = DoesNotFail(*res);
+  } else if ((kind & (kTask | kIntegrity | kAnomaly | kNetfilter | kConfigChange | kMacPolicy |
+                      kLogin)) != 0) {
+    const auto res = find("res");
+    if (res) success = IsSuccessNumber(*res);
+    // Kernels that leave it out write only what has succeeded.
+    if (!res && (kind == kConfigChange || kind == kLogin)) success = true;
+  }
+  return success;
+}
+
 bool Matches(const SuccessIs& is, const audit::Event& event) {
   std::optional<bool> success;
   for (size_t index = 0; index < event.record_count(); ++index) {
-    if (const std::optional<bool> told = SuccessOf(event.record(index))) success = told;
+    const audit::Record record = event.record(index);
+    const auto find = [&](std::string_view name) -> std::optional<std::string_view> {
+      const auto field = FindOwn(record, name);
+      return field ? std::optional(field->value) : std::nullopt;
+    };
+    if (const auto told = SuccessOf(KindOf(record.type), record.body, find)) success = told;
   }
   return success == is.success;
 }
