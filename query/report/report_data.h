@@ -1,0 +1,51 @@
+// Reports for programs: CSV by RFC 4180, and JSON, a line for each row.
+//
+// Times are in UTC, by RFC 3339. What is not known is empty in CSV, and left out of JSON. Users are
+// numbers, and names with -i; bytes that are not UTF-8 become U+FFFD in JSON.
+//
+// Rows have the columns of their report, which begin with "time" and "host". Summaries have
+// "total", "host" if they are by host, and what the report is about.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "query/report/report_kind.h"
+#include "query/report/report_options.h"
+#include "query/report/report_rows.h"
+#include "query/report/report_text.h"
+#include "query/report/summary.h"
+
+namespace query {
+
+// Not for ReportFormat::kText.
+class ReportData {
+ public:
+  ReportData(ReportKind kind, ReportFormat format)
+      : definition_(DefinitionOf(kind)), is_csv_(format == ReportFormat::kCsv) {}
+
+  // Each of these appends nothing for JSON.
+  void AppendRowHeader(std::string* text) const;
+  void AppendSummaryHeader(bool by_host, std::string* text) const;
+
+  void AppendRow(const ReportRow& row, std::string* text) const;
+  void AppendTimes(std::string_view log, std::optional<uint64_t> first_ms, uint64_t last_ms,
+                   std::string* text) const;
+  void AppendSummary(const std::vector<SummaryRow>& rows, std::string* text) const;
+  void AppendSummaryByHost(const std::vector<HostSummaryRow>& rows, std::string* text) const;
+  void AppendOverall(const OverallCounts& counts, const ReportTimes& times,
+                     std::string* text) const;
+  void AppendOverview(const std::vector<HostOverview>& hosts, std::string* text) const;
+
+ private:
+  void AppendSummaryRow(std::optional<std::string_view> host, const SummaryRow& row,
+                        std::string* text) const;
+
+  const ReportDefinition& definition_;
+  const bool is_csv_;
+};
+
+}  // namespace query

@@ -1,0 +1,148 @@
+#include "query/report/summary.h"
+
+#include "gtest/gtest.h"
+
+#include "query/report/serial_runs.h"
+#include "tests/query/report/report_of.h"
+
+namespace query {
+namespace {
+
+constexpr std::string_view kLogins[] = {
+    "type=USER_LOGIN msg=audit(1600000000.000:1): pid=9 uid=0 auid=1000 ses=3 msg='op=login "
+    "acct=\"ann\" exe=\"/usr/sbin/sshd\" hostname=a addr=? terminal=ssh res=success'",
+    "type=USER_LOGIN msg=audit(1600000001.000:2): pid=9 uid=0 auid=4294967295 ses=3 msg='op=login "
+    "acct=\"eve\" exe=\"/usr/sbin/sshd\" hostname=b addr=? terminal=ssh res=failed'",
+    "type=USER_LOGIN msg=audit(1600000002.000:3): pid=9 uid=0 auid=4294967295 ses=3 msg='op=login "
+    "acct=\"eve\" exe=\"/usr/bin/login\" hostname=c addr=? terminal=tty1 res=failed'"};
+
+TEST(Summary, PutsTheMostFrequentFirstAndThenTheEarlier) {
+  EXPECT_EQ((ReportOf{ReportKind::kExe}.Summary({kLogins[2], kLogins[0], kLogins[1]})),
+            "2  /usr/sbin/sshd\n1  /usr/bin/login\n");
+  EXPECT_EQ((ReportOf{ReportKind::kHost}.Summary({kLogins[0], kLogins[1], kLogins[2]})),
+            "1  a\n1  b\n1  c\n");
+}
+
+TEST(Summary, CallsUsersAsTheReportDoes) {
+  EXPECT_EQ((ReportOf{ReportKind::kLogin}.Summary({kLogins[0], kLogins[1], kLogins[2]})),
+            "2  eve\n1  1000\n");
+  EXPECT_EQ((ReportOf{.kind = ReportKind::kUser, .names = {.interpret = true}}.Summary(
+                {kLogins[0], kLogins[1], kLogins[2]})),
+            "2  unset\n1  1000\n");
+}
+
+TEST(Summary, AddsUpWhatLooksTheSame) {
+  const std::string_view here =
+      "type=SYSCALL msg=audit(1600000000.000:1): arch=c000003e syscall=257 success=yes exit=0 "
+      "a0=0 a1=1 pid=1 auid=5 uid=5 exe=\"/a\"";
+  const std::string_view there =
+      "type=SYSCALL msg=audit(1600000001.000:2): arch=40000003 syscall=295 success=no exit=0 "
+      "a0=0 a1=1 pid=2 auid=5 uid=5 exe=\"/a\"";
+  EXPECT_EQ(
+      (ReportOf{.kind = ReportKind::kSyscall, .names = {.interpret = true}}.Summary({here, there})),
+      "2  openat\n");
+  EXPECT_EQ(ReportOf{ReportKind::kSyscall}.Summary({here, there}), "1  257\n1  295\n");
+  EXPECT_EQ(
+      (ReportOf{.kind = ReportKind::kSyscall, .filter = {.outcome = Outcome::kFailed}}.Summary(
+          {here, there})),
+      "1  295\n");
+}
+
+TEST(Summary, NumbersTypesUnlessItMaySpeak) {
+  const std::initializer_list<std::string_view> lines = {
+      "type=ANOM_ABEND msg=audit(1600000000.000:1): auid=5 uid=5 gid=5 ses=1 pid=3 comm=\"x\" "
+      "exe=\"/x\" sig=11 res=1",
+      "type=ANOM_PROMISCUOUS msg=audit(1600000001.000:2): dev=eth0 prom=256 old_prom=0 auid=5 "
+      "uid=5 gid=5 ses=1"};
+  EXPECT_EQ(ReportOf{ReportKind::kAnomalies}.Summary(lines), "1  1700\n1  1701\n");
+  EXPECT_EQ((ReportOf{.kind = ReportKind::kAnomalies, .names = {.interpret = true}}.Summary(lines)),
+            "1  ANOM_PROMISCUOUS\n1  ANOM_ABEND\n");
+}
+
+TEST(Summary, SaysWhenThereIsNothing) {
+  EXPECT_EQ(ReportOf{ReportKind::kCrypto}.Summary({kLogins[0]}),
+            "<no events of interest were found>\n\n");
+}
+
+TEST(Summary, CountsWhatAnEventIs) {
+  const ReportOf report{ReportKind::kOverall};
+  const auto count = [&](OverallCount of) {
+    return report.Count(of, {kLogins[0], kLogins[1], kLogins[2]});
+  };
+  EXPECT_EQ(count(OverallCount::kEvents), 3u);
+  EXPECT_EQ(count(OverallCount::kLogins), 1u);
+  EXPECT_EQ(count(OverallCount::kFailedLogins), 2u);
+  EXPECT_EQ(count(OverallCount::kUsers), 2u);
+  EXPECT_EQ(count(OverallCount::kExes), 2u);
+  EXPECT_EQ(count(OverallCount::kHosts), 3u);
+  EXPECT_EQ(count(OverallCount::kPids), 1u);
+  EXPECT_EQ(count(OverallCount::kFiles), 0u);
+}
+
+TEST(Summary, CountsOnlyRefusalsOfTheManagementOfUsersAsAuthentications) {
+  const ReportOf report{ReportKind::kOverall};
+  const std::string_view refused =
+      "type=USER_MGMT msg=audit(1600000000.000:1): pid=9 uid=0 auid=1 msg='op=x res=failed'";
+  const std::string_view done =
+      "type=USER_MGMT msg=audit(1600000001.000:2): pid=9 uid=0 auid=1 msg='op=x res=success'";
+  EXPECT_EQ(report.Count(OverallCount::kAuthentications, {refused, done}), 0u);
+  EXPECT_EQ(report.Count(OverallCount::kFailedAuthentications, {refused, done}), 1u);
+  EXPECT_EQ(report.Count(OverallCount::kAccountChanges, {refused, done}), 2u);
+}
+
+TEST(EventTally, OfPartsIsThatOfTheWhole) {
+  const ReportOf report{ReportKind::kLogin};
+  EventTally parts;
+  EventFactsBuilder builder;
+  for (uint64_t i = 0; i < 3; ++i) {
+    EventTally part;
+    for (const audit::Event& event : EventsOf({kLogins[i]})) {
+      const EventFacts& facts = FactsOf(event, &builder);
+      part.Notice(facts, {i});
+      part.Add(facts, {i}, kAllTallyLists);
+    }
+    parts.Append(part);
+  }
+  const EventTally whole = report.Tally({kLogins[0], kLogins[1], kLogins[2]});
+  EXPECT_EQ(SummarizeAll(parts, {}), SummarizeAll(whole, {}));
+  EXPECT_EQ(parts.first()->time_ms, whole.first()->time_ms);
+  EXPECT_EQ(parts.last()->time_ms, 1600000002000u);
+}
+
+// ---- Serials ----
+
+uint64_t MissingIn(std::initializer_list<uint32_t> serials) {
+  SerialRuns runs;
+  for (const uint32_t serial : serials) runs.Add(serial);
+  return runs.missing();
+}
+
+TEST(SerialRuns, CountsWhatIsMissingBetweenThem) {
+  EXPECT_EQ(MissingIn({}), 0u);
+  EXPECT_EQ(MissingIn({7}), 0u);
+  EXPECT_EQ(MissingIn({7, 8, 9}), 0u);
+  EXPECT_EQ(MissingIn({7, 9, 20}), 11u);
+  EXPECT_EQ(MissingIn({7, 9, 8}), 0u);
+  EXPECT_EQ(MissingIn({7, 7, 8, 7}), 0u);
+  EXPECT_EQ(MissingIn({10, 5, 7, 20, 6}), 11u);
+  EXPECT_EQ(MissingIn({4294967295, 4294967293}), 1u);
+}
+
+TEST(SerialRuns, BeginAgainWhenTheHostDoes) {
+  EXPECT_EQ(MissingIn({100'000, 100'001, 1, 2, 4}), 1u);
+  EXPECT_EQ(MissingIn({100'000, 100'002, 1, 2, 200'000}), 1 + 199'997u);
+}
+
+TEST(SerialRuns, OfPartsAreThoseOfTheWhole) {
+  SerialRuns first;
+  for (const uint32_t serial : {10u, 11u, 14u}) first.Add(serial);
+  SerialRuns second;
+  for (const uint32_t serial : {12u, 15u, 17u}) second.Add(serial);
+  first.Append(second);
+  EXPECT_EQ(first.missing(), 2u);
+  first.Append({});
+  EXPECT_EQ(first.missing(), 2u);
+}
+
+}  // namespace
+}  // namespace query
