@@ -151,33 +151,12 @@ bool BlockReader::TakeEntry(std::string_view* in, uint32_t rows, size_t first_of
   return true;
 }
 
-// Finds the frames, and each column's place in them.
-bool BlockReader::PlaceColumns(std::string_view* in, std::string_view frames) {
-  uint32_t count = 0;
-  if (!TakeVarint32(in, &count) || count == 0 || count > in->size()) return false;
-  frame_sizes_.resize(count);
-  uint64_t raw_bytes = 0;
-  for (FrameSize& size : frame_sizes_) {
-    if (!TakeVarint(in, &size.packed) || !TakeVarint(in, &size.raw)) return false;
-    if (size.packed > frames.size() || size.raw > kBlockRawBytesMax) return false;
-    packed_frames_.push_back(frames.substr(0, size.packed));
-    frames.remove_prefix(size.packed);
-    raw_bytes += size.raw;
-  }
-  if (!frames.empty() || raw_bytes > kBlockRawBytesMax) return false;
-  frames_.resize(count);
-  uint64_t shared_bytes = 0;
-  size_t next_own = 1;
+bool BlockReader::PlaceColumns(std::string_view* in, std::string_view packed_frames) {
+  if (!frames_.Open(in, packed_frames)) return false;
   for (Entry& entry : entries_) {
-    if (entry.bytes < kOwnFrameBytes) {
-      entry.begin = shared_bytes;
-      shared_bytes += entry.bytes;
-    } else {
-      if (next_own == count || frame_sizes_[next_own].raw != entry.bytes) return false;
-      entry.frame = next_own++;
-    }
+    if (!frames_.PlaceNext(entry.bytes, &entry.place)) return false;
   }
-  return next_own == count && shared_bytes == frame_sizes_[0].raw;
+  return frames_.IsAllPlaced();
 }
 
 // Finds the records of each event, and each record's row in the columns of its template.
@@ -213,29 +192,18 @@ absl::Status BlockReader::IndexRecords() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string_view> BlockReader::ReadFrame(size_t frame) {
-  if (frames_[frame] == nullptr) {
-    auto raw = std::make_unique<std::string>();
-    if (!Unpack(packed_frames_[frame], frame_sizes_[frame], raw.get())) return Damaged("frame");
-    memory_bytes_ += raw->size();
-    frames_[frame] = std::move(raw);
-  }
-  return std::string_view(*frames_[frame]);
-}
-
 absl::StatusOr<const Column*> BlockReader::ReadColumn(size_t column) {
   Entry& entry = entries_[column];
   if (entry.is_read) return &entry.column;
-  const absl::StatusOr<std::string_view> frame = ReadFrame(entry.frame);
-  if (!frame.ok()) return frame.status();
+  const std::optional<std::string_view> bytes = frames_.Read(entry.place);
+  if (!bytes) return Damaged("frame");
   const Column* same = nullptr;
   if (entry.coding == Coding::kSameCodes) {
     const auto read = ReadColumn(entry.same);
     if (!read.ok()) return read.status();
     same = *read;
   }
-  if (!entry.column.Decode(entry.coding, entry.rows, frame->substr(entry.begin, entry.bytes),
-                           same)) {
+  if (!entry.column.Decode(entry.coding, entry.rows, *bytes, same)) {
     return Damaged(absl::StrCat("column ", column));
   }
   entry.is_read = true;

@@ -66,16 +66,15 @@ class BlockReader {
   absl::StatusOr<const Column*> ReadColumn(size_t column);
 
   // What has been unpacked, in bytes.
-  size_t memory_bytes() const { return memory_bytes_; }
+  size_t memory_bytes() const { return memory_bytes_ + frames_.memory_bytes(); }
 
  private:
   struct Entry {
     Coding coding = Coding::kConstant;
     size_t same = 0;  // The column whose codes it has.
     uint32_t rows = 0;
-    size_t frame = 0;
-    uint64_t begin = 0;  // In the frame.
     uint64_t bytes = 0;
+    FrameReader::Place place = {};
     bool is_read = false;
     Column column = {};
   };
@@ -86,9 +85,8 @@ class BlockReader {
   bool TakeTemplate(std::string_view* in, BlockTemplate* one);
   bool TakeEntries(std::string_view* in);
   bool TakeEntry(std::string_view* in, uint32_t rows, size_t first_of_template);
-  bool PlaceColumns(std::string_view* in, std::string_view frames);
+  bool PlaceColumns(std::string_view* in, std::string_view packed_frames);
   absl::Status IndexRecords();
-  absl::StatusOr<std::string_view> ReadFrame(size_t frame);
 
   uint32_t event_count_ = 0;
   uint32_t record_count_ = 0;
@@ -97,9 +95,7 @@ class BlockReader {
   std::vector<std::string_view> addresses_;
   std::vector<BlockTemplate> templates_;
   std::vector<Entry> entries_;  // The columns of events, of records, then of templates.
-  std::vector<FrameSize> frame_sizes_;
-  std::vector<std::string_view> packed_frames_;
-  std::vector<std::unique_ptr<std::string>> frames_;  // Null until unpacked.
+  FrameReader frames_;
   size_t memory_bytes_ = 0;
 
   std::vector<uint32_t> first_records_;  // One more than events.

@@ -270,11 +270,7 @@ EncodedBlock BlockWriter::Finish() {
   PutTemplates(&directory, &frames);
   std::vector<FrameSize> sizes;
   const std::string packed_frames = frames.Finish(&sizes);
-  PutVarint(&directory, sizes.size());
-  for (const FrameSize& size : sizes) {
-    PutVarint(&directory, size.packed);
-    PutVarint(&directory, size.raw);
-  }
+  PutFrameSizes(sizes, &directory);
 
   EncodedBlock block;
   std::string packed_directory;

@@ -1,5 +1,7 @@
 #include "storage/frames.h"
 
+#include "storage/coding.h"
+
 namespace storage {
 
 namespace {
@@ -48,6 +50,57 @@ std::string FrameWriter::Finish(std::vector<FrameSize>* sizes) {
   sizes->insert(sizes->end(), own_sizes_.begin(), own_sizes_.end());
   frames.append(own_);
   return frames;
+}
+
+void PutFrameSizes(const std::vector<FrameSize>& sizes, std::string* out) {
+  PutVarint(out, sizes.size());
+  for (const FrameSize& size : sizes) {
+    PutVarint(out, size.packed);
+    PutVarint(out, size.raw);
+  }
+}
+
+bool FrameReader::Open(std::string_view* in, std::string_view frames) {
+  uint32_t count = 0;
+  if (!TakeVarint32(in, &count) || count == 0 || count > in->size()) return false;
+  sizes_.resize(count);
+  uint64_t raw_bytes = 0;
+  for (FrameSize& size : sizes_) {
+    if (!TakeVarint(in, &size.packed) || !TakeVarint(in, &size.raw)) return false;
+    if (size.packed > frames.size() || size.raw > kBlockRawBytesMax) return false;
+    packed_.push_back(frames.substr(0, size.packed));
+    frames.remove_prefix(size.packed);
+    raw_bytes += size.raw;
+  }
+  frames_.resize(count);
+  return frames.empty() && raw_bytes <= kBlockRawBytesMax;
+}
+
+bool FrameReader::PlaceNext(uint64_t bytes, Place* place) {
+  *place = {.bytes = bytes};
+  if (bytes < kOwnFrameBytes) {
+    place->begin = shared_bytes_;
+    shared_bytes_ += bytes;
+    return true;
+  }
+  if (next_own_ == sizes_.size() || sizes_[next_own_].raw != bytes) return false;
+  place->frame = next_own_++;
+  return true;
+}
+
+bool FrameReader::IsAllPlaced() const {
+  return next_own_ == sizes_.size() && shared_bytes_ == sizes_[0].raw;
+}
+
+std::optional<std::string_view> FrameReader::Read(const Place& place) {
+  std::unique_ptr<std::string>& frame = frames_[place.frame];
+  if (frame == nullptr) {
+    auto raw = std::make_unique<std::string>();
+    if (!Unpack(packed_[place.frame], sizes_[place.frame], raw.get())) return std::nullopt;
+    memory_bytes_ += raw->size();
+    frame = std::move(raw);
+  }
+  return std::string_view(*frame).substr(place.begin, place.bytes);
 }
 
 }  // namespace storage

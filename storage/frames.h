@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,5 +64,43 @@ class FrameWriter {
   std::string own_;     // The other frames, packed.
   std::vector<FrameSize> own_sizes_;
 };
+
+// Reads what a FrameWriter has written, frame by frame, when they are first needed.
+class FrameReader {
+ public:
+  // Where a column lies.
+  struct Place {
+    size_t frame = 0;
+    uint64_t begin = 0;  // In the frame.
+    uint64_t bytes = 0;
+  };
+
+  // Takes the number of frames and their sizes, as PutFrameSizes() writes them, from the front of
+  // *in. `frames` are all of them, and must outlive the reader. False if the sizes cannot be.
+  bool Open(std::string_view* in, std::string_view frames);
+
+  // Finds the next column of this size. They come in the order in which they were added. False if
+  // there can be none.
+  bool PlaceNext(uint64_t bytes, Place* place);
+
+  // Whether all that is in the frames has its place.
+  bool IsAllPlaced() const;
+
+  // The bytes of a column; nullopt if its frame is damaged. They are valid as long as the reader.
+  std::optional<std::string_view> Read(const Place& place);
+
+  // What has been unpacked, in bytes.
+  size_t memory_bytes() const { return memory_bytes_; }
+
+ private:
+  std::vector<FrameSize> sizes_;
+  std::vector<std::string_view> packed_;
+  std::vector<std::unique_ptr<std::string>> frames_;  // Null until unpacked.
+  uint64_t shared_bytes_ = 0;                         // Placed in frame 0.
+  size_t next_own_ = 1;
+  size_t memory_bytes_ = 0;
+};
+
+void PutFrameSizes(const std::vector<FrameSize>& sizes, std::string* out);
 
 }  // namespace storage
