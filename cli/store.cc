@@ -43,6 +43,7 @@ absl::Status PrintStoreStats(const std::string& store, std::ostream& output) {
   line("  columns", stats->columns_bytes);
   line("  summaries", stats->summaries_bytes);
   line("  terms", stats->terms_bytes);
+  line("  tallies", stats->tallies_bytes);
   line("  journal", stats->journal_bytes);
   line("  meta", stats->meta_bytes);
   line("  write-ahead log", stats->log_bytes);

@@ -217,12 +217,12 @@ absl::Status BlockMerger::Merge(const std::vector<BlockId>& ids) {
     }
   }
   const EncodedBlock merged = writer.Finish();
-  const absl::StatusOr<std::vector<TermCount>> terms = CountTerms(merged);
-  if (!terms.ok()) return terms.status();
+  const absl::StatusOr<BlockIndex> index = IndexOf(merged);
+  if (!index.ok()) return index.status();
   const absl::StatusOr<uint32_t> number = numbers_.Next(*rocks_, ids[0].host, ids[0].day);
   if (!number.ok()) return number.status();
   rocksdb::WriteBatch write;
-  PutBlock(*rocks_, {.host = ids[0].host, .day = ids[0].day, .number = *number}, merged, *terms,
+  PutBlock(*rocks_, {.host = ids[0].host, .day = ids[0].day, .number = *number}, merged, *index,
            ids, &write);
   const absl::Status written =
       FromRocks(rocks_->db->Write(rocksdb::WriteOptions(), &write), "merge blocks");

@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 
+#include "storage/block_tally.h"
 #include "storage/coding.h"
 
 namespace storage {
@@ -12,6 +13,13 @@ namespace {
 absl::Status AtBlock(const BlockId& id, const absl::Status& status) {
   return absl::Status(status.code(),
                       absl::StrFormat("%s: %s", ToText(id), std::string(status.message())));
+}
+
+void Delete(const Rocks& rocks, const BlockId& id, rocksdb::WriteBatch* write) {
+  const std::string key = EncodeBlockKey(id);
+  for (rocksdb::ColumnFamilyHandle* family : {rocks.summaries, rocks.columns, rocks.tallies}) {
+    write->Delete(family, key);
+  }
 }
 
 // Merges into each of the terms.
@@ -110,9 +118,10 @@ absl::StatusOr<uint32_t> NextBlockNumber(const Rocks& rocks, HostId host, Day da
 }
 
 void PutColumns(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
-                rocksdb::WriteBatch* write) {
+                const std::string& tally, rocksdb::WriteBatch* write) {
   const std::string key = EncodeBlockKey(id);
   write->Put(rocks.summaries, key, EncodeSummary(block.summary));
+  write->Put(rocks.tallies, key, tally);
   write->Put(rocks.columns, key, block.columns);
 }
 
@@ -128,37 +137,46 @@ void TermBatch::Put(const Rocks& rocks, rocksdb::WriteBatch* write) const {
 }
 
 void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
-              const std::vector<TermCount>& terms, const std::vector<BlockId>& replaced,
+              const BlockIndex& index, const std::vector<BlockId>& replaced,
               rocksdb::WriteBatch* write) {
-  for (const BlockId& old : replaced) {
-    write->Delete(rocks.summaries, EncodeBlockKey(old));
-    write->Delete(rocks.columns, EncodeBlockKey(old));
-  }
-  PutColumns(rocks, id, block, write);
+  for (const BlockId& old : replaced) Delete(rocks, old, write);
+  PutColumns(rocks, id, block, index.tally, write);
   const auto put_postings = [&](const TermCount& count, std::string* postings) {
     for (const BlockId& old : replaced) {
       PutPosting({.host = old.host, .block = old.number}, postings);
     }
     PutPosting({.host = id.host, .block = id.number, .events = count.events}, postings);
   };
-  MergeTerms(rocks, terms, id.day, put_postings, write);
+  MergeTerms(rocks, index.terms, id.day, put_postings, write);
 }
 
 void DropBlock(const Rocks& rocks, const BlockId& id, const std::vector<TermCount>& terms,
                rocksdb::WriteBatch* write) {
-  write->Delete(rocks.summaries, EncodeBlockKey(id));
-  write->Delete(rocks.columns, EncodeBlockKey(id));
+  Delete(rocks, id, write);
   const auto put_postings = [&](const TermCount&, std::string* postings) {
     PutPosting({.host = id.host, .block = id.number}, postings);
   };
   MergeTerms(rocks, terms, id.day, put_postings, write);
 }
 
-absl::StatusOr<std::vector<TermCount>> CountTerms(const EncodedBlock& block) {
+absl::StatusOr<BlockIndex> IndexOf(const EncodedBlock& block) {
   const absl::StatusOr<std::unique_ptr<BlockReader>> reader =
       BlockReader::Open(block.summary, block.columns);
   if (!reader.ok()) return reader.status();
-  return CountTerms(**reader);
+  absl::StatusOr<std::vector<TermCount>> terms = CountTerms(**reader);
+  if (!terms.ok()) return terms.status();
+  absl::StatusOr<std::string> tally = EncodeTallyOf(**reader);
+  if (!tally.ok()) return tally.status();
+  return BlockIndex{.terms = *std::move(terms), .tally = *std::move(tally)};
+}
+
+absl::StatusOr<std::string> LoadTally(const Rocks& rocks, const rocksdb::ReadOptions& options,
+                                      const BlockId& id) {
+  std::string bytes;
+  const rocksdb::Status got = rocks.db->Get(options, rocks.tallies, EncodeBlockKey(id), &bytes);
+  if (got.IsNotFound()) return absl::NotFoundError(ToText(id) + " has no tally");
+  if (!got.ok()) return AtBlock(id, FromRocks(got, "read"));
+  return bytes;
 }
 
 }  // namespace storage

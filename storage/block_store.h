@@ -1,4 +1,5 @@
-// Where blocks are: the column families "summaries" and "columns", with the same keys, and "terms".
+// Where blocks are: the column families "summaries", "columns" and "tallies", with the same keys,
+// and "terms".
 //
 //   key := host u32 | day u32 | number u32       number: counts the blocks of a host and day
 
@@ -65,15 +66,29 @@ absl::Status ForEachBlock(const Rocks& rocks, const rocksdb::ReadOptions& option
 // The number that the next block of a host and day can have: one more than the last one's.
 absl::StatusOr<uint32_t> NextBlockNumber(const Rocks& rocks, HostId host, Day day);
 
-// Adds a block and its terms to a write. `replaced` are blocks of the same host and day whose
+// What is made of a block, to be found by.
+struct BlockIndex {
+  std::vector<TermCount> terms;
+  std::string tally;  // See block_tally.h.
+};
+
+// That of a block that was just made.
+absl::StatusOr<BlockIndex> IndexOf(const EncodedBlock& block);
+
+// The stored tally of a block. kNotFound if there is none: a program that did not know tallies has
+// written the block.
+absl::StatusOr<std::string> LoadTally(const Rocks& rocks, const rocksdb::ReadOptions& options,
+                                      const BlockId& id);
+
+// Adds a block and its index to a write. `replaced` are blocks of the same host and day whose
 // events it holds, all of them: they leave with the same write.
 void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
-              const std::vector<TermCount>& terms, const std::vector<BlockId>& replaced,
+              const BlockIndex& index, const std::vector<BlockId>& replaced,
               rocksdb::WriteBatch* write);
 
 // The same in two steps, for many blocks in one write: most of their terms are the same.
 void PutColumns(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
-                rocksdb::WriteBatch* write);
+                const std::string& tally, rocksdb::WriteBatch* write);
 
 class TermBatch {
  public:
@@ -87,8 +102,5 @@ class TermBatch {
 // Adds to a write that a block and its terms go.
 void DropBlock(const Rocks& rocks, const BlockId& id, const std::vector<TermCount>& terms,
                rocksdb::WriteBatch* write);
-
-// The terms of a block that was just made.
-absl::StatusOr<std::vector<TermCount>> CountTerms(const EncodedBlock& block);
 
 }  // namespace storage

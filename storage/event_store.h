@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -23,6 +24,7 @@
 #include "storage/flush.h"
 #include "storage/import.h"
 #include "storage/inspect.h"
+#include "storage/report.h"
 #include "storage/search.h"
 
 namespace storage {
@@ -106,8 +108,8 @@ class EventStore {
   // Changes how durable the next Append() is.
   void SetFlush(Flush flush, uint32_t flush_records);
 
-  // All hosts that have records, sorted by name.
-  std::vector<Identity> Hosts() const;
+  // The hosts that have records and match one of the patterns, as in SearchRequest, sorted by name.
+  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns = {}) const;
 
   // Calls `sink` with each event that matches, in the order of the request, until it returns false
   // or the limit is reached. Sees all that was appended before, and nothing that is appended after.
@@ -123,6 +125,23 @@ class EventStore {
   // How many events have each value of a field, the most frequent first. Values are those of the
   // index: query::IndexedTerm().
   absl::StatusOr<std::vector<ValueCount>> Count(const CountRequest& request) const;
+
+  // Calls `sink` with the tally of the events that pass the filter; if `by_host`, with that of each
+  // host, in no order, until it returns false. Blocks that lie whole in the time are added up
+  // without opening them, as far as the filter lets it; the result is exact all the same. What is
+  // noticed of all events (EventTally::Notice()) is so of those in the time, whatever else the
+  // filter asks for. Malformed records are in no event.
+  absl::Status Tally(const TallyRequest& request,
+                     const std::function<bool(const FoundTally&)>& sink) const;
+
+  // Calls `sink` with the facts of each event that passes the filter, in the order of receipt,
+  // until it returns false.
+  absl::Status ReadFacts(const FactsRequest& request,
+                         const std::function<bool(const FoundFacts&)>& sink) const;
+
+  // The time of the first record that the hosts have sent, as it is told; nullopt if there is none.
+  absl::StatusOr<std::optional<uint64_t>> FirstRecordTime(
+      const std::vector<std::string>& host_patterns) const;
 
   // What there is, and what it takes on the disk.
   absl::StatusOr<StoreStats> Stats() const;

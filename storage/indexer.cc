@@ -322,7 +322,7 @@ absl::Status Indexer::Seal(HostId id) {
     const absl::StatusOr<uint32_t> number = numbers_.Next(*rocks_, id, sealed.day);
     if (!number.ok()) return number.status();
     PutBlock(*rocks_, {.host = id, .day = sealed.day, .number = *number}, sealed.block,
-             sealed.terms, {}, &write);
+             sealed.index, {}, &write);
   }
   PutJournalRest(*rocks_, id, host.open, host.open.PendingRecords(), &write);
   {

@@ -30,6 +30,7 @@ struct StoreStats {
   uint64_t columns_bytes = 0;
   uint64_t summaries_bytes = 0;
   uint64_t terms_bytes = 0;
+  uint64_t tallies_bytes = 0;
   uint64_t journal_bytes = 0;
   uint64_t meta_bytes = 0;
   uint64_t log_bytes = 0;    // The write-ahead log: what is in no file of the above yet.

@@ -264,8 +264,8 @@ absl::Status LogImport::Checkpoint(bool sync) {
           context_.numbers.Next(*context_.rocks, result.host, sealed.day);
       if (!number.ok()) return number.status();
       const BlockId id{.host = result.host, .day = sealed.day, .number = *number};
-      PutColumns(*context_.rocks, id, sealed.block, &write_);
-      terms.Add(id, sealed.terms);
+      PutColumns(*context_.rocks, id, sealed.block, sealed.index.tally, &write_);
+      terms.Add(id, sealed.index.terms);
       days.emplace_back(result.host, sealed.day);
     }
   }

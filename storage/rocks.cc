@@ -165,12 +165,25 @@ rocksdb::ColumnFamilyOptions TermsOptions() {
   return options;
 }
 
+rocksdb::ColumnFamilyOptions TalliesOptions() {
+  rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
+  // Large ones are packed already. Those of small blocks are alike from one block to the next.
+  options.compression = rocksdb::kZSTD;
+  options.write_buffer_size = 8 << 20;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = 16 << 10;
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
 std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies() {
   return {{rocksdb::kDefaultColumnFamilyName, MetaOptions()},
           {"journal", JournalOptions()},
           {"summaries", SummaryOptions()},
           {"columns", ColumnsOptions()},
-          {"terms", TermsOptions()}};
+          {"terms", TermsOptions()},
+          {"tallies", TalliesOptions()}};
 }
 
 std::shared_ptr<Rocks> Own(rocksdb::DB* db,
@@ -182,6 +195,7 @@ std::shared_ptr<Rocks> Own(rocksdb::DB* db,
   rocks->summaries = handles[2];
   rocks->columns = handles[3];
   rocks->terms = handles[4];
+  rocks->tallies = handles[5];
   return rocks;
 }
 
@@ -221,7 +235,7 @@ absl::StatusOr<std::shared_ptr<Rocks>> TryOpenForReading(const std::string& path
 
 Rocks::~Rocks() {
   if (db == nullptr) return;
-  for (rocksdb::ColumnFamilyHandle* family : {terms, columns, summaries, journal, meta}) {
+  for (rocksdb::ColumnFamilyHandle* family : {tallies, terms, columns, summaries, journal, meta}) {
     db->DestroyColumnFamilyHandle(family);
   }
 }
@@ -263,8 +277,8 @@ absl::StatusOr<std::shared_ptr<Rocks>> OpenRocksForReading(const std::string& pa
 
 absl::Status FlushAll(const Rocks& rocks) {
   return FromRocks(
-      rocks.db->Flush(rocksdb::FlushOptions(),
-                      {rocks.meta, rocks.journal, rocks.summaries, rocks.columns, rocks.terms}),
+      rocks.db->Flush(rocksdb::FlushOptions(), {rocks.meta, rocks.journal, rocks.summaries,
+                                                rocks.columns, rocks.terms, rocks.tallies}),
       "flush");
 }
 

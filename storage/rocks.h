@@ -21,6 +21,7 @@ struct Rocks {
   rocksdb::ColumnFamilyHandle* summaries = nullptr;
   rocksdb::ColumnFamilyHandle* columns = nullptr;
   rocksdb::ColumnFamilyHandle* terms = nullptr;
+  rocksdb::ColumnFamilyHandle* tallies = nullptr;
 
   Rocks() = default;
   Rocks(const Rocks&) = delete;

@@ -32,9 +32,9 @@ absl::StatusOr<std::vector<SealedBlock>> Sealer::Seal(const CompleteEvents& comp
       complete.AddTo(&writer_, *event);
       if (writer_.record_count() < kBlockRecordsAim && event != events.back()) continue;
       EncodedBlock block = writer_.Finish();
-      absl::StatusOr<std::vector<TermCount>> terms = CountTerms(block);
-      if (!terms.ok()) return terms.status();
-      blocks.push_back({.day = day, .block = std::move(block), .terms = *std::move(terms)});
+      absl::StatusOr<BlockIndex> index = IndexOf(block);
+      if (!index.ok()) return index.status();
+      blocks.push_back({.day = day, .block = std::move(block), .index = *std::move(index)});
     }
   }
   return blocks;

@@ -40,7 +40,7 @@ class BlockNumbers {
 struct SealedBlock {
   Day day = 0;
   EncodedBlock block;
-  std::vector<TermCount> terms;
+  BlockIndex index;
 };
 
 // Makes blocks of events. For one thread at a time.

@@ -7,6 +7,7 @@
 
 #include "storage/block_plan.h"
 #include "storage/block_store.h"
+#include "storage/block_tally.h"
 #include "storage/host_state.h"
 #include "storage/journal.h"
 #include "storage/store_inspect.h"
@@ -157,6 +158,17 @@ class Checker {
       wrong_(absl::StrFormat("%s: the index does not have its terms (%d, of %d)", ToText(id),
                              index_[id].terms, sum.terms));
     }
+    return CheckTally(id, reader);
+  }
+
+  // A block that an older program has written has none.
+  absl::Status CheckTally(const BlockId& id, BlockReader& reader) {
+    const absl::StatusOr<std::string> stored = LoadTally(*view_.rocks, options_, id);
+    if (absl::IsNotFound(stored.status())) return absl::OkStatus();
+    if (!stored.ok()) return stored.status();
+    const absl::StatusOr<std::string> counted = EncodeTallyOf(reader);
+    if (!counted.ok()) return counted.status();
+    if (*stored != *counted) wrong_(ToText(id) + ": the tally is not that of its events");
     return absl::OkStatus();
   }
 

@@ -12,9 +12,10 @@
 
 namespace storage {
 
-// The format that this program writes, and the newest that it knows. A store of an older one, which
-// has a journal only, becomes one of this when it is opened for writing.
-inline constexpr int kStoreFormat = 2;
+// The format that this program writes, and the newest that it knows. A store of an older one
+// becomes one of this when it is opened for writing: format 1 has a journal only, and 2 has no
+// tallies.
+inline constexpr int kStoreFormat = 3;
 
 // The right to write to a store, held until destruction.
 class StoreDirectory {

@@ -6,6 +6,7 @@
 #include <queue>
 #include <utility>
 
+#include "storage/block_facts.h"
 #include "storage/term_question.h"
 
 namespace storage {
@@ -63,7 +64,8 @@ class StoreSearch::Source {
  public:
   struct Match {
     Key key;
-    audit::Event event;
+    std::optional<audit::Event> event = {};
+    std::optional<query::KeptFacts> facts = {};
     uint64_t received_ms = 0;
     std::string address = {};
     bool pending = false;
@@ -102,8 +104,8 @@ class StoreSearch::Source {
 // The matches of one block.
 class StoreSearch::BlockSource : public StoreSearch::Source {
  public:
-  BlockSource(StoreSearch& search, const BlockId& id, Key lowest, bool malformed)
-      : Source(id.host, lowest), search_(search), id_(id), malformed_(malformed) {}
+  BlockSource(StoreSearch& search, const BlockId& id, Key lowest)
+      : Source(id.host, lowest), search_(search), id_(id) {}
 
  protected:
   absl::Status Take(std::optional<Match>* match) override {
@@ -129,16 +131,16 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
     if (!is_selected_) ++search_.explanation_.blocks_read;
     const auto block = LoadBlock(*search_.view_.rocks, search_.options_, id_);
     if (!block.ok()) return block.status();
-    const absl::Status read = ReadPieceOf(*(*block)->reader);
+    BlockReader& reader = *(*block)->reader;
+    absl::Status read = is_selected_ ? absl::OkStatus() : Select(reader);
+    if (read.ok()) {
+      read = search_.kind_ == Kind::kFacts ? ReadFactsOf(reader) : ReadEventsOf(reader);
+    }
     if (read.ok()) return read;
     return absl::Status(read.code(), ToText(id_) + ": " + std::string(read.message()));
   }
 
-  absl::Status ReadPieceOf(BlockReader& block) {
-    if (!is_selected_) {
-      const absl::Status selected = Select(block);
-      if (!selected.ok()) return selected;
-    }
+  absl::Status ReadEventsOf(BlockReader& block) {
     const SearchRequest& request = search_.request_;
     const size_t bytes_max = search_.piece_bytes();
     const uint64_t matches_max = request.limit.value_or(std::numeric_limits<uint64_t>::max());
@@ -148,7 +150,7 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
       absl::StatusOr<audit::Event> event = ReadEvent(block, one.event);
       if (!event.ok()) return event.status();
       ++search_.explanation_.events_read;
-      if (!malformed_ && !request.predicate.Matches(*event)) continue;
+      if (!malformed() && !request.predicate.Matches(*event)) continue;
       bytes += event->bytes() + sizeof(Match);
       const RecordOrigin origin = block.origin(block.first_record(one.event));
       ready_.push_back({.key = one.key,
@@ -159,8 +161,24 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
     return absl::OkStatus();
   }
 
+  absl::Status ReadFactsOf(BlockReader& block) {
+    const auto facts = BlockFacts::Open(block, search_.roles_);
+    if (!facts.ok()) return facts.status();
+    const size_t bytes_max = search_.piece_bytes();
+    size_t bytes = 0;
+    for (; next_ < selected_.size() && bytes < bytes_max; ++next_) {
+      const auto of_event = (*facts)->Read(selected_[next_].event);
+      if (!of_event.ok()) return of_event.status();
+      if (!search_.filter_->Matches(**of_event)) continue;
+      Match& match = ready_.emplace_back(Match{.key = selected_[next_].key});
+      match.facts.emplace(**of_event);
+      bytes += match.facts->bytes() + sizeof(Match);
+    }
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<audit::Event> ReadEvent(BlockReader& block, uint32_t number) const {
-    if (!malformed_) return block.ReadEvent(number);
+    if (!malformed()) return block.ReadEvent(number);
     audit::Event event("", {.time_ms = block.head(number).time_ms});
     std::string line;
     const absl::Status read = block.AppendLine(number, block.first_record(number), &line);
@@ -174,7 +192,7 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
     is_selected_ = true;
     const SearchRequest& request = search_.request_;
     std::vector<bool> may_match(block.event_count(), true);
-    if (!malformed_) {
+    if (!malformed()) {
       absl::StatusOr<std::vector<bool>> selected = SelectEvents(block, request.predicate);
       if (!selected.ok()) return selected.status();
       may_match = *std::move(selected);
@@ -182,7 +200,7 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
     for (uint32_t event = 0; event < block.event_count(); ++event) {
       if (!may_match[event]) continue;
       const EventHead head = block.head(event);
-      if (head.malformed != malformed_ || !search_.time_.Contains(head.time_ms)) continue;
+      if (head.malformed != malformed() || !search_.time_.Contains(head.time_ms)) continue;
       const Key key = KeyOf(request.order, host(), head.time_ms, head.serial, head.order);
       if (request.after && key <= request.after->key) continue;
       selected_.push_back({.key = key, .event = event});
@@ -191,9 +209,10 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
     return absl::OkStatus();
   }
 
+  bool malformed() const { return search_.kind_ == Kind::kMalformed; }
+
   StoreSearch& search_;
   const BlockId id_;
-  const bool malformed_;
   bool is_selected_ = false;
   std::vector<Selected> selected_;  // In order.
   size_t next_ = 0;                 // Of selected_, that is not read yet.
@@ -203,9 +222,9 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
 // The matches among the open events of one host.
 class StoreSearch::OpenSource : public StoreSearch::Source {
  public:
-  OpenSource(StoreSearch& search, const OpenEvents& open, bool malformed)
-      : Source(open.host, {}), search_(search), malformed_(malformed) {
+  OpenSource(StoreSearch& search, const OpenEvents& open) : Source(open.host, {}), search_(search) {
     const SearchRequest& request = search.request_;
+    const bool malformed = search.kind_ == Kind::kMalformed;
     for (const std::shared_ptr<const OpenEvent>& event : open.events) {
       const audit::Stamp stamp = event->event.stamp();
       if (event->malformed != malformed || !search.time_.Contains(stamp.time_ms)) continue;
@@ -223,7 +242,16 @@ class StoreSearch::OpenSource : public StoreSearch::Source {
     while (next_ < events_.size()) {
       const auto& [key, open] = events_[next_++];
       if (search_.request_.stop.stop_requested()) return Cancelled();
-      if (!malformed_ && !search_.request_.predicate.Matches(open->event)) continue;
+      if (search_.kind_ != Kind::kMalformed && !search_.request_.predicate.Matches(open->event)) {
+        continue;
+      }
+      if (search_.kind_ == Kind::kFacts) {
+        const query::EventFacts& facts = query::FactsOf(open->event, &builder_);
+        if (!search_.filter_->Matches(facts)) continue;
+        *match = Match{.key = key};
+        (*match)->facts.emplace(facts);
+        break;
+      }
       *match = Match{.key = key,
                      .event = open->event,
                      .received_ms = open->received_ms,
@@ -236,7 +264,7 @@ class StoreSearch::OpenSource : public StoreSearch::Source {
 
  private:
   StoreSearch& search_;
-  const bool malformed_;
+  query::EventFactsBuilder builder_;
   std::vector<std::pair<Key, const OpenEvent*>> events_;
   size_t next_ = 0;
 };
@@ -252,33 +280,45 @@ StoreSearch::~StoreSearch() {
 }
 
 absl::Status StoreSearch::FindEvents(const std::function<bool(const FoundEvent&)>& sink) {
-  return Find(false, [&](const Source& source) {
+  kind_ = Kind::kEvents;
+  return Find([&](const Source& source) {
     return sink({.host = *hosts_[source.host()],
                  .address = source.match().address,
                  .received_ms = source.match().received_ms,
-                 .event = source.match().event,
+                 .event = *source.match().event,
                  .pending = source.match().pending,
                  .cursor = {.order = request_.order, .key = source.key()}});
   });
 }
 
 absl::Status StoreSearch::FindMalformed(const std::function<bool(const MalformedRecord&)>& sink) {
-  return Find(true, [&](const Source& source) {
+  kind_ = Kind::kMalformed;
+  return Find([&](const Source& source) {
     const Source::Match& match = source.match();
     return sink({.host = *hosts_[source.host()],
                  .address = match.address,
                  .received_ms = match.received_ms,
-                 .line = match.event.line(0)});
+                 .line = match.event->line(0)});
   });
 }
 
-absl::Status StoreSearch::Find(bool malformed, const std::function<bool(const Source&)>& sink) {
+absl::Status StoreSearch::FindFacts(const query::ReportFilter& filter, query::RoleSet roles,
+                                    const std::function<bool(const FoundFacts&)>& sink) {
+  kind_ = Kind::kFacts;
+  filter_ = &filter;
+  roles_ = roles;
+  return Find([&](const Source& source) {
+    return sink({.host = *hosts_[source.host()], .facts = source.match().facts->facts()});
+  });
+}
+
+absl::Status StoreSearch::Find(const std::function<bool(const Source&)>& sink) {
   if (request_.after && request_.after->order != request_.order) {
     return absl::InvalidArgumentError("search: the cursor is of another order");
   }
   time_ = request_.predicate.time_bounds();
   if (time_.empty() || request_.limit == 0) return absl::OkStatus();
-  const absl::Status added = AddSources(malformed);
+  const absl::Status added = AddSources();
   if (!added.ok()) return added;
 
   const auto later = [](const Source* a, const Source* b) { return a->key() > b->key(); };
@@ -298,34 +338,33 @@ absl::Status StoreSearch::Find(bool malformed, const std::function<bool(const So
   return absl::OkStatus();
 }
 
-absl::Status StoreSearch::AddSources(bool malformed) {
-  const absl::Status added = AddBlocks(malformed);
+absl::Status StoreSearch::AddSources() {
+  const absl::Status added = AddBlocks();
   if (!added.ok()) return added;
   for (const OpenEvents& open : view_.open) {
-    if (IsWanted(open.host))
-      sources_.push_back(std::make_unique<OpenSource>(*this, open, malformed));
+    if (IsWanted(open.host)) sources_.push_back(std::make_unique<OpenSource>(*this, open));
   }
   return absl::OkStatus();
 }
 
-absl::Status StoreSearch::AddBlocks(bool malformed) {
+absl::Status StoreSearch::AddBlocks() {
   const DayRange days{.from = DayOf(time_.from_ms), .to = DayOf(time_.to_ms)};
   if (only_) {
     for (const BlockId& id : *only_) {
-      const absl::Status added = AddBlock(id, malformed);
+      const absl::Status added = AddBlock(id);
       if (!added.ok()) return added;
     }
     return absl::OkStatus();
   }
   // Malformed records are in no term.
-  if (!malformed) {
+  if (kind_ != Kind::kMalformed) {
     const auto planned =
         PlanBlocks(*view_.rocks, options_, request_.predicate, days, request_.stop, &explanation_);
     if (!planned.ok()) return planned.status();
     if (planned->has_value()) {
       explanation_.by_index = true;
       for (const BlockId& id : **planned) {
-        const absl::Status added = IsWanted(id.host) ? AddBlock(id, malformed) : absl::OkStatus();
+        const absl::Status added = IsWanted(id.host) ? AddBlock(id) : absl::OkStatus();
         if (!added.ok()) return added;
       }
       return absl::OkStatus();
@@ -336,7 +375,7 @@ absl::Status StoreSearch::AddBlocks(bool malformed) {
     if (request_.stop.stop_requested()) return Cancelled();
     const absl::Status read = ForEachBlock(*view_.rocks, options_, host, days.from, days.to,
                                            [&](const BlockId& id, const BlockSummary& summary) {
-                                             AddBlock(id, summary, malformed);
+                                             AddBlock(id, summary);
                                              return true;
                                            });
     if (!read.ok()) return read;
@@ -344,23 +383,23 @@ absl::Status StoreSearch::AddBlocks(bool malformed) {
   return absl::OkStatus();
 }
 
-absl::Status StoreSearch::AddBlock(const BlockId& id, bool malformed) {
+absl::Status StoreSearch::AddBlock(const BlockId& id) {
   const absl::StatusOr<BlockSummary> summary = LoadSummary(*view_.rocks, options_, id);
   // An index that names a block too many is a matter for EventStore::Check(): nothing is missing.
   if (absl::IsNotFound(summary.status())) return absl::OkStatus();
   if (!summary.ok()) return summary.status();
-  AddBlock(id, *summary, malformed);
+  AddBlock(id, *summary);
   return absl::OkStatus();
 }
 
-void StoreSearch::AddBlock(const BlockId& id, const BlockSummary& summary, bool malformed) {
+void StoreSearch::AddBlock(const BlockId& id, const BlockSummary& summary) {
   if (query::Intersection(summary.time, time_).empty()) return;
-  const bool has_any =
-      malformed ? summary.malformed_count > 0 : summary.event_count > summary.malformed_count;
+  const bool has_any = kind_ == Kind::kMalformed ? summary.malformed_count > 0
+                                                 : summary.event_count > summary.malformed_count;
   if (!has_any) return;
   ++explanation_.blocks_planned;
   Key lowest = LowestKeyOf(request_.order, summary);
-  sources_.push_back(std::make_unique<BlockSource>(*this, id, lowest, malformed));
+  sources_.push_back(std::make_unique<BlockSource>(*this, id, lowest));
 }
 
 // Each source gets its share. Few sources overlap, mostly, so each may have a multiple of it.

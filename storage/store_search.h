@@ -21,6 +21,7 @@
 
 #include "storage/block_plan.h"
 #include "storage/host_table.h"
+#include "storage/report.h"
 #include "storage/search.h"
 #include "storage/store_view.h"
 
@@ -41,16 +42,24 @@ class StoreSearch {
   absl::Status FindEvents(const std::function<bool(const FoundEvent&)>& sink);
   absl::Status FindMalformed(const std::function<bool(const MalformedRecord&)>& sink);
 
+  // The facts of events that pass the filter, read from columns. The predicate only helps to find
+  // them: it must match all that pass.
+  absl::Status FindFacts(const query::ReportFilter& filter, query::RoleSet roles,
+                         const std::function<bool(const FoundFacts&)>& sink);
+
  private:
+  // What is made of the events that are found.
+  enum class Kind : uint8_t { kEvents, kMalformed, kFacts };
+
   class Source;
   class BlockSource;
   class OpenSource;
 
-  absl::Status Find(bool malformed, const std::function<bool(const Source&)>& sink);
-  absl::Status AddSources(bool malformed);
-  absl::Status AddBlocks(bool malformed);
-  absl::Status AddBlock(const BlockId& id, bool malformed);
-  void AddBlock(const BlockId& id, const BlockSummary& summary, bool malformed);
+  absl::Status Find(const std::function<bool(const Source&)>& sink);
+  absl::Status AddSources();
+  absl::Status AddBlocks();
+  absl::Status AddBlock(const BlockId& id);
+  void AddBlock(const BlockId& id, const BlockSummary& summary);
   bool IsWanted(HostId host) const { return host < hosts_.size() && hosts_[host].has_value(); }
   size_t piece_bytes() const;
 
@@ -59,6 +68,9 @@ class StoreSearch {
   const SearchRequest& request_;
   rocksdb::ReadOptions options_;
   std::optional<std::set<BlockId>> only_;
+  Kind kind_ = Kind::kEvents;
+  const query::ReportFilter* filter_ = nullptr;  // Of kFacts,
+  query::RoleSet roles_ = 0;                     // likewise.
   query::TimeRange time_;
   SearchExplanation explanation_ = {};
   std::vector<std::unique_ptr<Source>> sources_;

@@ -72,6 +72,7 @@ absl::StatusOr<StoreStats> CollectStats(const StoreView& view, const WantedHosts
   stats.columns_bytes = SizeOf(rocks, rocks.columns);
   stats.summaries_bytes = SizeOf(rocks, rocks.summaries);
   stats.terms_bytes = SizeOf(rocks, rocks.terms);
+  stats.tallies_bytes = SizeOf(rocks, rocks.tallies);
   stats.journal_bytes = SizeOf(rocks, rocks.journal);
   stats.meta_bytes = SizeOf(rocks, rocks.meta);
   AddFiles(store_path, &stats);

@@ -113,7 +113,9 @@ void EventFactsBuilder::AddRecord(std::string_view type, const RecordLayout& lay
   AddTexts(layout, values);
   AddFiles(layout, values);
   if (layout.kind == kSocket) AddSocket(type, layout, values);
-  if (layout.has(Role::kKey)) AddKeys(values.Text(Role::kKey));
+  if (layout.has(Role::kKey) && !audit::IsAbsent(values.Written(Role::kKey).text)) {
+    AddKeys(values.Text(Role::kKey));
+  }
 }
 
 void EventFactsBuilder::AddFirst(std::string_view type, const RecordLayout& layout,
@@ -203,7 +205,7 @@ void EventFactsBuilder::AddFile(FactText name, bool is_parent) {
 
 void EventFactsBuilder::AddKeys(FactText keys) {
   constexpr char kKeySeparator = 0x01;
-  if (audit::IsAbsent(keys.text)) return;
+  if (keys.text.empty()) return;
   if (keys.text.find(kKeySeparator) == std::string_view::npos) {
     facts_.keys.push_back(keys);
     return;
@@ -242,6 +244,12 @@ void EventFactsBuilder::Add(const audit::Record& record) {
   RecordLayout layout = LayOutRecord(record.type, fields_);
   // A record may have more than one field of keys.
   layout.places[static_cast<size_t>(Role::kKey)] = -1;
+  if (layout.has(Role::kNameType)) {
+    const std::string_view last = fields_[static_cast<size_t>(layout.place(Role::kNameType))].text;
+    const std::string_view own = record.body.substr(0, record.body.find('\x1d'));
+    const bool is_at_end = last.data() + last.size() == own.data() + own.size();
+    if (!is_at_end) layout.places[static_cast<size_t>(Role::kNameType)] = -1;
+  }
   TextValues values(*this, record, layout);
   AddRecord(record.type, layout, values, record.body);
   if ((layout.kind & (kAvc | kUserAvc)) != 0) AddAccessVector(record, layout.kind);

@@ -130,8 +130,8 @@ class EventTally {
   // None if no event was noticed.
   const std::optional<Edge>& first() const { return first_; }
   const std::optional<Edge>& last() const { return last_; }
-  uint64_t latest_ms() const { return latest_ms_; }  // The highest time.
-  const SerialRuns& serials() const { return serials_; }
+  uint64_t latest_ms() const { return latest_ms_; }       // The highest time.
+  const SerialRuns& serials() const { return serials_; }  // Of one host, or they mean nothing.
 
   // What a stored tally knows beside its lists.
   void AddNoticed(const Edge& first, const Edge& last, uint64_t latest_ms,

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "storage/block_reader.h"
+#include "storage/block_tally.h"
 #include "storage/block_terms.h"
 #include "storage/coding.h"
 #include "tests/fuzz/fuzz.h"
@@ -38,6 +39,8 @@ void ReadAll(storage::BlockReader& reader) {
   }
   const auto terms = storage::CountTerms(reader);
   Check(terms.ok() || absl::IsDataLoss(terms.status()));
+  const auto tally = storage::EncodeTallyOf(reader);
+  Check(tally.ok() ? storage::StoredTally::Open(*tally).ok() : absl::IsDataLoss(tally.status()));
 }
 
 }  // namespace

@@ -8,11 +8,14 @@
 #include <set>
 #include <xxhash.h>
 
+#include "absl/strings/str_format.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "audit/assembler.h"
+#include "storage/block_facts.h"
 #include "storage/block_reader.h"
+#include "storage/block_tally.h"
 #include "storage/block_terms.h"
 #include "storage/block_writer.h"
 
@@ -114,13 +117,18 @@ void ExpectEvents(const EncodedBlock& block, const std::vector<StoredEvent>& eve
   }
 }
 
+audit::Event EventOf(const StoredEvent& stored) {
+  audit::Event event(stored.node, {stored.head.time_ms, stored.head.serial});
+  for (const StoredRecord& record : stored.records) event.Add(record.line);
+  return event;
+}
+
 // The terms of the columns are those of the events.
 void ExpectTerms(const EncodedBlock& block, const std::vector<StoredEvent>& events) {
   std::map<std::pair<query::TermField, std::string>, uint32_t> expected;
   for (const StoredEvent& stored : events) {
     if (stored.head.malformed) continue;
-    audit::Event event(stored.node, {stored.head.time_ms, stored.head.serial});
-    for (const StoredRecord& record : stored.records) event.Add(record.line);
+    const audit::Event event = EventOf(stored);
     std::set<std::pair<query::TermField, std::string>> terms;
     query::ForEachTerm(event, [&](query::TermField field, std::string_view value) {
       terms.emplace(field, query::IndexedTerm(value));
@@ -148,6 +156,83 @@ void ExpectTerms(const EncodedBlock& block, const std::vector<StoredEvent>& even
   EXPECT_EQ(found, expected);
 }
 
+std::string ToText(query::EventFacts facts) {
+  std::string text = absl::StrFormat("%d:%d classes %x outcome %d", facts.time_ms, facts.serial,
+                                     facts.classes, static_cast<int>(facts.outcome));
+  for (const auto& number : {facts.auid, facts.uid, facts.pid, facts.session, facts.type_number}) {
+    text += number ? absl::StrFormat(" %d", *number) : " -";
+  }
+  facts.ForEachText([&](std::string_view value) {
+    text += value.data() == nullptr ? " -" : absl::StrFormat(" [%s]", value);
+  });
+  for (const query::FileFact& file : facts.files) text += file.is_parent ? " parent" : " file";
+  for (const query::AccessVector& vector : facts.access_vectors) {
+    text += !vector.granted ? " unset" : *vector.granted ? " granted" : " denied";
+  }
+  return text;
+}
+
+// What reports tell of an event does not depend on whether it is read from columns or from text.
+void ExpectFacts(const EncodedBlock& block, const std::vector<StoredEvent>& events) {
+  const auto reader = BlockReader::Open(block.summary, block.columns);
+  ASSERT_TRUE(reader.ok());
+  const auto facts = BlockFacts::Open(**reader, query::kAllRoles);
+  ASSERT_TRUE(facts.ok()) << facts.status();
+  query::EventFactsBuilder builder;
+  for (uint32_t i = 0; i < events.size(); ++i) {
+    if (events[i].head.malformed) continue;
+    const auto read = (*facts)->Read(i);
+    ASSERT_TRUE(read.ok()) << read.status();
+    const audit::Event event = EventOf(events[i]);
+    ASSERT_EQ(ToText(**read), ToText(query::FactsOf(event, &builder))) << event.line(0);
+  }
+}
+
+std::vector<std::string> ToLines(const query::EventTally& tally) {
+  std::vector<std::string> lines;
+  for (const query::Outcome outcome :
+       {query::Outcome::kUnset, query::Outcome::kFailed, query::Outcome::kSucceeded}) {
+    for (size_t list = 0; list < query::kTallyLists; ++list) {
+      for (const auto& entry : tally.list(outcome, static_cast<query::TallyList>(list)).entries()) {
+        // Of the values of one event the order counts, not the number.
+        lines.push_back(absl::StrFormat("%d %d %s: %d from %d.%d", static_cast<int>(outcome), list,
+                                        entry.value, entry.count, entry.first[0], entry.first[1]));
+      }
+    }
+  }
+  if (tally.first()) {
+    lines.push_back(absl::StrFormat("%d to %d, %d; %d missing", tally.first()->time_ms,
+                                    tally.last()->time_ms, tally.latest_ms(),
+                                    tally.serials().missing()));
+  }
+  return lines;
+}
+
+// The stored tally is that of the events.
+void ExpectTally(const EncodedBlock& block, const std::vector<StoredEvent>& events) {
+  query::EventTally expected;
+  query::EventFactsBuilder builder;
+  std::set<std::string> nodes;
+  for (const StoredEvent& stored : events) {
+    if (stored.head.malformed) continue;
+    const audit::Event event = EventOf(stored);
+    const query::EventFacts& facts = query::FactsOf(event, &builder);
+    expected.Notice(facts, KeyOf(stored.head.order, 0));
+    expected.Add(facts, KeyOf(stored.head.order, 0), query::kAllTallyLists);
+    nodes.insert(stored.node);
+  }
+  const auto reader = BlockReader::Open(block.summary, block.columns);
+  ASSERT_TRUE(reader.ok());
+  const auto bytes = EncodeTallyOf(**reader);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  auto stored = StoredTally::Open(*bytes);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->node().has_value(), nodes.size() == 1);
+  query::EventTally found;
+  ASSERT_TRUE(stored->AddTo(0, {}, query::kAllTallyLists, &found).ok());
+  EXPECT_EQ(ToLines(found), ToLines(expected));
+}
+
 void ExpectRoundTrip(const std::vector<std::string>& lines) {
   const std::vector<StoredEvent> events = EventsOf(lines);
   BlockWriter writer;
@@ -156,6 +241,8 @@ void ExpectRoundTrip(const std::vector<std::string>& lines) {
     const EncodedBlock block = Write(writer, events);
     ExpectEvents(block, events);
     ExpectTerms(block, events);
+    ExpectFacts(block, events);
+    ExpectTally(block, events);
   }
 }
 

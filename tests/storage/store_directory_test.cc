@@ -45,8 +45,8 @@ TEST_F(StoreDirectoryTest, RefusesASecondWriterAndNamesTheFirst) {
 
 TEST_F(StoreDirectoryTest, RefusesANewerFormat) {
   ASSERT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
-  WriteFile("FORMAT", "auspex store format 3\n");
-  EXPECT_THAT(Refusal(), HasSubstr("has format 3, this program knows formats up to 2"));
+  WriteFile("FORMAT", "auspex store format 4\n");
+  EXPECT_THAT(Refusal(), HasSubstr("has format 4, this program knows formats up to 3"));
   EXPECT_TRUE(absl::IsFailedPrecondition(StoreDirectory::CheckForReading(path_)));
 }
 

@@ -1,0 +1,62 @@
+// What reports may ask of a store, and what it answers. What they mean is query/report's matter.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "query/report/event_facts.h"
+#include "query/report/event_tally.h"
+#include "query/report/report_filter.h"
+#include "storage/batch.h"
+
+namespace storage {
+
+// How the store went about its answer.
+struct ReportExplanation {
+  uint64_t blocks_added = 0;  // Whole, by their tallies, without opening them.
+  uint64_t blocks_read = 0;   // By their columns.
+  uint64_t open_events = 0;   // Looked at that are in no block yet.
+};
+
+struct TallyRequest {
+  query::ReportFilter filter = {};
+  std::vector<std::string> host_patterns = {};  // As in SearchRequest.
+  query::TallyLists lists = 0;
+  bool by_host = false;
+  std::stop_token stop = {};
+
+  // Of all lists of one tally; kResourceExhausted beyond it. Some 150 bytes each, and their text.
+  size_t values_max = 10'000'000;
+  ReportExplanation* explanation = nullptr;  // Filled in, if given. Must outlive the request.
+};
+
+// Valid during the call that it is given to.
+struct FoundTally {
+  const Identity* host;  // Null for the tally of all.
+  const query::EventTally& tally;
+};
+
+struct FactsRequest {
+  query::ReportFilter filter = {};
+  std::vector<std::string> host_patterns = {};
+  query::RoleSet roles = 0;
+
+  // Only events with a record of one of these types are wanted; empty: any. A hint: others come,
+  // too.
+  std::vector<uint32_t> types = {};
+  std::stop_token stop = {};
+  size_t memory_bytes_max = size_t{64} << 20;  // For events that wait for their turn, about.
+};
+
+// Valid during the call that it is given to.
+struct FoundFacts {
+  const Identity& host;
+  const query::EventFacts& facts;
+};
+
+}  // namespace storage

@@ -1,0 +1,308 @@
+#include "storage/store_engine.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "storage/host_state.h"
+#include "storage/log_import.h"
+#include "storage/store_tables.h"
+
+namespace storage {
+
+namespace {
+
+constexpr auto kReopenInterval = std::chrono::seconds(1);
+constexpr auto kReopenAfterFailure = std::chrono::seconds(30);
+
+// What a group takes in a write beside its records, about: its key, header and lengths.
+constexpr size_t kGroupOverhead = 64;
+
+constexpr char kOverflowName[] = "overflow";
+
+}  // namespace
+
+absl::Status EventStore::Engine::OpenForWriting() {
+  absl::StatusOr<StoreDirectory> directory = StoreDirectory::OpenForWriting(path_);
+  if (!directory.ok()) return directory.status();
+  directory_.emplace(*std::move(directory));
+  return OpenDatabase();
+}
+
+absl::Status EventStore::Engine::OpenForReading() {
+  const absl::Status readable = StoreDirectory::CheckForReading(path_);
+  if (!readable.ok()) return readable;
+  absl::StatusOr<std::shared_ptr<Rocks>> rocks = OpenRocksForReading(DatabasePath(path_));
+  if (!rocks.ok()) return rocks.status();
+  reading_ = *std::move(rocks);
+  return LoadHosts(*reading_, &hosts_);
+}
+
+// All or nothing: a database that is only half known here is closed again.
+absl::Status EventStore::Engine::OpenDatabase() {
+  absl::StatusOr<OpenedRocks> opened = OpenRocks(DatabasePath(path_), options_.on_problem);
+  if (!opened.ok()) return opened.status();
+  absl::StatusOr<StoreTables> loaded = LoadTables(*opened->rocks);
+  if (!loaded.ok()) return loaded.status();
+  StoreTables& tables = *loaded;
+
+  if (!opened->damage.empty()) damage_ = std::move(opened->damage);
+  marks_ = std::move(tables.marks);
+  next_arrival_ = tables.next_arrival;
+  const auto on_failure = [this](const absl::Status& status) {
+    options_.on_problem(status);
+    const std::lock_guard lock(mutex_);
+    indexer_failed_ = true;
+  };
+  writing_ = std::make_shared<Running>(std::move(opened->rocks), options_, on_failure);
+  const std::lock_guard lock(mutex_);
+  running_ = writing_;
+  indexer_failed_ = false;
+  hosts_ = std::move(tables.hosts);
+  next_connection_ = tables.generation << 32;
+  return absl::OkStatus();
+}
+
+// Closing waits for RocksDB's own threads, so it happens outside of the lock.
+void EventStore::Engine::CloseDatabase() {
+  writing_.reset();
+  std::shared_ptr<Running> closed;
+  {
+    const std::lock_guard lock(mutex_);
+    closed.swap(running_);
+  }
+}
+
+// After a failed write RocksDB refuses all others, and what is in its log is not known here: only
+// opening the files again tells what they hold.
+absl::Status EventStore::Engine::Reopen() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_reopen_ < kReopenInterval) {
+    return absl::UnavailableError("store: not writable, next attempt within a second");
+  }
+  last_reopen_ = now;
+  return OpenDatabase();
+}
+
+// Without its indexer a store fills its journal for ever. What keeps it from working may be over
+// by now; what it has not done is done again from the journal.
+void EventStore::Engine::CloseAfterFailure() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!indexer_failed_) return;
+  }
+  if (writing_ == nullptr) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_reopen_ < kReopenAfterFailure) return;
+  CloseDatabase();
+}
+
+std::shared_ptr<Running> EventStore::Engine::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
+}
+
+absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deliveries) {
+  if (!directory_) return absl::FailedPreconditionError("store: open for reading only");
+  CloseAfterFailure();
+  if (writing_ == nullptr) {
+    const absl::Status reopened = Reopen();
+    if (!reopened.ok()) return reopened;
+  }
+  AppendResult result;
+  size_t bytes = 0;
+  for (const Delivery& delivery : deliveries) {
+    for (const Batch& batch : delivery.batches) bytes += batch.encoded().size() + kGroupOverhead;
+  }
+  rocksdb::WriteBatch write(bytes);
+  for (Delivery& delivery : deliveries) AddDelivery(&delivery, &write, &result);
+  const absl::Status written = Write(&write, result.records);
+  if (!written.ok()) {
+    // The tables in memory are ahead of the files. The next call opens the files anew.
+    groups_.clear();
+    CloseDatabase();
+    last_reopen_ = std::chrono::steady_clock::now();
+    return written;
+  }
+  writing_->indexer.Push(std::exchange(groups_, {}));
+  result.damage = std::exchange(damage_, {});
+  return result;
+}
+
+void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write,
+                                     AppendResult* result) {
+  JournalHeader header{.received_ms = delivery->received_ms};
+  std::vector<Batch>& batches = delivery->batches;
+  size_t last_batch = batches.size() - 1;
+  JournalSender sender;
+  if (delivery->retry) {
+    const RetryKey& key = *delivery->retry;
+    last_batch = key.last_batch;
+    const HostId first_host = HostFor(batches.front().host(), batches.front().address(), write);
+    const Batch& last = batches[last_batch];
+    const HostId last_host = HostFor(last.host(), last.address(), write);
+    std::optional<RetryMark> repeated;
+    if (key.opens_connection) {
+      repeated = marks_.FindRepeated(first_host, key, batches.front().first());
+    }
+    if (repeated) marks_.Erase(first_host, repeated->connection);
+    const uint64_t last_arrival = next_arrival_ + batches.size();
+    sender = {.connection = key.connection,
+              .sequence = key.last_sequence,
+              .siblings = marks_.Set(last_host, key, last_arrival, batches[last_batch].last())};
+    if (repeated) {
+      batches.front().RemoveFirst();
+      ++result->duplicates_dropped;
+    }
+  }
+  for (size_t i = 0; i < batches.size(); ++i) {
+    header.sender = i == last_batch ? sender : JournalSender();
+    AddBatch(batches[i], header, write, result);
+  }
+}
+
+void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
+                                  rocksdb::WriteBatch* write, AppendResult* result) {
+  if (batch.record_count() == 0) return;
+  const HostId host = HostFor(batch.host(), batch.address(), write, &result->hosts_overflowed);
+  header.address = batch.address();
+  Indexer::Group& group = groups_.emplace_back();
+  group.key = {.host = host, .arrival = next_arrival_++};
+  group.value = EncodeJournalHeader(header);
+  group.value.append(batch.encoded());
+  write->Put(writing_->rocks->journal, EncodeJournalKey(group.key), group.value);
+  result->records += batch.record_count();
+  result->bytes += batch.encoded().size();
+}
+
+HostId EventStore::Engine::HostFor(const Identity& identity, const std::string& address,
+                                   rocksdb::WriteBatch* write, uint64_t* overflowed) {
+  const std::lock_guard lock(mutex_);
+  const auto find_or_add = [&](const Identity& host, size_t hosts_max) -> std::optional<HostId> {
+    if (const auto found = hosts_.Find(host)) return found;
+    if (hosts_.size() >= hosts_max) return std::nullopt;
+    const HostId id = hosts_.Add(host);
+    write->Put(writing_->rocks->meta, HostTable::EncodeKey(id), HostTable::EncodeValue(host));
+    return id;
+  };
+  if (const auto id = find_or_add(identity, options_.hosts_max)) return *id;
+  if (overflowed != nullptr) ++*overflowed;
+  const Identity by_address{.kind = IdentityKind::kAddress, .name = address};
+  if (const auto id = find_or_add(by_address, size_t{2} * options_.hosts_max)) return *id;
+  const Identity overflow{.kind = IdentityKind::kCollector, .name = kOverflowName};
+  return *find_or_add(overflow, std::numeric_limits<size_t>::max());
+}
+
+absl::Status EventStore::Engine::Write(rocksdb::WriteBatch* write, uint64_t records) {
+  records_unsynced_ += records;
+  const bool due = records_unsynced_ >= options_.flush_records;
+  rocksdb::WriteOptions how;
+  how.sync = options_.flush == Flush::kData || options_.flush == Flush::kSync ||
+             (options_.flush == Flush::kIncremental && due);
+  const rocksdb::Status written = writing_->rocks->db->Write(how, write);
+  if (written.ok() && how.sync) records_unsynced_ = 0;
+  return FromRocks(written, "write");
+}
+
+absl::Status EventStore::Engine::SyncIfDue() {
+  if (options_.flush != Flush::kIncrementalAsync || records_unsynced_ < options_.flush_records) {
+    return absl::OkStatus();
+  }
+  if (writing_ == nullptr) return absl::OkStatus();
+  records_unsynced_ = 0;
+  return FromRocks(writing_->rocks->db->SyncWAL(), "sync");
+}
+
+absl::Status EventStore::Engine::Seal() {
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return absl::UnavailableError("store: not writable");
+  running->indexer.SealAll();
+  return absl::OkStatus();
+}
+
+StoreActivity EventStore::Engine::Activity() const {
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return {};
+  StoreActivity activity;
+  running->indexer.AddTo(&activity);
+  running->merger.AddTo(&activity);
+  return activity;
+}
+
+absl::Status EventStore::Engine::Settle(std::stop_token stop) {
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return absl::UnavailableError("store: not writable");
+  running->indexer.SealAll();
+  absl::Status settled = running->indexer.Wait(stop);
+  if (settled.ok()) settled = running->merger.Wait(stop);
+  if (!settled.ok()) return settled;
+  return FlushAll(*running->rocks);
+}
+
+absl::StatusOr<std::unique_ptr<Import>> EventStore::Engine::StartImport(
+    const ImportOptions& options) {
+  if (writing_ == nullptr) return absl::UnavailableError("store: not writable");
+  // From here on the hosts' states are in the files, not in the indexer.
+  writing_->indexer.SealAll();
+  const absl::Status sealed = writing_->indexer.Wait({});
+  if (!sealed.ok()) return sealed;
+  ImportContext context{
+      .rocks = writing_->rocks,
+      .numbers = writing_->numbers,
+      .open_bytes_max = options_.open_bytes_max,
+      .host_for = [this](const Identity& host,
+                         rocksdb::WriteBatch* write) { return HostFor(host, host.name, write); },
+      .next_arrival = [this] { return next_arrival_++; },
+      .on_block = [this](HostId host, Day day) { writing_->merger.Notice(host, day); }};
+  return std::make_unique<LogImport>(std::move(context), options);
+}
+
+absl::Status EventStore::Engine::DropDay(const Identity& host, Day day) {
+  const std::shared_ptr<Running> running = this->running();
+  if (running == nullptr) return absl::UnavailableError("store: not writable");
+  std::optional<HostId> id;
+  {
+    const std::lock_guard lock(mutex_);
+    id = hosts_.Find(host);
+  }
+  if (!id) return absl::NotFoundError("store: no host " + host.name);
+  return running->merger.Drop(*id, day);
+}
+
+uint64_t EventStore::Engine::NextConnection() {
+  const std::lock_guard lock(mutex_);
+  return next_connection_++;
+}
+
+std::vector<Identity> EventStore::Engine::Hosts(
+    const std::vector<std::string>& host_patterns) const {
+  std::vector<Identity> hosts;
+  {
+    const std::lock_guard lock(mutex_);
+    for (std::optional<Identity>& host : hosts_.Matching(host_patterns)) {
+      if (host) hosts.push_back(*std::move(host));
+    }
+  }
+  std::ranges::sort(hosts, {}, &Identity::name);
+  return hosts;
+}
+
+absl::StatusOr<EventStore::Engine::Moment> EventStore::Engine::Look(
+    const std::vector<std::string>& host_patterns, const std::stop_token& stop) const {
+  Moment moment;
+  std::shared_ptr<Running> running;
+  {
+    const std::lock_guard lock(mutex_);
+    running = running_;
+    moment.hosts = hosts_.Matching(host_patterns);
+  }
+  const auto wanted = [&](HostId id) { return id < moment.hosts.size() && moment.hosts[id]; };
+  absl::StatusOr<StoreView> view = absl::UnavailableError("store: not open after a disk error");
+  if (running != nullptr) view = running->indexer.View(wanted, stop);
+  if (reading_ != nullptr) view = ViewOfFiles(reading_, wanted);
+  if (!view.ok()) return view.status();
+  moment.view = *std::move(view);
+  return moment;
+}
+
+}  // namespace storage

@@ -1,0 +1,116 @@
+// What stands behind EventStore: its database, its threads, and what it knows of hosts and clients.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <rocksdb/write_batch.h>
+
+#include "storage/block_merger.h"
+#include "storage/event_store.h"
+#include "storage/host_table.h"
+#include "storage/indexer.h"
+#include "storage/journal.h"
+#include "storage/retry_marks.h"
+#include "storage/rocks.h"
+#include "storage/store_directory.h"
+#include "storage/store_view.h"
+
+namespace storage {
+
+// An open database and those who work on it. The order of the members is that in which they start.
+struct Running {
+  Running(std::shared_ptr<Rocks> opened, const StoreOptions& options,
+          std::function<void(const absl::Status&)> on_failure)
+      : rocks(std::move(opened)),
+        merger(rocks, numbers, options.now_ms, options.on_problem),
+        indexer(rocks, numbers,
+                {.open_bytes_max = options.open_bytes_max, .seal_age = options.seal_age},
+                {.on_block = [this](HostId host, Day day) { merger.Notice(host, day); },
+                 .on_damage = options.on_problem,
+                 .on_failure = std::move(on_failure)}) {}
+
+  const std::shared_ptr<Rocks> rocks;
+  BlockNumbers numbers;
+  BlockMerger merger;
+  Indexer indexer;
+};
+
+// Its public functions do what those of EventStore of the same name promise.
+class EventStore::Engine {
+ public:
+  Engine(std::string path, const StoreOptions& options)
+      : path_(std::move(path)), options_(options) {}
+
+  // Threads of the store still report here until they have ended.
+  ~Engine() { CloseDatabase(); }
+
+  absl::Status OpenForWriting();
+  absl::Status OpenForReading();
+
+  absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
+  absl::Status SyncIfDue();
+  absl::Status Seal();
+  uint64_t NextConnection();
+  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns) const;
+  StoreActivity Activity() const;
+  absl::Status Settle(std::stop_token stop);
+  absl::Status DropDay(const Identity& host, Day day);
+  absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
+
+  // The store as it is, and the hosts that match one of the patterns, by number.
+  struct Moment {
+    StoreView view;
+    std::vector<std::optional<Identity>> hosts;
+  };
+  absl::StatusOr<Moment> Look(const std::vector<std::string>& host_patterns,
+                              const std::stop_token& stop) const;
+
+  const std::string& path() const { return path_; }
+
+  void SetFlush(Flush flush, uint32_t flush_records) {
+    options_.flush = flush;
+    options_.flush_records = flush_records;
+  }
+
+ private:
+  absl::Status OpenDatabase();
+  absl::Status Reopen();
+  void CloseAfterFailure();
+  void CloseDatabase();
+  HostId HostFor(const Identity& identity, const std::string& address, rocksdb::WriteBatch* write,
+                 uint64_t* overflowed = nullptr);
+  void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
+  void AddBatch(const Batch& batch, JournalHeader header, rocksdb::WriteBatch* write,
+                AppendResult* result);
+  absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
+  std::shared_ptr<Running> running() const;
+
+  const std::string path_;
+  StoreOptions options_;
+  std::optional<StoreDirectory> directory_;
+
+  // Of the thread that appends.
+  std::shared_ptr<Running> writing_;    // running_ as well; null after a failed write.
+  std::vector<Indexer::Group> groups_;  // Of the write that is being made.
+  std::string damage_;                  // Not told yet.
+  RetryMarks marks_;
+  uint64_t next_arrival_ = 0;
+  uint64_t records_unsynced_ = 0;
+  std::chrono::steady_clock::time_point last_reopen_{};
+
+  mutable std::mutex mutex_;  // Guards what follows.
+  std::shared_ptr<Running> running_;
+  std::shared_ptr<Rocks> reading_;  // Instead of running_, where nothing is written.
+  bool indexer_failed_ = false;
+  HostTable hosts_;
+  uint64_t next_connection_ = 0;
+};
+
+}  // namespace storage

@@ -1,0 +1,230 @@
+#include "storage/store_report.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_format.h"
+
+#include "storage/block_store.h"
+#include "storage/block_tally.h"
+
+namespace storage {
+
+namespace {
+
+class Tallier {
+ public:
+  Tallier(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
+          const TallyRequest& request, const std::function<bool(const FoundTally&)>& sink)
+      : view_(view), hosts_(hosts), request_(request), sink_(sink) {
+    options_.snapshot = view.snapshot.get();
+    for (const OpenEvents& open : view.open) open_[open.host].push_back(&open);
+  }
+
+  absl::Status Run() {
+    auto tally = std::make_unique<query::EventTally>();
+    for (HostId host = 0; host < hosts_.size(); ++host) {
+      if (!hosts_[host]) continue;
+      if (request_.stop.stop_requested()) return absl::CancelledError("report: cancelled");
+      const absl::Status added = AddHost(host, tally.get());
+      if (!added.ok()) return added;
+      if (!request_.by_host) continue;
+      if (!sink_({.host = &*hosts_[host], .tally = *tally})) break;
+      tally = std::make_unique<query::EventTally>();
+    }
+    if (!request_.by_host) sink_({.host = nullptr, .tally = *tally});
+    if (request_.explanation != nullptr) *request_.explanation = explanation_;
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status AddHost(HostId host, query::EventTally* tally) {
+    const query::TimeRange& time = request_.filter.time;
+    if (time.empty()) return absl::OkStatus();
+    absl::Status added = absl::OkStatus();
+    const absl::Status read =
+        ForEachBlock(*view_.rocks, options_, host, DayOf(time.from_ms), DayOf(time.to_ms),
+                     [&](const BlockId& id, const BlockSummary& block) {
+                       added = AddBlock(id, block, tally);
+                       if (added.ok() && request_.stop.stop_requested()) {
+                         added = absl::CancelledError("report: cancelled");
+                       }
+                       if (added.ok() && tally->value_count() > request_.values_max) {
+                         added = absl::ResourceExhaustedError(absl::StrFormat(
+                             "report: more than %d different values: ask for less time, or "
+                             "fewer hosts",
+                             request_.values_max));
+                       }
+                       return added.ok();
+                     });
+    if (!read.ok()) return read;
+    if (!added.ok()) return added;
+    const auto found = open_.find(host);
+    if (found == open_.end()) return absl::OkStatus();
+    for (const OpenEvents* const open : found->second) AddOpen(*open, tally);
+    return absl::OkStatus();
+  }
+
+  absl::Status AddBlock(const BlockId& id, const BlockSummary& block, query::EventTally* tally) {
+    const query::TimeRange common = query::Intersection(block.time, request_.filter.time);
+    if (common.empty() || block.event_count == block.malformed_count) return absl::OkStatus();
+    if (common == block.time && request_.filter.FitsTallies()) {
+      const absl::StatusOr<bool> is_added = AddStored(id, tally);
+      if (!is_added.ok()) return AtBlock(id, is_added.status());
+      if (*is_added) return absl::OkStatus();
+    }
+    ++explanation_.blocks_read;
+    const auto loaded = LoadBlock(*view_.rocks, options_, id);
+    if (!loaded.ok()) return loaded.status();
+    const absl::Status added =
+        AddBlockTo(*(*loaded)->reader, id.host, request_.filter, request_.lists, tally);
+    return added.ok() ? added : AtBlock(id, added);
+  }
+
+  static absl::Status AtBlock(const BlockId& id, const absl::Status& status) {
+    return absl::Status(status.code(), ToText(id) + ": " + std::string(status.message()));
+  }
+
+  // False if the stored tally cannot tell.
+  absl::StatusOr<bool> AddStored(const BlockId& id, query::EventTally* tally) {
+    const absl::StatusOr<std::string> bytes = LoadTally(*view_.rocks, options_, id);
+    if (absl::IsNotFound(bytes.status())) return false;
+    if (!bytes.ok()) return bytes.status();
+    absl::StatusOr<StoredTally> stored = StoredTally::Open(*bytes);
+    if (!stored.ok()) return stored.status();
+    query::TallyLists lists = request_.lists;
+    const std::vector<std::string>& nodes = request_.filter.nodes;
+    if (!nodes.empty()) {
+      if (!stored->node()) return false;
+      // Events without a node pass no filter of nodes.
+      const bool is_wanted =
+          !stored->node()->empty() && std::ranges::find(nodes, *stored->node()) != nodes.end();
+      if (!is_wanted) lists = 0;
+    }
+    ++explanation_.blocks_added;
+    const absl::Status added = stored->AddTo(id.host, request_.filter, lists, tally);
+    if (!added.ok()) return added;
+    return true;
+  }
+
+  void AddOpen(const OpenEvents& open, query::EventTally* tally) {
+    for (const std::shared_ptr<const OpenEvent>& one : open.events) {
+      if (one->malformed || !request_.filter.time.Contains(one->event.stamp().time_ms)) continue;
+      ++explanation_.open_events;
+      const query::EventFacts& facts = query::FactsOf(one->event, &builder_);
+      const query::OrderKey place = KeyOf(one->order, open.host);
+      tally->Notice(facts, place);
+      if (request_.filter.Matches(facts)) tally->Add(facts, place, request_.lists);
+    }
+  }
+
+  const StoreView& view_;
+  const std::vector<std::optional<Identity>>& hosts_;
+  const TallyRequest& request_;
+  const std::function<bool(const FoundTally&)>& sink_;
+  rocksdb::ReadOptions options_;
+  absl::flat_hash_map<HostId, std::vector<const OpenEvents*>> open_;
+  ReportExplanation explanation_;
+  query::EventFactsBuilder builder_;
+};
+
+// The event of the record that came first, as far as it can be told: positions are counted by host,
+// so it is that of the host whose first event is the first one of all.
+class FirstRecord {
+ public:
+  FirstRecord(const StoreView& view, const std::vector<std::optional<Identity>>& hosts)
+      : view_(view), hosts_(hosts) {
+    options_.snapshot = view.snapshot.get();
+  }
+
+  absl::StatusOr<std::optional<uint64_t>> Find() {
+    for (HostId host = 0; host < hosts_.size(); ++host) {
+      if (!hosts_[host]) continue;
+      const absl::Status looked = LookAtBlocks(host);
+      if (!looked.ok()) return looked;
+    }
+    for (const OpenEvents& open : view_.open) LookAtOpen(open);
+    if (first_of_hosts_.empty()) return std::nullopt;
+    const auto found = std::ranges::min_element(first_of_hosts_, {},
+                                                [](const auto& one) { return one.second.order; });
+    const First& first = found->second;
+    if (first.time_ms) return first.time_ms;
+    return TimeIn(first);
+  }
+
+ private:
+  // Of a host.
+  struct First {
+    EventOrder order = {};
+    uint64_t position = std::numeric_limits<uint64_t>::max();
+    BlockId block = {};                    // That holds it,
+    std::optional<uint64_t> time_ms = {};  // unless its time is known.
+  };
+
+  absl::Status LookAtBlocks(HostId host) {
+    return ForEachBlock(*view_.rocks, options_, host, 0, std::numeric_limits<Day>::max(),
+                        [&](const BlockId& id, const BlockSummary& block) {
+                          if (block.event_count == block.malformed_count) return true;
+                          Keep(host, block.order_min,
+                               {.position = block.position_min, .block = id});
+                          return true;
+                        });
+  }
+
+  void LookAtOpen(const OpenEvents& open) {
+    if (open.host >= hosts_.size() || !hosts_[open.host]) return;
+    for (const std::shared_ptr<const OpenEvent>& one : open.events) {
+      if (one->malformed) continue;
+      Keep(open.host, one->order,
+           {.position = one->event.tag(0), .time_ms = one->event.stamp().time_ms});
+    }
+  }
+
+  void Keep(HostId host, const EventOrder& order, First first) {
+    const auto [found, is_new] = first_of_hosts_.try_emplace(host, first);
+    First& kept = found->second;
+    const EventOrder lowest = is_new ? order : std::min(kept.order, order);
+    if (first.position < kept.position) kept = first;
+    kept.order = lowest;
+  }
+
+  absl::StatusOr<std::optional<uint64_t>> TimeIn(const First& first) {
+    const auto block = LoadBlock(*view_.rocks, options_, first.block);
+    if (!block.ok()) return block.status();
+    BlockReader& reader = *(*block)->reader;
+    std::optional<uint64_t> time_ms;
+    uint64_t lowest = std::numeric_limits<uint64_t>::max();
+    for (uint32_t event = 0; event < reader.event_count(); ++event) {
+      const EventHead head = reader.head(event);
+      const uint64_t position = reader.origin(reader.first_record(event)).position;
+      if (head.malformed || position >= lowest) continue;
+      lowest = position;
+      time_ms = head.time_ms;
+    }
+    return time_ms;
+  }
+
+  const StoreView& view_;
+  const std::vector<std::optional<Identity>>& hosts_;
+  rocksdb::ReadOptions options_;
+  absl::flat_hash_map<HostId, First> first_of_hosts_;
+};
+
+}  // namespace
+
+absl::Status TallyEvents(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
+                         const TallyRequest& request,
+                         const std::function<bool(const FoundTally&)>& sink) {
+  return Tallier(view, hosts, request, sink).Run();
+}
+
+absl::StatusOr<std::optional<uint64_t>> FindFirstRecordTime(
+    const StoreView& view, const std::vector<std::optional<Identity>>& hosts) {
+  return FirstRecord(view, hosts).Find();
+}
+
+}  // namespace storage
