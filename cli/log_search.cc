@@ -216,6 +216,9 @@ class Reader {
       Add(MalformedLine{std::string(line), std::string(record.status().message())});
       return;
     }
+    if (options_.first_record_ms != nullptr && !options_.first_record_ms->has_value()) {
+      *options_.first_record_ms = record->stamp.time_ms;
+    }
     if (!options_.time.Contains(record->stamp.time_ms)) return;
     assembler_.Add(line, *record);
     TakeEvents();

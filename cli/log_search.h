@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -33,6 +34,10 @@ struct LogSearchOptions {
   // At the end, wait for what is written to the last log. It must be a plain file. When it is
   // rotated, go on with the one that takes its name.
   bool follow = false;
+
+  // Set to the time of the first record, in the range or not, if there is one. Must outlive the
+  // search.
+  std::optional<uint64_t>* first_record_ms = nullptr;
 };
 
 struct LogSearchSinks {

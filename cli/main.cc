@@ -11,6 +11,7 @@
 
 #include "cli/import.h"
 #include "cli/progress.h"
+#include "cli/report.h"
 #include "cli/search.h"
 #include "cli/send.h"
 #include "cli/store.h"
@@ -22,6 +23,7 @@ constexpr std::string_view kUsage =
     "usage: auspex COMMAND [OPTION...]\n"
     "\n"
     "  search   find events in a store, with the options of ausearch(8)\n"
+    "  report   report on them, with the options of aureport(8)\n"
     "  import   bring logs that exist into a store\n"
     "  store    look at a store as a whole: stats, check, export\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
@@ -122,6 +124,10 @@ int Run(int argc, char** argv) {
   if (command == "search") {
     const std::vector<std::string_view> arguments(argv + 2, argv + argc);
     return cli::Search(arguments);
+  }
+  if (command == "report") {
+    const std::vector<std::string_view> arguments(argv + 2, argv + argc);
+    return cli::Report(arguments);
   }
   if (command == "import") return RunImport(argc - 1, argv + 1);
   if (command == "store") return RunStore(argc - 1, argv + 1);

@@ -1,19 +1,11 @@
 #include "cli/search.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <deque>
-#include <filesystem>
-#include <grp.h>
 #include <iostream>
 #include <optional>
-#include <pwd.h>
 #include <string>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -22,6 +14,7 @@
 #include "cli/event_printer.h"
 #include "cli/log_search.h"
 #include "cli/store_follow.h"
+#include "cli/surroundings.h"
 
 #include "query/ausearch_options.h"
 #include "storage/event_store.h"
@@ -30,33 +23,8 @@ namespace cli {
 
 namespace {
 
-// Where auspexd keeps its store unless its configuration says otherwise.
-constexpr char kDefaultStore[] = "/var/lib/auspex/store";
-
 // Events that a log may have to print the last one first, in bytes: they are all kept.
 constexpr size_t kKeptBytesMax = size_t{1} << 30;
-
-std::optional<uint32_t> UserNumber(const std::string& name) {
-  const passwd* const found = getpwnam(name.c_str());
-  return found == nullptr ? std::nullopt : std::optional(found->pw_uid);
-}
-
-std::optional<uint32_t> GroupNumber(const std::string& name) {
-  const group* const found = getgrnam(name.c_str());
-  return found == nullptr ? std::nullopt : std::optional(found->gr_gid);
-}
-
-query::AusearchContext CurrentContext() {
-  timespec now{};
-  timespec since_boot{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  return {.time = {.now_s = now.tv_sec,
-                   .boot_s = now.tv_sec - since_boot.tv_sec,
-                   .zone = absl::LocalTimeZone()},
-          .user_number = UserNumber,
-          .group_number = GroupNumber};
-}
 
 std::string_view KindName(storage::IdentityKind kind) {
   switch (kind) {
@@ -75,11 +43,6 @@ query::EventOrigin OriginOf(const storage::FoundEvent& found) {
           .identity = KindName(found.host.kind),
           .address = found.address,
           .received_ms = found.received_ms};
-}
-
-bool StandardInputIsPipe() {
-  struct stat status {};
-  return fstat(STDIN_FILENO, &status) == 0 && S_ISFIFO(status.st_mode);
 }
 
 int Fail(std::string_view message) {
@@ -126,7 +89,7 @@ class Run {
   int SearchLogsOf(bool reads_pipe) {
     std::vector<std::string> paths;
     if (!reads_pipe) {
-      if (const int failed = FindLogs(&paths); failed != EXIT_SUCCESS) return failed;
+      if (const int failed = FindInput(&paths); failed != EXIT_SUCCESS) return failed;
     }
     const bool uses_checkpoint = !options_.checkpoint.empty() && !reads_pipe;
     CheckpointFilter filter(uses_checkpoint ? checkpoint_ : std::nullopt,
@@ -182,27 +145,16 @@ class Run {
   }
 
   // The logs of --input. With a checkpoint, those of a directory begin with the one that it is of.
-  int FindLogs(std::vector<std::string>* paths) {
-    struct stat status {};
-    if (stat(options_.input.c_str(), &status) != 0) {
-      std::cerr << "stat: " << std::strerror(errno) << '\n';
-      return query::kAusearchFailureStatus;
+  int FindInput(std::vector<std::string>* paths) {
+    absl::StatusOr<std::vector<std::string>> found = FindLogs(options_.input);
+    if (!found.ok()) return FailPlainly(found.status(), query::kAusearchFailureStatus);
+    *paths = *std::move(found);
+    const bool is_directory = paths->back() != options_.input;
+    if (is_directory && checkpoint_ && !options_.only_checkpoint_time && !SkipLogs(paths)) {
+      return kBadCheckpointStatus;
     }
-    if (!S_ISDIR(status.st_mode)) {
-      *paths = {options_.input};
-    } else {
-      *paths = LogsIn(options_.input);
-      std::cerr << "NOTE - using logs in " << paths->back() << '\n';
-      if (checkpoint_ && !options_.only_checkpoint_time && !SkipLogs(paths)) {
-        return kBadCheckpointStatus;
-      }
-    }
-    for (const std::string& path : *paths) {
-      if (access(path.c_str(), R_OK) == 0) continue;
-      std::cerr << "Error opening " << path << " (" << std::strerror(errno) << ")\n";
-      return query::kAusearchFailureStatus;
-    }
-    return EXIT_SUCCESS;
+    const absl::Status readable = CheckReadable(*paths);
+    return readable.ok() ? EXIT_SUCCESS : FailPlainly(readable, query::kAusearchFailureStatus);
   }
 
   bool SkipLogs(std::vector<std::string>* paths) const {
@@ -237,9 +189,9 @@ class Run {
   // ---- Store ----
 
   int SearchStore() {
-    std::string path = options_.store;
-    if (path.empty() && std::filesystem::exists(kDefaultStore)) path = kDefaultStore;
-    if (path.empty()) return Fail("which store is to be read? --store DIR is missing");
+    const absl::StatusOr<std::string> found_store = FindStore(options_.store);
+    if (!found_store.ok()) return Fail(found_store.status());
+    const std::string& path = *found_store;
     storage::SearchExplanation explanation;
     storage::SearchRequest request{
         .predicate = predicate_, .host_patterns = options_.host_globs, .order = Order()};
@@ -329,8 +281,9 @@ class Run {
 }  // namespace
 
 int Search(std::span<const std::string_view> arguments) {
-  const absl::StatusOr<query::AusearchOptions> options =
-      query::ParseAusearchOptions(arguments, CurrentContext());
+  const absl::StatusOr<query::AusearchOptions> options = query::ParseAusearchOptions(
+      arguments,
+      {.time = CurrentTimeContext(), .user_number = UserNumber, .group_number = GroupNumber});
   if (!options.ok()) {
     std::cerr << std::string(options.status().message()) << '\n';
     return query::kAusearchFailureStatus;

@@ -1,0 +1,121 @@
+#include "cli/report_printer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cli {
+
+namespace {
+
+// What is written at once.
+constexpr size_t kOutputBytes = 1 << 16;
+
+template <typename Row>
+void Cut(std::optional<uint64_t> limit, std::vector<Row>* rows) {
+  if (limit && rows->size() > *limit)
+    rows->erase(rows->begin() + static_cast<ptrdiff_t>(*limit), rows->end());
+}
+
+}  // namespace
+
+ReportPrinter::ReportPrinter(const query::ReportOptions& options, const absl::TimeZone& zone)
+    : options_(options),
+      text_(options.kind, options.escape, zone),
+      data_(options.kind, options.format) {}
+
+ReportPrinter::~ReportPrinter() { Flush(); }
+
+void ReportPrinter::PrintTitle(std::string_view host) {
+  const bool is_overall = options_.kind == query::ReportKind::kOverall;
+  if (!is_text()) {
+    if (options_.summary) {
+      data_.AppendSummaryHeader(options_.by_host, &gathered_);
+    } else {
+      data_.AppendRowHeader(&gathered_);
+    }
+  } else if (options_.summary && options_.by_host) {
+    if (!is_overall) text_.AppendTitleByHost(options_.filter, &gathered_);
+  } else {
+    text_.AppendTitle(options_.summary, options_.filter, host, &gathered_);
+  }
+}
+
+bool ReportPrinter::PrintRow(const query::ReportRow& row) {
+  if (IsAtLimit()) return false;
+  ++rows_;
+  ++rows_of_report_;
+  if (is_text()) {
+    text_.AppendRow(row, &gathered_);
+  } else {
+    data_.AppendRow(row, &gathered_);
+  }
+  if (gathered_.size() >= kOutputBytes && !HandOver()) return false;
+  return !IsAtLimit();
+}
+
+void ReportPrinter::RestartRows() {
+  text_.RestartRows();
+  rows_of_report_ = 0;
+}
+
+void ReportPrinter::PrintTimes(std::string_view log, std::optional<uint64_t> first_ms,
+                               uint64_t last_ms) {
+  if (is_text()) {
+    text_.AppendTimes(log, first_ms, last_ms, &gathered_);
+  } else {
+    data_.AppendTimes(log, first_ms, last_ms, &gathered_);
+  }
+}
+
+void ReportPrinter::PrintSummary(std::vector<query::SummaryRow> rows) {
+  Cut(options_.limit, &rows);
+  if (is_text()) {
+    text_.AppendSummary(rows, &gathered_);
+  } else {
+    data_.AppendSummary(rows, &gathered_);
+  }
+}
+
+void ReportPrinter::PrintSummaryByHost(std::vector<query::HostSummaryRow> rows) {
+  Cut(options_.limit, &rows);
+  if (is_text()) {
+    text_.AppendSummaryByHost(rows, &gathered_);
+  } else {
+    data_.AppendSummaryByHost(rows, &gathered_);
+  }
+}
+
+void ReportPrinter::PrintOverall(const query::OverallCounts& counts,
+                                 const query::ReportTimes& times) {
+  if (is_text()) {
+    text_.AppendOverall(counts, options_.filter, times, &gathered_);
+  } else {
+    data_.AppendOverall(counts, times, &gathered_);
+  }
+}
+
+void ReportPrinter::PrintOverview(std::vector<query::HostOverview> hosts) {
+  if (is_text()) {
+    text_.AppendOverview(hosts, options_.filter, options_.limit, &gathered_);
+  } else {
+    Cut(options_.limit, &hosts);
+    data_.AppendOverview(hosts, &gathered_);
+  }
+}
+
+void ReportPrinter::PrintNoEvents() {
+  if (is_text()) gathered_.append(query::kNoEventsText);
+}
+
+bool ReportPrinter::HandOver() {
+  if (gathered_.empty()) return true;
+  std::string next;
+  next.reserve(gathered_.capacity());
+  return writer_.Write(std::exchange(gathered_, std::move(next)));
+}
+
+void ReportPrinter::Flush() {
+  if (HandOver()) writer_.Flush();
+}
+
+}  // namespace cli

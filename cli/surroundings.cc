@@ -1,0 +1,80 @@
+#include "cli/surroundings.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <grp.h>
+#include <iostream>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "absl/strings/str_format.h"
+#include "cli/log_search.h"
+
+namespace cli {
+
+namespace {
+
+// Where auspexd keeps its store unless its configuration says otherwise.
+constexpr char kDefaultStore[] = "/var/lib/auspex/store";
+
+}  // namespace
+
+query::TimeContext CurrentTimeContext() {
+  timespec now{};
+  timespec since_boot{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return {
+      .now_s = now.tv_sec, .boot_s = now.tv_sec - since_boot.tv_sec, .zone = absl::LocalTimeZone()};
+}
+
+std::optional<uint32_t> UserNumber(const std::string& name) {
+  const passwd* const found = getpwnam(name.c_str());
+  return found == nullptr ? std::nullopt : std::optional(found->pw_uid);
+}
+
+std::optional<uint32_t> GroupNumber(const std::string& name) {
+  const group* const found = getgrnam(name.c_str());
+  return found == nullptr ? std::nullopt : std::optional(found->gr_gid);
+}
+
+std::optional<std::string> UserName(uint32_t number) {
+  const passwd* const found = getpwuid(number);
+  return found == nullptr ? std::nullopt : std::optional<std::string>(found->pw_name);
+}
+
+bool StandardInputIsPipe() {
+  struct stat status {};
+  return fstat(STDIN_FILENO, &status) == 0 && S_ISFIFO(status.st_mode);
+}
+
+absl::StatusOr<std::string> FindStore(const std::string& asked_for) {
+  if (!asked_for.empty()) return asked_for;
+  if (std::filesystem::exists(kDefaultStore)) return kDefaultStore;
+  return absl::NotFoundError("which store is to be read? --store DIR is missing");
+}
+
+absl::StatusOr<std::vector<std::string>> FindLogs(const std::string& input) {
+  struct stat status {};
+  if (stat(input.c_str(), &status) != 0) {
+    return absl::NotFoundError(absl::StrFormat("stat: %s", std::strerror(errno)));
+  }
+  if (!S_ISDIR(status.st_mode)) return std::vector<std::string>{input};
+  std::vector<std::string> logs = LogsIn(input);
+  std::cerr << "NOTE - using logs in " << logs.back() << '\n';
+  return logs;
+}
+
+absl::Status CheckReadable(const std::vector<std::string>& logs) {
+  for (const std::string& log : logs) {
+    if (access(log.c_str(), R_OK) == 0) continue;
+    return absl::PermissionDeniedError(
+        absl::StrFormat("Error opening %s (%s)", log, std::strerror(errno)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace cli
