@@ -287,17 +287,14 @@ class StoreReport {
         .host_patterns = options_.host_globs,
         .lists = composer_.lists(),
         .by_host = options_.by_host || options_.kind == ReportKind::kTimes,
+        .with_first_record = options_.kind == ReportKind::kOverall,
         .explanation = &explanation};
     const absl::Status read = store.Tally(request, [&](const storage::FoundTally& found) {
       composer_.Add(found.host == nullptr ? "" : found.host->name, found.tally);
+      composer_.SetLogBegin(found.first_record_ms.value_or(0));
       return true;
     });
     if (!read.ok()) return Fail(read);
-    if (options_.kind == ReportKind::kOverall && !options_.by_host) {
-      const auto begin = store.FirstRecordTime(options_.host_globs);
-      if (!begin.ok()) return Fail(begin.status());
-      composer_.SetLogBegin(begin->value_or(0));
-    }
     composer_.PrintTotals();
     if (options_.explain) {
       std::cerr << absl::StrFormat(

@@ -82,12 +82,9 @@ class TallyEncoder {
     std::vector<FrameSize> sizes;
     const std::string packed_frames = frames_.Finish(&sizes);
     PutFrameSizes(sizes, &directory_);
-    std::string packed_directory;
-    const FrameSize size = packer_.Pack(directory_, &packed_directory);
     std::string bytes(1, static_cast<char>(kVersion));
-    PutVarint(&bytes, size.packed);
-    PutVarint(&bytes, size.raw);
-    bytes.append(packed_directory).append(packed_frames);
+    PutBytes(&bytes, directory_);
+    bytes.append(packed_frames);
     PutFixed64(&bytes, XXH3_64bits(bytes.data(), bytes.size()));
     return bytes;
   }
@@ -173,13 +170,8 @@ bool TakeSerials(std::string_view* in, query::SerialRuns* serials) {
 class StoredTally::Reader {
  public:
   bool ReadDirectory(std::string_view bytes) {
-    FrameSize size;
-    if (!TakeVarint(&bytes, &size.packed) || !TakeVarint(&bytes, &size.raw)) return false;
-    if (size.packed > bytes.size()) return false;
-    std::string directory;
-    if (!Unpack(bytes.substr(0, size.packed), size, &directory)) return false;
-    bytes.remove_prefix(size.packed);
-    std::string_view in = directory;
+    std::string_view in;
+    if (!TakeBytes(&bytes, &in)) return false;
     return TakeNode(&in) && TakeNoticed(&in) && TakeLists(&in) && PlaceColumns(&in, bytes) &&
            in.empty();
   }

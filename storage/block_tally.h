@@ -1,6 +1,6 @@
 // The tally of a block's events, stored beside it: with it a summary need not open the block.
 //
-//   tally     := version u8 (1) | packed varint | raw varint | directory | frame* | checksum u64
+//   tally     := version u8 (1) | directory bytes | frame* | checksum u64
 //   directory := node | noticed | list (39 times) | frame_count varint | (packed varint | raw
 //                varint)*
 //   node      := 0 u8 | 1 u8, bytes                      1: all events have this one
@@ -14,6 +14,7 @@
 // those that have failed, then of those that have succeeded. Its columns have a row for each
 // value, in the order in which they first came: the value, how often it came, and the arrival and
 // rank of the first event that has it. Frames and codings are those of blocks: frames.h, column.h.
+// The directory is not packed: of a small block, to unpack it takes as long as all the rest.
 
 #pragma once
 

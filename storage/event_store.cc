@@ -91,13 +91,6 @@ absl::Status EventStore::ReadFacts(const FactsRequest& request,
   return search.FindFacts(request.filter, request.roles, sink);
 }
 
-absl::StatusOr<std::optional<uint64_t>> EventStore::FirstRecordTime(
-    const std::vector<std::string>& host_patterns) const {
-  const absl::StatusOr<Engine::Moment> moment = engine_->Look(host_patterns, {});
-  if (!moment.ok()) return moment.status();
-  return FindFirstRecordTime(moment->view, moment->hosts);
-}
-
 absl::StatusOr<StoreStats> EventStore::Stats() const {
   absl::StatusOr<Engine::Moment> moment = engine_->Look({}, {});
   if (!moment.ok()) return moment.status();

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -138,10 +137,6 @@ class EventStore {
   // until it returns false.
   absl::Status ReadFacts(const FactsRequest& request,
                          const std::function<bool(const FoundFacts&)>& sink) const;
-
-  // The time of the first record that the hosts have sent, as it is told; nullopt if there is none.
-  absl::StatusOr<std::optional<uint64_t>> FirstRecordTime(
-      const std::vector<std::string>& host_patterns) const;
 
   // What there is, and what it takes on the disk.
   absl::StatusOr<StoreStats> Stats() const;

@@ -28,6 +28,7 @@ struct TallyRequest {
   std::vector<std::string> host_patterns = {};  // As in SearchRequest.
   query::TallyLists lists = 0;
   bool by_host = false;
+  bool with_first_record = false;  // Set FoundTally::first_record_ms. Not with by_host.
   std::stop_token stop = {};
 
   // Of all lists of one tally; kResourceExhausted beyond it. Some 150 bytes each, and their text.
@@ -39,6 +40,10 @@ struct TallyRequest {
 struct FoundTally {
   const Identity* host;  // Null for the tally of all.
   const query::EventTally& tally;
+
+  // The time of the first record that the hosts have sent, as it is told, whatever else was asked
+  // for; none if there is no record.
+  std::optional<uint64_t> first_record_ms = {};
 };
 
 struct FactsRequest {

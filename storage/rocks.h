@@ -48,6 +48,9 @@ absl::StatusOr<std::shared_ptr<Rocks>> OpenRocksForReading(const std::string& pa
 // Writes everything that is in memory into files, and waits for it.
 absl::Status FlushAll(const Rocks& rocks);
 
+// Takes what was deleted of the journal out of the files: whoever reads it would have to skip that.
+absl::Status CompactJournal(const Rocks& rocks);
+
 // kDataLoss for damage, kResourceExhausted for a full disk, else kUnavailable.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing);
 

@@ -236,7 +236,8 @@ absl::Status EventStore::Engine::Settle(std::stop_token stop) {
   absl::Status settled = running->indexer.Wait(stop);
   if (settled.ok()) settled = running->merger.Wait(stop);
   if (!settled.ok()) return settled;
-  return FlushAll(*running->rocks);
+  const absl::Status flushed = FlushAll(*running->rocks);
+  return flushed.ok() ? CompactJournal(*running->rocks) : flushed;
 }
 
 absl::StatusOr<std::unique_ptr<Import>> EventStore::Engine::StartImport(

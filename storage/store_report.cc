@@ -16,6 +16,88 @@ namespace storage {
 
 namespace {
 
+// The event of the record that came first, as far as it can be told: positions are counted by host,
+// so it is that of the host whose first event is the first one of all.
+class FirstRecord {
+ public:
+  FirstRecord(const StoreView& view, const std::vector<std::optional<Identity>>& hosts)
+      : view_(view), hosts_(hosts) {
+    options_.snapshot = view.snapshot.get();
+  }
+
+  absl::StatusOr<std::optional<uint64_t>> Find() {
+    for (HostId host = 0; host < hosts_.size(); ++host) {
+      if (!hosts_[host]) continue;
+      const absl::Status looked = LookAtBlocks(host);
+      if (!looked.ok()) return looked;
+    }
+    for (const OpenEvents& open : view_.open) LookAtOpen(open);
+    if (first_of_hosts_.empty()) return std::nullopt;
+    const auto found = std::ranges::min_element(first_of_hosts_, {},
+                                                [](const auto& one) { return one.second.order; });
+    const First& first = found->second;
+    if (first.time_ms) return first.time_ms;
+    return TimeIn(first);
+  }
+
+ private:
+  // Of a host.
+  struct First {
+    EventOrder order = {};
+    uint64_t position = std::numeric_limits<uint64_t>::max();
+    BlockId block = {};                    // That holds it,
+    std::optional<uint64_t> time_ms = {};  // unless its time is known.
+  };
+
+  absl::Status LookAtBlocks(HostId host) {
+    return ForEachBlock(*view_.rocks, options_, host, 0, std::numeric_limits<Day>::max(),
+                        [&](const BlockId& id, const BlockSummary& block) {
+                          if (block.event_count == block.malformed_count) return true;
+                          Keep(host, block.order_min,
+                               {.position = block.position_min, .block = id});
+                          return true;
+                        });
+  }
+
+  void LookAtOpen(const OpenEvents& open) {
+    if (open.host >= hosts_.size() || !hosts_[open.host]) return;
+    for (const std::shared_ptr<const OpenEvent>& one : open.events) {
+      if (one->malformed) continue;
+      Keep(open.host, one->order,
+           {.position = one->event.tag(0), .time_ms = one->event.stamp().time_ms});
+    }
+  }
+
+  void Keep(HostId host, const EventOrder& order, First first) {
+    const auto [found, is_new] = first_of_hosts_.try_emplace(host, first);
+    First& kept = found->second;
+    const EventOrder lowest = is_new ? order : std::min(kept.order, order);
+    if (first.position < kept.position) kept = first;
+    kept.order = lowest;
+  }
+
+  absl::StatusOr<std::optional<uint64_t>> TimeIn(const First& first) {
+    const auto block = LoadBlock(*view_.rocks, options_, first.block);
+    if (!block.ok()) return block.status();
+    BlockReader& reader = *(*block)->reader;
+    std::optional<uint64_t> time_ms;
+    uint64_t lowest = std::numeric_limits<uint64_t>::max();
+    for (uint32_t event = 0; event < reader.event_count(); ++event) {
+      const EventHead head = reader.head(event);
+      const uint64_t position = reader.origin(reader.first_record(event)).position;
+      if (head.malformed || position >= lowest) continue;
+      lowest = position;
+      time_ms = head.time_ms;
+    }
+    return time_ms;
+  }
+
+  const StoreView& view_;
+  const std::vector<std::optional<Identity>>& hosts_;
+  rocksdb::ReadOptions options_;
+  absl::flat_hash_map<HostId, First> first_of_hosts_;
+};
+
 class Tallier {
  public:
   Tallier(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
@@ -36,7 +118,12 @@ class Tallier {
       if (!sink_({.host = &*hosts_[host], .tally = *tally})) break;
       tally = std::make_unique<query::EventTally>();
     }
-    if (!request_.by_host) sink_({.host = nullptr, .tally = *tally});
+    if (!request_.by_host) {
+      absl::StatusOr<std::optional<uint64_t>> first_ms = std::nullopt;
+      if (request_.with_first_record) first_ms = FirstRecord(view_, hosts_).Find();
+      if (!first_ms.ok()) return first_ms.status();
+      sink_({.host = nullptr, .tally = *tally, .first_record_ms = *first_ms});
+    }
     if (request_.explanation != nullptr) *request_.explanation = explanation_;
     return absl::OkStatus();
   }
@@ -132,99 +219,12 @@ class Tallier {
   query::EventFactsBuilder builder_;
 };
 
-// The event of the record that came first, as far as it can be told: positions are counted by host,
-// so it is that of the host whose first event is the first one of all.
-class FirstRecord {
- public:
-  FirstRecord(const StoreView& view, const std::vector<std::optional<Identity>>& hosts)
-      : view_(view), hosts_(hosts) {
-    options_.snapshot = view.snapshot.get();
-  }
-
-  absl::StatusOr<std::optional<uint64_t>> Find() {
-    for (HostId host = 0; host < hosts_.size(); ++host) {
-      if (!hosts_[host]) continue;
-      const absl::Status looked = LookAtBlocks(host);
-      if (!looked.ok()) return looked;
-    }
-    for (const OpenEvents& open : view_.open) LookAtOpen(open);
-    if (first_of_hosts_.empty()) return std::nullopt;
-    const auto found = std::ranges::min_element(first_of_hosts_, {},
-                                                [](const auto& one) { return one.second.order; });
-    const First& first = found->second;
-    if (first.time_ms) return first.time_ms;
-    return TimeIn(first);
-  }
-
- private:
-  // Of a host.
-  struct First {
-    EventOrder order = {};
-    uint64_t position = std::numeric_limits<uint64_t>::max();
-    BlockId block = {};                    // That holds it,
-    std::optional<uint64_t> time_ms = {};  // unless its time is known.
-  };
-
-  absl::Status LookAtBlocks(HostId host) {
-    return ForEachBlock(*view_.rocks, options_, host, 0, std::numeric_limits<Day>::max(),
-                        [&](const BlockId& id, const BlockSummary& block) {
-                          if (block.event_count == block.malformed_count) return true;
-                          Keep(host, block.order_min,
-                               {.position = block.position_min, .block = id});
-                          return true;
-                        });
-  }
-
-  void LookAtOpen(const OpenEvents& open) {
-    if (open.host >= hosts_.size() || !hosts_[open.host]) return;
-    for (const std::shared_ptr<const OpenEvent>& one : open.events) {
-      if (one->malformed) continue;
-      Keep(open.host, one->order,
-           {.position = one->event.tag(0), .time_ms = one->event.stamp().time_ms});
-    }
-  }
-
-  void Keep(HostId host, const EventOrder& order, First first) {
-    const auto [found, is_new] = first_of_hosts_.try_emplace(host, first);
-    First& kept = found->second;
-    const EventOrder lowest = is_new ? order : std::min(kept.order, order);
-    if (first.position < kept.position) kept = first;
-    kept.order = lowest;
-  }
-
-  absl::StatusOr<std::optional<uint64_t>> TimeIn(const First& first) {
-    const auto block = LoadBlock(*view_.rocks, options_, first.block);
-    if (!block.ok()) return block.status();
-    BlockReader& reader = *(*block)->reader;
-    std::optional<uint64_t> time_ms;
-    uint64_t lowest = std::numeric_limits<uint64_t>::max();
-    for (uint32_t event = 0; event < reader.event_count(); ++event) {
-      const EventHead head = reader.head(event);
-      const uint64_t position = reader.origin(reader.first_record(event)).position;
-      if (head.malformed || position >= lowest) continue;
-      lowest = position;
-      time_ms = head.time_ms;
-    }
-    return time_ms;
-  }
-
-  const StoreView& view_;
-  const std::vector<std::optional<Identity>>& hosts_;
-  rocksdb::ReadOptions options_;
-  absl::flat_hash_map<HostId, First> first_of_hosts_;
-};
-
 }  // namespace
 
 absl::Status TallyEvents(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
                          const TallyRequest& request,
                          const std::function<bool(const FoundTally&)>& sink) {
   return Tallier(view, hosts, request, sink).Run();
-}
-
-absl::StatusOr<std::optional<uint64_t>> FindFirstRecordTime(
-    const StoreView& view, const std::vector<std::optional<Identity>>& hosts) {
-  return FirstRecord(view, hosts).Find();
 }
 
 }  // namespace storage

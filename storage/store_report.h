@@ -19,8 +19,4 @@ absl::Status TallyEvents(const StoreView& view, const std::vector<std::optional<
                          const TallyRequest& request,
                          const std::function<bool(const FoundTally&)>& sink);
 
-// See EventStore::FirstRecordTime().
-absl::StatusOr<std::optional<uint64_t>> FindFirstRecordTime(
-    const StoreView& view, const std::vector<std::optional<Identity>>& hosts);
-
 }  // namespace storage

@@ -1,0 +1,86 @@
+#!/bin/bash
+# Measures `auspex report` beside the real aureport, report by report: of a store, and of the log itself;
+# and the overview of a fleet of hosts made from the same log. Prints medians of whole processes, output
+# to a file in memory.
+#
+#   run_report.sh [BUILD_DIRECTORY]                          e.g. build/release
+#
+# Needs ../shared/bench/build-host.log.zst beside the project, 1 GB in /dev/shm, and the real aureport
+# (tests/fetch-real-tools.sh). Environment: RUNS (5), REAL_RUNS (1: the real tool takes long), HOSTS
+# (1000), DAYS (7) and RECORDS (1000, of a host and day) of the fleet.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "${1:-$root/build/release}" && pwd)
+runs=${RUNS:-5}
+real_runs=${REAL_RUNS:-1}
+hosts=${HOSTS:-1000}
+days=${DAYS:-7}
+records=${RECORDS:-1000}
+auspex=$build/bin/auspex
+aureport=$root/build/tools/sbin/aureport
+packed=$root/../shared/bench/build-host.log.zst
+[ -e "$packed" ] || { echo "$packed is not there" >&2; exit 1; }
+export TZ=UTC LC_ALL=C
+
+directory=$(mktemp -d -p "$build" report-bench.XXXXXX)
+output=$(mktemp -p /dev/shm)
+trap 'rm -rf "$directory" "$output"' EXIT
+cd "$directory"
+zstd -q -d "$packed" -o log
+"$auspex" import --store store --host host0 log > /dev/null
+
+# Median wall time in seconds of so many runs of a command.
+seconds() {
+  local count=$1 start
+  shift
+  for _ in $(seq "$count"); do
+    start=$EPOCHREALTIME
+    "$@" > "$output" 2> /dev/null < /dev/null || true
+    echo "$EPOCHREALTIME $start" | awk '{printf "%.3f\n", $1 - $2}'
+  done | sort -n | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'
+}
+
+real() {
+  [ -x "$aureport" ] || { echo -; return; }
+  LD_LIBRARY_PATH=$(echo "$root"/build/tools/lib/*-linux-*) seconds "$real_runs" "$aureport" -if log "$@"
+}
+
+row() {
+  local store log real_time
+  store=$(seconds "$runs" "$auspex" report --store store "$@")
+  lines=$(wc -l < "$output")
+  log=$(seconds "$runs" "$auspex" report -if log "$@")
+  real_time=$(real "$@")
+  printf '%-24s %9d %8s %8s %9s %12s %9s\n' "${*:-(summary)}" "$lines" "$store" "$log" "$real_time" \
+    "$(echo "$real_time $store" | awk '{if ($1 != "-") printf "%.0f", $1 / $2}')" \
+    "$(echo "$real_time $log" | awk '{if ($1 != "-") printf "%.0f", $1 / $2}')"
+}
+
+size() { "$auspex" store stats --store "$1" | awk '/bytes on disk|tallies/ {printf "%s %s%s", $1 == "tallies" ? ", tallies" : "bytes on disk", $1 == "tallies" ? $2 : $4, ""}'; }
+
+echo "$(wc -l < log) records, $(stat -c %s log) bytes; store: $(size store)"
+printf '%-24s %9s %8s %8s %9s %12s %9s\n' report lines store -if aureport "times store" "times -if"
+row
+row -x --summary
+row -f --summary
+row -f
+row -s
+row -p
+row -k
+row -u
+row -e -i
+row -x --summary --failed
+
+"$root/tests/bench/make_fleet.py" log "$hosts" "$days" "$records" |
+  "$auspex" import --store fleet --host fleet - > /dev/null
+fleet() { printf '%-44s %8s\n' "$*" "$(seconds "$runs" "$auspex" report --store fleet "$@")"; }
+echo
+"$auspex" store stats --store fleet | awk '/^(hosts|days|blocks|records in blocks|bytes of text)/'
+echo "fleet of $hosts hosts, $days days: $(size fleet); seconds:"
+fleet --by-host
+fleet
+fleet -x --summary
+fleet -x --summary --by-host
+fleet --host host0007
+fleet --host 'host00*' -k --summary
