@@ -132,6 +132,7 @@ void EventFactsBuilder::AddFirst(std::string_view type, const RecordLayout& layo
     return {.text = WithoutQuotes(written.text), .code = written.code};
   };
   facts_.auid_name = looked_up(Role::kAuidName);
+  facts_.uid_name = looked_up(Role::kUidName);
   facts_.syscall_name = looked_up(Role::kSyscallName);
 }
 
@@ -253,9 +254,12 @@ void EventFactsBuilder::Add(const audit::Record& record) {
   TextValues values(*this, record, layout);
   AddRecord(record.type, layout, values, record.body);
   if ((layout.kind & (kAvc | kUserAvc)) != 0) AddAccessVector(record, layout.kind);
-  audit::KeyReader keys(record);
-  std::string_view key;
-  while (keys.Next(&key)) facts_.keys.push_back({.text = Keep(std::string(key))});
+  for (const Field& one : fields_) {
+    if (one.name != "key" || audit::IsAbsent(one.value)) continue;
+    std::string keys;
+    audit::AppendValue(record.type, one, &keys);
+    AddKeys({.text = Keep(std::move(keys))});
+  }
 }
 
 void EventFactsBuilder::AddCopy(std::string_view line) {

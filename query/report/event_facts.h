@@ -78,13 +78,14 @@ struct EventFacts {
   // What the host's auditd has looked up for the first record, if that speaks for the event: it is
   // the only one, or a SYSCALL.
   FactText auid_name = {};
+  FactText uid_name = {};
   FactText syscall_name = {};
 
   // Calls `visit` with each of its texts, by reference.
   template <typename Visit>
   void ForEachText(const Visit& visit) {
     for (FactText* const text : {&arch, &syscall, &exe, &comm, &terminal, &host, &account,
-                                 &keystrokes, &auid_name, &syscall_name}) {
+                                 &keystrokes, &auid_name, &uid_name, &syscall_name}) {
       visit(text->text);
     }
     for (FileFact& file : files) visit(file.name.text);

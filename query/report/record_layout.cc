@@ -85,6 +85,7 @@ class LayoutMaker {
     if (layout_.kind == kPath && !own_.empty() && own_.back().name.ends_with("type")) {
       SetPlace(Role::kNameType, own_.size() - 1);
     }
+    if (IsOwnUid()) SetPlace(Role::kUidName, FindLookedUp("UID"));
     SetPlace(Role::kKey, FindAny("key"));
     if (IsKeystrokes()) SetPlace(Role::kKeystrokes, FindOwnField("data"));
     return layout_;
@@ -97,6 +98,12 @@ class LayoutMaker {
     size_t keys = 0;
     for (const Field& field : fields_) keys += field.name == "key" ? 1 : 0;
     return keys > 1;
+  }
+
+  // Whether the uid is that which auditd looks up: the first.
+  bool IsOwnUid() const {
+    const std::optional<size_t> first = FindOwnField("uid");
+    return first && layout_.place(Role::kUid) == static_cast<int16_t>(*first);
   }
 
   // TTY and USER_TTY.

@@ -38,7 +38,8 @@ enum class Role : uint8_t {
   kResult,
   kAccount,
   kKeystrokes,
-  kAuidName,     // What the host's auditd has looked up for auid=
+  kAuidName,     // What the host's auditd has looked up for auid=,
+  kUidName,      // uid=, if that is kUid,
   kSyscallName,  // and syscall=.
 };
 inline constexpr size_t kRoles = static_cast<size_t>(Role::kSyscallName) + 1;

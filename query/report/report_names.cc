@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 
 #include "audit/machine.h"
+#include "audit/record_type.h"
 
 namespace query {
 
@@ -71,10 +72,9 @@ std::string_view ReportNames::Syscall(const FactText& arch, const FactText& sysc
   return found->second;
 }
 
-std::string_view ReportNames::Type(std::string_view type, std::optional<uint32_t> number) {
-  if (options_.interpret || !number) return type;
-  text_ = absl::StrCat(*number);
-  return text_;
+std::string ReportNames::Type(std::string_view type, std::optional<uint32_t> number) const {
+  if (!number) return std::string(type);
+  return options_.interpret ? audit::RecordTypeName(*number) : absl::StrCat(*number);
 }
 
 }  // namespace query

@@ -36,8 +36,8 @@ class ReportNames {
   // "?" where there was none. Texts are as in EventFacts. Valid until the next call.
   std::string_view Syscall(const FactText& arch, const FactText& syscall, const FactText& name);
 
-  // Of a type of records; a number if there are no words for it. Valid until the next call.
-  std::string_view Type(std::string_view type, std::optional<uint32_t> number);
+  // Of a type of records, as a record has it, and its number.
+  std::string Type(std::string_view type, std::optional<uint32_t> number) const;
 
  private:
   const ReportNamesOptions options_;

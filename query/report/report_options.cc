@@ -1,6 +1,7 @@
 #include "query/report/report_options.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstddef>
 
 #include "absl/strings/str_format.h"
@@ -78,6 +79,16 @@ absl::Status SetStart(const OptionWords& words, Parsed* parsed) {
 
 absl::Status AddNode(const OptionWords& words, Parsed* parsed) {
   parsed->report.filter.nodes.emplace_back(words.words[0]);
+  return absl::OkStatus();
+}
+
+absl::Status SetInput(const OptionWords& words, Parsed* parsed) {
+  constexpr size_t kSuffixBytes = 32;  // That aureport leaves for the names of rotated logs.
+  const std::string_view word = words.words[0];
+  if (word.size() >= PATH_MAX - kSuffixBytes) {
+    return Refuse(absl::StrFormat("File name is too long %s", word));
+  }
+  parsed->report.input = std::string(word);
   return absl::OkStatus();
 }
 
@@ -176,7 +187,7 @@ constexpr Option kOptions[] = {
     {"", "--host", Argument::kMayWord, "GLOB",
      "only these hosts of it; may be repeated. Without a GLOB, the same as -h", SetHost},
     {"-if", "--input", Argument::kWord, "FILE", "a log, or a directory of logs, instead of a store",
-     AsAusearch<ApplyInput>},
+     SetInput},
     {"", "--input-logs", Argument::kNone, "", "the store, even if standard input is a pipe",
      SetFlag<&ReportOptions::input_logs>},
     {"", "--eoe-timeout", Argument::kWord, "SECONDS", "how long an event can lack its last record",
@@ -279,7 +290,6 @@ absl::StatusOr<ReportOptions> ParseReportOptions(std::span<const std::string_vie
   }
   const AusearchOptions& common = parsed.common;
   report.filter.time.to_ms = common.time.to_ms;
-  report.input = common.input;
   report.end_of_event_timeout = common.end_of_event_timeout;
   report.escape = common.escape;
   report.limit = common.limit;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "audit/record_type.h"
 #include "query/field_interpreter.h"
 #include "query/report/event_class.h"
 
@@ -24,7 +25,7 @@ RoleSet RolesOf(ReportField field) {
     case ReportField::kAuid:
       return SetOf(Role::kAuid) | SetOf(Role::kAuidName);
     case ReportField::kAccountOrUid:
-      return SetOf(Role::kAccount) | SetOf(Role::kUid);
+      return SetOf(Role::kAccount) | SetOf(Role::kUid) | SetOf(Role::kUidName);
     case ReportField::kLoginUser:
       return SetOf(Role::kAccount) | SetOf(Role::kAuid) | SetOf(Role::kAuidName);
     case ReportField::kAccount:
@@ -209,14 +210,17 @@ ReportCell ReportRowMaker::Cell(const ReportColumn& column, const EventFacts& fa
     case ReportField::kSerial:
       return number(facts.serial, 0);
     case ReportField::kType:
-      return {.text = facts.type};
+      // A host that does not know the type has written its number.
+      if (!facts.type_number) return {.text = facts.type};
+      return {.text = Keep(audit::RecordTypeName(*facts.type_number))};
     case ReportField::kAuid:
       return AccountCell(facts, facts.auid, facts.auid_name, false);
     case ReportField::kSuccess:
       return {.text = OutcomeText(facts.outcome), .is_known = facts.outcome != Outcome::kUnset};
     case ReportField::kAccountOrUid:
       // aureport takes a uid that is not told for one that is not set.
-      if (facts.uid || !facts.account.is_absent()) return AccountCell(facts, facts.uid, {}, true);
+      if (facts.uid || !facts.account.is_absent())
+        return AccountCell(facts, facts.uid, facts.uid_name, true);
       return {.text = names_.User(kUnset, {}), .is_known = false};
     case ReportField::kLoginUser:
       return AccountCell(facts, facts.auid, facts.auid_name, facts.outcome == Outcome::kFailed);
