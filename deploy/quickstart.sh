@@ -48,6 +48,7 @@ show() {
 }
 show send --port "$port" deploy/sample.log
 show search --store "$place/store" --host 127.0.0.1 -k fsmod --just-one
+show report --store "$place/store" --host 127.0.0.1 -x --summary
 show search --store "$place/store" --host auspexd --raw -m DAEMON_ACCEPT
 echo
 

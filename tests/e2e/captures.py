@@ -2,7 +2,7 @@
 strange arguments, accounts that come and go, and sockets.
 
 The kernel's audit belongs to one auditd. So this is done only where there is none and no rule is
-loaded, and everything is put back. What writes to /etc writes to a copy, in a mount namespace.
+loaded, and everything is put back. What writes to /etc or /var/log does so in a mount namespace.
 """
 
 import os
@@ -53,16 +53,21 @@ RULES = """
 
 # What makes the events. Programs that are not there are left out.
 EVENTS = r"""
+mount -t tmpfs none /var/log
 runuser -u nobody -- cat /etc/shadow
 su -s /bin/sh nobody -c 'cat /etc/shadow; true'
 groupadd auspextest
 useradd -M -N -g auspextest auspextest
 passwd -l auspextest
 usermod -c 'a comment' auspextest
+useradd -M -N -g no-such-group auspextest
 userdel auspextest
 groupdel auspextest
 sudo -n true
+runuser -u nobody -- su -c true </dev/null
 sh -c 'kill -SEGV $$'
+sh -c 'echo 0 >/proc/self/loginuid; cat /etc/shadow >/dev/null; touch -d @0 /etc/passwd'
+unshare -n ip link set lo promisc on
 python3 - <<'PROGRAM'
 import os, socket, subprocess, tempfile
 subprocess.run(["/bin/true", "a b", 'a "quoted" one', "two\nlines", "\u00fcml\u00e4ut", "x" * 3000])
@@ -86,6 +91,50 @@ for family, address in [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
         socket.socket(family).connect((address, 1))
     except OSError:
         pass
+PROGRAM
+python3 - <<'PROGRAM'
+import ctypes, os, pty, socket, struct
+def killed_by_seccomp():
+    PR_SET_SECCOMP, SECCOMP_MODE_STRICT = 22, 1
+    ctypes.CDLL(None).prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT)
+    os.getcwd()
+def whose_keys_are_logged():
+    NETLINK_AUDIT, AUDIT_TTY_SET, NLM_F_REQUEST = 9, 1017, 1
+    audit = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_AUDIT)
+    audit.send(struct.pack("=IHHIIII", 24, AUDIT_TTY_SET, NLM_F_REQUEST, 1, 0, 1, 0))
+    while b"end" not in os.read(0, 100):
+        pass
+def child(function):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        try:
+            function()
+        finally:
+            os._exit(0)
+    return pid, terminal
+os.waitpid(child(killed_by_seccomp)[0], 0)
+pid, master = child(whose_keys_are_logged)
+os.write(master, b'ls -l "a\\b"\x1b[A\x1b[D\x01\x09\xc3\xa4\n')
+os.write(master, b"end\n")
+os.waitpid(pid, 0)
+# What programs tell that are not here, through the library that they tell it with.
+audit = ctypes.CDLL("libaudit.so.1")
+link = audit.audit_open()
+for kind, operation, name, number, address, terminal, result in [
+        (1112, b"login", b"root", -1, b"192.0.2.1", b"ssh", 1),
+        (1112, b"login", b"(unknown user)", -1, b"192.0.2.2", b"ssh", 0),
+        (1112, b"login", b"nobody", 65534, b"2001:db8::1", b"/dev/tty1", 1),
+        (1100, b"PAM:authentication", b"n\xc3\xb6 one", -1, b"192.0.2.2", b"ssh", 0),
+        (1102, b"change-group", b"nobody", -1, None, None, 0),
+        (1126, b"authenticate", b"nobody", -1, None, None, 0),
+        (1132, b"change", b"nobody", -1, None, None, 1)]:
+    audit.audit_log_acct_message(
+        link, kind, None, operation, name, number, None, address, terminal, result)
+for kind, text, result in [
+        (1111, b"op=start", 1), (2100, b"op=failures", 0), (2202, b"op=lock acct=\"x\"", 1),
+        (2500, b'virt=kvm op=start reason=booted vm="a" uuid=1-2', 1),
+        (2404, b"op=destroy kind=session fp=? direction=both", 1), (2300, b"op=assign", 0)]:
+    audit.audit_log_user_message(link, kind, text, None, None, None, result)
 PROGRAM
 """
 
