@@ -34,6 +34,9 @@ class EventPrinter {
   // Writes what is gathered, and waits for it. False once nobody reads it.
   bool Flush();
 
+  // Fails if something could not be written, unless it is that nobody reads it.
+  absl::Status output_status() { return writer_.status(); }
+
   uint64_t printed() const { return printed_; }
 
  private:

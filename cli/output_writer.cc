@@ -1,6 +1,7 @@
 #include "cli/output_writer.h"
 
 #include <cerrno>
+#include <cstring>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -12,14 +13,15 @@ namespace {
 // Texts that wait: enough that neither side waits for the other's hiccups.
 constexpr size_t kWaitingMax = 8;
 
-bool WriteAll(std::string_view text) {
+// 0, or the error.
+int WriteAll(std::string_view text) {
   while (!text.empty()) {
     const ssize_t count = write(STDOUT_FILENO, text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return false;
+    if (count < 0) return errno;
     text.remove_prefix(static_cast<size_t>(count));
   }
-  return true;
+  return 0;
 }
 
 }  // namespace
@@ -37,32 +39,38 @@ OutputWriter::~OutputWriter() {
 
 bool OutputWriter::Write(std::string text) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return waiting_.size() < kWaitingMax || failed_; });
-  if (!failed_) waiting_.push_back(std::move(text));
+  changed_.wait(lock, [this] { return waiting_.size() < kWaitingMax || error_ != 0; });
+  if (error_ == 0) waiting_.push_back(std::move(text));
   changed_.notify_all();
-  return !failed_;
+  return error_ == 0;
 }
 
 bool OutputWriter::Flush() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return (waiting_.empty() && !writing_) || failed_; });
-  return !failed_;
+  changed_.wait(lock, [this] { return (waiting_.empty() && !writing_) || error_ != 0; });
+  return error_ == 0;
+}
+
+absl::Status OutputWriter::status() {
+  const std::lock_guard lock(mutex_);
+  if (error_ == 0 || error_ == EPIPE) return absl::OkStatus();
+  return absl::UnavailableError(std::string("standard output: ") + std::strerror(error_));
 }
 
 void OutputWriter::Run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [this] { return !waiting_.empty() || stopping_; });
-    if (waiting_.empty() || failed_) return;
+    if (waiting_.empty() || error_ != 0) return;
     const std::string text = std::move(waiting_.front());
     waiting_.pop_front();
     writing_ = true;
     lock.unlock();
     changed_.notify_all();
-    const bool is_written = WriteAll(text);
+    const int error = WriteAll(text);
     lock.lock();
     writing_ = false;
-    failed_ = failed_ || !is_written;
+    if (error_ == 0) error_ = error;
     changed_.notify_all();
   }
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "absl/status/status.h"
+
 namespace cli {
 
 class OutputWriter {
@@ -26,6 +28,9 @@ class OutputWriter {
   // Waits until all of it is written. False likewise.
   bool Flush();
 
+  // Fails if something could not be written, unless it is that nobody reads it.
+  absl::Status status();
+
  private:
   void Run();
 
@@ -33,7 +38,7 @@ class OutputWriter {
   std::condition_variable changed_;
   std::deque<std::string> waiting_;
   bool writing_ = false;
-  bool failed_ = false;
+  int error_ = 0;  // Of the first write that has failed.
   bool stopping_ = false;
 
   std::thread thread_;  // Last: it runs Run() from here on.

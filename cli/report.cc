@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -31,8 +33,19 @@ namespace {
 
 using query::ReportKind;
 
-// Events that logs may have for a report of each host, in bytes: they are all kept.
+// What is kept in memory of logs: the events for a report of each host, in bytes; and the values of
+// totals, of some 150 bytes each.
 constexpr size_t kKeptBytesMax = size_t{1} << 30;
+constexpr size_t kValuesMax = 10'000'000;
+
+// Hosts of logs whose totals are told apart: an empty tally takes some 10 kB.
+constexpr size_t kHostsMax = 100'000;
+
+// Rows of a table of all hosts that are kept to be sorted, without a limit that was asked for.
+constexpr size_t kSummaryRowsMax = 5'000'000;
+
+constexpr char kTooMuch[] =
+    "too much to report on at once: ask for less time, for fewer hosts, or with --limit";
 
 int Fail(std::string_view message) {
   std::cerr << "auspex report: " << message << '\n';
@@ -75,6 +88,17 @@ class Composer {
                        [this](const query::ReportRow& row) { return printer_.PrintRow(row); });
   }
 
+  // The same of a report of each host: events come host by host. A host without rows has no title.
+  bool PrintOfHost(const query::EventFacts& facts, const std::string& host) {
+    return rows_->Make(facts, host, [&](const query::ReportRow& row) {
+      if (titled_host_ != host) {
+        printer_.PrintTitle(host.empty() ? "(none)" : host);
+        titled_host_ = host;
+      }
+      return printer_.PrintRow(row);
+    });
+  }
+
   // Takes the tally of a host; of all, if the report is not by host.
   void Add(std::string_view host, const query::EventTally& tally) {
     if (options_.kind == ReportKind::kTimes) {
@@ -91,8 +115,12 @@ class Composer {
            query::SummarizeList(options_.kind, tally, options_.filter, names_)) {
         summary_.push_back({.host = std::string(host), .row = std::move(row)});
       }
+      if (options_.by_host && options_.limit) KeepBest(*options_.limit);
     }
   }
+
+  // Whether it can take no more.
+  bool is_full() const { return summary_.size() > kSummaryRowsMax; }
 
   void SetLogBegin(uint64_t time_ms) { log_begin_ms_ = time_ms; }
 
@@ -109,10 +137,7 @@ class Composer {
     } else if (options_.kind == ReportKind::kOverall) {
       printer_.PrintOverall(counts_, {.log_begin_ms = log_begin_ms_, .last_ms = last_ms_});
     } else if (options_.by_host) {
-      std::ranges::stable_sort(summary_, [](const auto& a, const auto& b) {
-        if (a.row.total != b.row.total) return a.row.total > b.row.total;
-        return a.host < b.host;
-      });
+      std::ranges::stable_sort(summary_, IsBefore);
       printer_.PrintSummaryByHost(std::move(summary_));
     } else {
       std::vector<query::SummaryRow> rows;
@@ -123,15 +148,30 @@ class Composer {
 
   query::TallyLists lists() const {
     if (options_.kind == ReportKind::kTimes) return 0;
-    if (options_.kind == ReportKind::kOverall && options_.by_host) return query::kOverviewLists;
+    if (options_.kind == ReportKind::kOverall && options_.by_host) {
+      return query::kOverviewLists | query::kSerialsToo;
+    }
     return query::ListsOfSummary(options_.kind);
   }
 
  private:
+  static bool IsBefore(const query::HostSummaryRow& a, const query::HostSummaryRow& b) {
+    if (a.row.total != b.row.total) return a.row.total > b.row.total;
+    return a.host < b.host;
+  }
+
+  // Drops rows that cannot be among the first ones, once they are many.
+  void KeepBest(uint64_t limit) {
+    if (summary_.size() < 2 * limit + 1024) return;
+    std::ranges::stable_sort(summary_, IsBefore);
+    summary_.resize(limit);
+  }
+
   const query::ReportOptions& options_;
   ReportPrinter& printer_;
   query::ReportNames names_;
   std::optional<query::ReportRowMaker> rows_;
+  std::optional<std::string> titled_host_;  // Of PrintOfHost(), the last one.
 
   std::vector<std::tuple<std::string, std::optional<uint64_t>, uint64_t>> times_;
   std::vector<query::HostOverview> overviews_;
@@ -163,12 +203,10 @@ class LogReport {
     const absl::Status read =
         Read(logs, &first_record_ms, [&](const query::EventFacts& facts) { return Take(facts); });
     if (!read.ok()) return Fail(read);
-    if (is_too_much_) {
-      return Fail("too many events to report on host by host: use a store, or --start and --end");
-    }
+    if (is_too_much_) return Fail(kTooMuch);
     for (const auto& [host, kept] : kept_) PrintKept(host, kept);
     for (const auto& [host, tally] : tallies_) composer_.Add(host, *tally);
-    if (options_.summary && !options_.by_host && tallies_.empty()) composer_.Add("", {});
+    if (composer_.is_full()) return Fail(kTooMuch);
     composer_.SetLogBegin(first_record_ms.value_or(0));
     if (options_.summary) composer_.PrintTotals();
     return EXIT_SUCCESS;
@@ -195,32 +233,28 @@ class LogReport {
   }
 
   bool Take(const query::EventFacts& facts) {
+    const std::string host = options_.by_host ? std::string(facts.node) : std::string();
     if (options_.summary) {
-      const std::string host = options_.by_host ? std::string(facts.node) : std::string();
       std::unique_ptr<query::EventTally>& tally = tallies_[host];
       if (tally == nullptr) tally = std::make_unique<query::EventTally>();
       const query::OrderKey place = {events_++};
-      tally->Notice(facts, place);
+      tally->Notice(facts, place, composer_.lists());
       if (options_.filter.Matches(facts)) tally->Add(facts, place, composer_.lists());
-      return true;
+      is_too_much_ = tally->value_count() > kValuesMax || tallies_.size() > kHostsMax;
+      return !is_too_much_;
     }
     if (!options_.filter.Matches(facts)) return true;
-    const bool is_by_host = options_.by_host && options_.format == query::ReportFormat::kText;
-    if (!is_by_host) return composer_.Print(facts, facts.node);
-    const query::KeptFacts& kept = kept_[std::string(facts.node)].emplace_back(facts);
+    if (!options_.by_host) return composer_.Print(facts, facts.node);
+    const query::KeptFacts& kept = kept_[host].emplace_back(facts);
     kept_bytes_ += kept.bytes();
     is_too_much_ = kept_bytes_ > kKeptBytesMax;
     return !is_too_much_;
   }
 
   void PrintKept(const std::string& host, const std::vector<query::KeptFacts>& kept) {
-    printer_.PrintTitle(host.empty() ? "(none)" : host);
-    printer_.RestartRows();
-    const uint64_t rows_before = printer_.rows();
     for (const query::KeptFacts& one : kept) {
-      if (!composer_.Print(one.facts(), host)) break;
+      if (!composer_.PrintOfHost(one.facts(), host)) break;
     }
-    if (printer_.rows() == rows_before) printer_.PrintNoEvents();
   }
 
   // -t: each log for itself.
@@ -266,17 +300,7 @@ class StoreReport {
 
   int Run(const storage::EventStore& store) {
     if (options_.summary || options_.kind == ReportKind::kTimes) return RunTotals(store);
-    const bool is_by_host = options_.by_host && options_.format == query::ReportFormat::kText;
-    if (!is_by_host) return PrintRows(store, options_.host_globs);
-    for (const std::string& host : HostsOf(store)) {
-      printer_.PrintTitle(host);
-      printer_.RestartRows();
-      const uint64_t rows_before = printer_.rows();
-      const int failed = PrintRows(store, {EscapeGlob(host)});
-      if (failed != EXIT_SUCCESS) return failed;
-      if (printer_.rows() == rows_before) printer_.PrintNoEvents();
-    }
-    return EXIT_SUCCESS;
+    return PrintRows(store);
   }
 
  private:
@@ -292,9 +316,10 @@ class StoreReport {
     const absl::Status read = store.Tally(request, [&](const storage::FoundTally& found) {
       composer_.Add(found.host == nullptr ? "" : found.host->name, found.tally);
       composer_.SetLogBegin(found.first_record_ms.value_or(0));
-      return true;
+      return !composer_.is_full();
     });
     if (!read.ok()) return Fail(read);
+    if (composer_.is_full()) return Fail(kTooMuch);
     composer_.PrintTotals();
     if (options_.explain) {
       std::cerr << absl::StrFormat(
@@ -305,34 +330,27 @@ class StoreReport {
     return EXIT_SUCCESS;
   }
 
-  int PrintRows(const storage::EventStore& store, std::vector<std::string> host_patterns) {
+  int PrintRows(const storage::EventStore& store) {
+    storage::SearchExplanation explanation;
     const storage::FactsRequest request{
         .filter = options_.filter,
-        .host_patterns = std::move(host_patterns),
+        .host_patterns = options_.host_globs,
         .roles = query::RolesOfRows(options_.kind),
-        .types = query::RecordTypesOf(query::ClassesOfRows(options_.kind))};
+        .types = query::RecordTypesOf(query::ClassesOfRows(options_.kind)),
+        .by_host = options_.by_host,
+        .explanation = options_.explain ? &explanation : nullptr};
     const absl::Status read = store.ReadFacts(request, [&](const storage::FoundFacts& found) {
+      if (options_.by_host) return composer_.PrintOfHost(found.facts, found.host.name);
       return composer_.Print(found.facts, found.host.name);
     });
-    return read.ok() ? EXIT_SUCCESS : Fail(read);
-  }
-
-  // The names of the hosts that are asked for, sorted, each once.
-  std::vector<std::string> HostsOf(const storage::EventStore& store) const {
-    std::vector<std::string> names;
-    for (const storage::Identity& host : store.Hosts(options_.host_globs)) {
-      if (names.empty() || names.back() != host.name) names.push_back(host.name);
+    if (!read.ok()) return Fail(read);
+    if (options_.explain && !options_.by_host) {
+      std::cerr << absl::StrFormat("%d blocks %s, %d read by their columns; %d open events\n",
+                                   explanation.blocks_planned,
+                                   explanation.by_index ? "by the index" : "in the time asked for",
+                                   explanation.blocks_read, explanation.open_events);
     }
-    return names;
-  }
-
-  static std::string EscapeGlob(std::string_view name) {
-    std::string escaped;
-    for (const char byte : name) {
-      if (std::string_view("*?[\\").find(byte) != std::string_view::npos) escaped.push_back('\\');
-      escaped.push_back(byte);
-    }
-    return escaped;
+    return EXIT_SUCCESS;
   }
 
   const query::ReportOptions& options_;
@@ -340,36 +358,44 @@ class StoreReport {
   ReportPrinter& printer_;
 };
 
-int RunReport(const query::ReportOptions& options) {
-  ReportPrinter printer(options, options.utc ? absl::UTCTimeZone() : absl::LocalTimeZone());
+int Compose(const query::ReportOptions& options, ReportPrinter& printer) {
   Composer composer(options, printer);
-  const bool has_totals = options.kind != ReportKind::kTimes && options.kind != ReportKind::kTty;
-  if (options.summary && !has_totals) {
+  // A pipe has no hosts.
+  const bool reads_pipe = options.input.empty() && options.store.empty() &&
+                          options.host_globs.empty() && !options.input_logs &&
+                          StandardInputIsPipe();
+  const auto print_title = [&] {
+    if (options.summary) return printer.PrintSummaryTitle();
+    // Else each host has one.
+    if (!options.by_host) printer.PrintTitle();
+  };
+  if (reads_pipe || !options.input.empty()) {
+    print_title();
+    return LogReport(options, composer, printer).Run(reads_pipe);
+  }
+  const absl::StatusOr<std::string> path = FindStore(options.store);
+  if (!path.ok()) return Fail(path.status());
+  const auto store = storage::EventStore::OpenForReading(*path);
+  if (!store.ok()) return Fail(store.status());
+  print_title();
+  return StoreReport(options, composer, printer).Run(**store);
+}
+
+int RunReport(const query::ReportOptions& options) {
+  if (options.summary && !query::HasTotals(options.kind)) {
     std::cout << '\n' << std::flush;
     return FailPlainly(absl::UnimplementedError("Unimplemented option"));
   }
-  const bool reads_pipe = options.input.empty() && options.store.empty() && !options.input_logs &&
-                          StandardInputIsPipe();
-  const bool titles_hosts =
-      options.by_host && !options.summary && options.format == query::ReportFormat::kText;
-  int status = EXIT_SUCCESS;
-  if (reads_pipe || !options.input.empty()) {
-    if (!titles_hosts) printer.PrintTitle();
-    status = LogReport(options, composer, printer).Run(reads_pipe);
-  } else {
-    const absl::StatusOr<std::string> path = FindStore(options.store);
-    if (!path.ok()) return Fail(path.status());
-    const auto store = storage::EventStore::OpenForReading(*path);
-    if (!store.ok()) return Fail(store.status());
-    if (!titles_hosts) printer.PrintTitle();
-    status = StoreReport(options, composer, printer).Run(**store);
+  ReportPrinter printer(options, options.utc ? absl::UTCTimeZone() : absl::LocalTimeZone());
+  int status = Compose(options, printer);
+  const bool has_rows = !options.summary && options.kind != ReportKind::kTimes;
+  if (status == EXIT_SUCCESS && has_rows && printer.rows() == 0) {
+    if (options.by_host) printer.PrintTitle();
+    printer.PrintNoEvents();
+    status = query::kAureportFailureStatus;
   }
-  if (status != EXIT_SUCCESS || options.summary || options.kind == ReportKind::kTimes) {
-    return status;
-  }
-  if (printer.rows() > 0) return EXIT_SUCCESS;
-  if (!titles_hosts) printer.PrintNoEvents();
-  return query::kAureportFailureStatus;
+  const absl::Status written = printer.Flush();
+  return written.ok() ? status : Fail(written);
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "cli/report_printer.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace cli {
@@ -23,25 +22,29 @@ ReportPrinter::ReportPrinter(const query::ReportOptions& options, const absl::Ti
       text_(options.kind, options.escape, zone),
       data_(options.kind, options.format) {}
 
-ReportPrinter::~ReportPrinter() { Flush(); }
-
 void ReportPrinter::PrintTitle(std::string_view host) {
-  const bool is_overall = options_.kind == query::ReportKind::kOverall;
+  rows_of_report_ = 0;
+  if (is_text()) {
+    text_.RestartRows();
+    text_.AppendTitle(host, &gathered_);
+  } else if (!has_header_) {
+    data_.AppendRowHeader(&gathered_);
+    has_header_ = true;
+  }
+}
+
+void ReportPrinter::PrintSummaryTitle() {
+  const bool is_overview = options_.kind == query::ReportKind::kOverall && options_.by_host;
   if (!is_text()) {
-    if (options_.summary) {
-      data_.AppendSummaryHeader(options_.by_host, &gathered_);
-    } else {
-      data_.AppendRowHeader(&gathered_);
-    }
-  } else if (options_.summary && options_.by_host) {
-    if (!is_overall) text_.AppendTitleByHost(options_.filter, &gathered_);
-  } else {
-    text_.AppendTitle(options_.summary, options_.filter, host, &gathered_);
+    data_.AppendSummaryHeader(options_.by_host, &gathered_);
+  } else if (!is_overview) {
+    text_.AppendSummaryTitle(options_.filter, options_.by_host, &gathered_);
   }
 }
 
 bool ReportPrinter::PrintRow(const query::ReportRow& row) {
-  if (IsAtLimit()) return false;
+  // Of the next host there are rows again.
+  if (IsAtLimit()) return options_.by_host;
   ++rows_;
   ++rows_of_report_;
   if (is_text()) {
@@ -50,16 +53,13 @@ bool ReportPrinter::PrintRow(const query::ReportRow& row) {
     data_.AppendRow(row, &gathered_);
   }
   if (gathered_.size() >= kOutputBytes && !HandOver()) return false;
-  return !IsAtLimit();
-}
-
-void ReportPrinter::RestartRows() {
-  text_.RestartRows();
-  rows_of_report_ = 0;
+  return options_.by_host || !IsAtLimit();
 }
 
 void ReportPrinter::PrintTimes(std::string_view log, std::optional<uint64_t> first_ms,
                                uint64_t last_ms) {
+  if (IsAtLimit()) return;
+  ++rows_of_report_;
   if (is_text()) {
     text_.AppendTimes(log, first_ms, last_ms, &gathered_);
   } else {
@@ -114,8 +114,9 @@ bool ReportPrinter::HandOver() {
   return writer_.Write(std::exchange(gathered_, std::move(next)));
 }
 
-void ReportPrinter::Flush() {
+absl::Status ReportPrinter::Flush() {
   if (HandOver()) writer_.Flush();
+  return writer_.status();
 }
 
 }  // namespace cli

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "cli/output_writer.h"
 
@@ -22,19 +23,20 @@ class ReportPrinter {
  public:
   // `options` must outlive it.
   ReportPrinter(const query::ReportOptions& options, const absl::TimeZone& zone);
-  ~ReportPrinter();
 
   ReportPrinter(const ReportPrinter&) = delete;
   ReportPrinter& operator=(const ReportPrinter&) = delete;
 
-  // The title, or the names of the columns. `host`: whom a report of one host is about.
+  // The title of rows, or the names of their columns. `host`: whom they are about; empty for all.
+  // Rows are numbered, and counted for the limit, anew.
   void PrintTitle(std::string_view host = {});
 
-  // False once no more rows are wanted: nobody reads them, or the limit is reached.
-  bool PrintRow(const query::ReportRow& row);
+  // The same of totals.
+  void PrintSummaryTitle();
 
-  // A report of another host follows: its rows are numbered anew.
-  void RestartRows();
+  // False once no more rows are wanted: nobody reads them, or the limit is reached and is not one
+  // of each host.
+  bool PrintRow(const query::ReportRow& row);
 
   void PrintTimes(std::string_view log, std::optional<uint64_t> first_ms, uint64_t last_ms);
   void PrintSummary(std::vector<query::SummaryRow> rows);
@@ -45,8 +47,9 @@ class ReportPrinter {
 
   uint64_t rows() const { return rows_; }
 
-  // Writes what is gathered, and waits for it.
-  void Flush();
+  // Writes what is gathered, and waits for it. Fails if it cannot be written, but not if nobody
+  // reads it.
+  absl::Status Flush();
 
  private:
   bool is_text() const { return options_.format == query::ReportFormat::kText; }
@@ -59,7 +62,8 @@ class ReportPrinter {
   std::string gathered_;
   OutputWriter writer_;
   uint64_t rows_ = 0;
-  uint64_t rows_of_report_ = 0;
+  uint64_t rows_of_report_ = 0;  // Since the last title.
+  bool has_header_ = false;
 };
 
 }  // namespace cli

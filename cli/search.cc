@@ -71,6 +71,7 @@ class Run {
     const bool reads_logs = reads_pipe || !options_.input.empty();
     const int status = reads_logs ? SearchLogsOf(reads_pipe) : SearchStore();
     printer_.Flush();
+    if (const absl::Status written = printer_.output_status(); !written.ok()) return Fail(written);
     if (status != EXIT_SUCCESS) return status;
     if (printer_.printed() > 0) return EXIT_SUCCESS;
     if (options_.format != query::EventFormat::kRaw) std::cerr << "<no matches>\n";

@@ -22,7 +22,7 @@ namespace storage {
 // For one thread at a time.
 class BlockFacts {
  public:
-  // Reads the columns of these roles; the facts of others are absent. `block` must outlive it.
+  // Reads the columns of these roles; others tell nothing. `block` must outlive it.
   static absl::StatusOr<std::unique_ptr<BlockFacts>> Open(BlockReader& block, query::RoleSet roles);
 
   ~BlockFacts();

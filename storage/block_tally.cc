@@ -21,6 +21,8 @@ using query::Outcome;
 using query::TallyList;
 using query::ValueTally;
 
+// Counts up when tallies of the same events become others: with the format, with a TallyList or an
+// EventClass, and with any rule that EventFactsBuilder and EventTally::Add() follow.
 constexpr uint8_t kVersion = 1;
 constexpr size_t kChecksumBytes = 8;
 
@@ -30,9 +32,6 @@ constexpr HostId kNoHost = 0;
 enum ListColumn : uint8_t { kValues, kCounts, kArrivals, kRanks };
 constexpr size_t kListColumns = kRanks + 1;
 constexpr size_t kLists = query::kOutcomes * query::kTallyLists;
-
-// A block has no more events, and no record more values.
-constexpr uint32_t kValuesMax = 1U << 24;
 
 absl::Status Damaged(const char* part) {
   return absl::DataLossError(absl::StrCat("tally: bad ", part));
@@ -49,16 +48,20 @@ void PutEdge(const EventTally::Edge& edge, std::string* out) {
   PutVarint(out, edge.time_ms);
 }
 
+uint64_t Zigzag(uint64_t difference) {
+  return difference << 1 ^ (static_cast<int64_t>(difference) < 0 ? ~uint64_t{0} : 0);
+}
+
+uint64_t Unzigzag(uint64_t zigzag) { return zigzag >> 1 ^ ((zigzag & 1) != 0 ? ~uint64_t{0} : 0); }
+
 void PutSerials(const query::SerialRuns& serials, std::string* out) {
-  PutVarint(out, serials.boots().size());
-  for (const query::SerialRuns::Boot& boot : serials.boots()) {
-    PutVarint(out, boot.size());
-    uint32_t last = 0;
-    for (const query::SerialRuns::Run& run : boot) {
-      PutVarint(out, run.first - last);
-      PutVarint(out, run.last - run.first);
-      last = run.last;
-    }
+  PutVarint(out, serials.runs().size());
+  query::SerialRuns::Run before;
+  for (const query::SerialRuns::Run& run : serials.runs()) {
+    PutVarint(out, Zigzag(uint64_t{run.first} - before.last));
+    PutVarint(out, run.last - run.first);
+    PutVarint(out, Zigzag(run.time_ms - before.time_ms));
+    before = run;
   }
 }
 
@@ -141,27 +144,23 @@ bool TakeEdge(std::string_view* in, EventTally::Edge* edge) {
 }
 
 bool TakeSerials(std::string_view* in, query::SerialRuns* serials) {
-  uint32_t boot_count = 0;
-  if (!TakeVarint32(in, &boot_count) || boot_count > in->size()) return false;
-  std::vector<query::SerialRuns::Boot> boots(boot_count);
-  for (query::SerialRuns::Boot& boot : boots) {
-    uint32_t run_count = 0;
-    if (!TakeVarint32(in, &run_count) || run_count == 0 || run_count > in->size()) return false;
-    boot.resize(run_count);
-    uint64_t last = 0;
-    for (query::SerialRuns::Run& run : boot) {
-      uint32_t gap = 0;
-      uint32_t length = 0;
-      if (!TakeVarint32(in, &gap) || !TakeVarint32(in, &length)) return false;
-      // Runs are in order, and do not touch.
-      if (&run != &boot.front() && gap < 2) return false;
-      if (last + gap + length > UINT32_MAX) return false;
-      run.first = static_cast<uint32_t>(last + gap);
-      run.last = run.first + length;
-      last = run.last;
+  uint32_t count = 0;
+  if (!TakeVarint32(in, &count) || count > in->size()) return false;
+  query::SerialRuns::Run before;
+  for (uint32_t i = 0; i < count; ++i) {
+    uint64_t difference = 0;
+    uint32_t length = 0;
+    uint64_t time = 0;
+    if (!TakeVarint(in, &difference) || !TakeVarint32(in, &length) || !TakeVarint(in, &time)) {
+      return false;
     }
+    const uint64_t first = before.last + Unzigzag(difference);
+    if (first > UINT32_MAX || first + length > UINT32_MAX) return false;
+    before = {.first = static_cast<uint32_t>(first),
+              .last = static_cast<uint32_t>(first + length),
+              .time_ms = before.time_ms + Unzigzag(time)};
+    serials->Add(before);
   }
-  *serials = query::SerialRuns::FromBoots(std::move(boots));
   return true;
 }
 
@@ -184,7 +183,8 @@ class StoredTally::Reader {
       EventTally::Edge first = first_;
       EventTally::Edge last = last_;
       first.place[2] = last.place[2] = host;
-      tally->AddNoticed(first, last, latest_ms_, serials_);
+      tally->AddNoticed(first, last, latest_ms_);
+      if ((lists & query::kSerialsToo) != 0) tally->AddSerials(serials_);
     }
     for (size_t list = 0; list < kLists; ++list) {
       if (lists_[list].values == 0 || !filter.Wants(OutcomeOf(list))) continue;
@@ -226,9 +226,23 @@ class StoredTally::Reader {
            TakeSerials(in, &serials_);
   }
 
+  // Values are distinct. Numbers may take no bytes at all, so the values bound the rows.
+  static bool HasAByteEach(const Entry& entry, uint32_t values) {
+    switch (entry.coding) {
+      case Coding::kConstant:
+        return values == 1;
+      case Coding::kDistinct:
+      case Coding::kDecimal:
+      case Coding::kHex:
+        return entry.bytes >= values;
+      default:
+        return false;
+    }
+  }
+
   bool TakeLists(std::string_view* in) {
     for (List& list : lists_) {
-      if (!TakeVarint32(in, &list.values) || list.values > kValuesMax) return false;
+      if (!TakeVarint32(in, &list.values)) return false;
       if (list.values == 0) continue;
       for (size_t i = 0; i < kListColumns; ++i) {
         Entry& entry = list.columns[i];
@@ -236,8 +250,9 @@ class StoredTally::Reader {
         if (!TakeByte(in, static_cast<uint8_t>(Coding::kStride), &coding)) return false;
         entry.coding = static_cast<Coding>(coding);
         const bool is_numbers = entry.coding == Coding::kNumbers || entry.coding == Coding::kStride;
-        if (is_numbers != (i != kValues) || entry.coding == Coding::kSameCodes) return false;
+        if (is_numbers != (i != kValues)) return false;
         if (!TakeVarint(in, &entry.bytes)) return false;
+        if (i == kValues && !HasAByteEach(entry, list.values)) return false;
       }
     }
     return true;
@@ -298,7 +313,9 @@ absl::StatusOr<StoredTally> StoredTally::Open(std::string_view bytes) {
   uint64_t checksum = 0;
   TakeFixed64(&tail, &checksum);
   if (XXH3_64bits(bytes.data(), bytes.size()) != checksum) return Damaged("checksum");
-  if (static_cast<uint8_t>(bytes.front()) != kVersion) return Damaged("version");
+  if (static_cast<uint8_t>(bytes.front()) != kVersion) {
+    return absl::UnimplementedError("tally: of another version");
+  }
   auto reader = std::make_unique<Reader>();
   if (!reader->ReadDirectory(bytes.substr(1))) return Damaged("directory");
   return StoredTally(std::move(reader));
@@ -326,7 +343,7 @@ absl::Status AddBlockTo(BlockReader& block, HostId host, const query::ReportFilt
     const auto of_event = (*facts)->Read(event);
     if (!of_event.ok()) return of_event.status();
     const query::OrderKey place = KeyOf(head.order, host);
-    tally->Notice(**of_event, place);
+    tally->Notice(**of_event, place, lists);
     if (filter.Matches(**of_event)) tally->Add(**of_event, place, lists);
   }
   tally->ForgetCodes();
@@ -335,7 +352,8 @@ absl::Status AddBlockTo(BlockReader& block, HostId host, const query::ReportFilt
 
 absl::StatusOr<std::string> EncodeTallyOf(BlockReader& block) {
   EventTally tally;
-  const absl::Status added = AddBlockTo(block, kNoHost, {}, query::kAllTallyLists, &tally);
+  const absl::Status added =
+      AddBlockTo(block, kNoHost, {}, query::kAllTallyLists | query::kSerialsToo, &tally);
   if (!added.ok()) return added;
   std::optional<std::string> node;
   bool is_mixed = false;

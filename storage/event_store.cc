@@ -53,7 +53,7 @@ absl::Status EventStore::Search(const SearchRequest& request,
                                 const std::function<bool(const FoundEvent&)>& sink) const {
   absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
   if (!moment.ok()) return moment.status();
-  StoreSearch search(std::move(moment->view), std::move(moment->hosts), request);
+  StoreSearch search(moment->view, moment->hosts, request);
   return search.FindEvents(sink);
 }
 
@@ -61,14 +61,14 @@ absl::Status EventStore::SearchMalformed(
     const SearchRequest& request, const std::function<bool(const MalformedRecord&)>& sink) const {
   absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
   if (!moment.ok()) return moment.status();
-  StoreSearch search(std::move(moment->view), std::move(moment->hosts), request);
+  StoreSearch search(moment->view, moment->hosts, request);
   return search.FindMalformed(sink);
 }
 
 absl::StatusOr<std::vector<ValueCount>> EventStore::Count(const CountRequest& request) const {
   absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
   if (!moment.ok()) return moment.status();
-  return CountValues(moment->view, std::move(moment->hosts), request);
+  return CountValues(moment->view, moment->hosts, request);
 }
 
 absl::Status EventStore::Tally(const TallyRequest& request,
@@ -80,15 +80,9 @@ absl::Status EventStore::Tally(const TallyRequest& request,
 
 absl::Status EventStore::ReadFacts(const FactsRequest& request,
                                    const std::function<bool(const FoundFacts&)>& sink) const {
-  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  const absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
   if (!moment.ok()) return moment.status();
-  query::AllOf all{{request.filter.predicate()}};
-  if (!request.types.empty()) all.parts.emplace_back(query::TypeIn{request.types});
-  const SearchRequest found{.predicate = query::Predicate(std::move(all)),
-                            .stop = request.stop,
-                            .memory_bytes_max = request.memory_bytes_max};
-  StoreSearch search(std::move(moment->view), std::move(moment->hosts), found);
-  return search.FindFacts(request.filter, request.roles, sink);
+  return ReadFactsOf(moment->view, moment->hosts, request, sink);
 }
 
 absl::StatusOr<StoreStats> EventStore::Stats() const {

@@ -134,7 +134,7 @@ class EventStore {
                      const std::function<bool(const FoundTally&)>& sink) const;
 
   // Calls `sink` with the facts of each event that passes the filter, in the order of receipt,
-  // until it returns false.
+  // until it returns false. Both fail as Search() does, and Tally() at its limit, too.
   absl::Status ReadFacts(const FactsRequest& request,
                          const std::function<bool(const FoundFacts&)>& sink) const;
 

@@ -13,6 +13,7 @@
 #include "query/report/event_tally.h"
 #include "query/report/report_filter.h"
 #include "storage/batch.h"
+#include "storage/search.h"
 
 namespace storage {
 
@@ -28,10 +29,11 @@ struct TallyRequest {
   std::vector<std::string> host_patterns = {};  // As in SearchRequest.
   query::TallyLists lists = 0;
   bool by_host = false;
-  bool with_first_record = false;  // Set FoundTally::first_record_ms. Not with by_host.
+  bool with_first_record = false;  // Set FoundTally::first_record_ms, unless it is by_host.
   std::stop_token stop = {};
 
-  // Of all lists of one tally; kResourceExhausted beyond it. Some 150 bytes each, and their text.
+  // Of all lists of one tally; kResourceExhausted beyond it. Each takes some 150 bytes and its
+  // text.
   size_t values_max = 10'000'000;
   ReportExplanation* explanation = nullptr;  // Filled in, if given. Must outlive the request.
 };
@@ -49,13 +51,16 @@ struct FoundTally {
 struct FactsRequest {
   query::ReportFilter filter = {};
   std::vector<std::string> host_patterns = {};
-  query::RoleSet roles = 0;
+  query::RoleSet roles = 0;  // That are wanted, beside those that the filter asks for.
 
   // Only events with a record of one of these types are wanted; empty: any. A hint: others come,
   // too.
   std::vector<uint32_t> types = {};
+
+  bool by_host = false;  // Host by host, by their names; each in the order of receipt.
   std::stop_token stop = {};
   size_t memory_bytes_max = size_t{64} << 20;  // For events that wait for their turn, about.
+  SearchExplanation* explanation = nullptr;    // As in SearchRequest. Not with by_host.
 };
 
 // Valid during the call that it is given to.

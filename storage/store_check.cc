@@ -168,6 +168,7 @@ class Checker {
     if (!stored.ok()) return stored.status();
     const absl::StatusOr<std::string> counted = EncodeTallyOf(reader);
     if (!counted.ok()) return counted.status();
+    if (absl::IsUnimplemented(StoredTally::Open(*stored).status())) return absl::OkStatus();
     if (*stored != *counted) wrong_(ToText(id) + ": the tally is not that of its events");
     return absl::OkStatus();
   }

@@ -19,9 +19,9 @@ namespace {
 
 class Counter {
  public:
-  Counter(const StoreView& view, std::vector<std::optional<Identity>> hosts,
+  Counter(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
           const CountRequest& request)
-      : view_(view), hosts_(std::move(hosts)), request_(request) {
+      : view_(view), hosts_(hosts), request_(request) {
     options_.snapshot = view.snapshot.get();
   }
 
@@ -123,7 +123,7 @@ class Counter {
   }
 
   const StoreView& view_;
-  const std::vector<std::optional<Identity>> hosts_;
+  const std::vector<std::optional<Identity>>& hosts_;
   const CountRequest& request_;
   rocksdb::ReadOptions options_;
   absl::flat_hash_map<std::string, uint64_t> counts_;
@@ -131,10 +131,10 @@ class Counter {
 
 }  // namespace
 
-absl::StatusOr<std::vector<ValueCount>> CountValues(const StoreView& view,
-                                                    std::vector<std::optional<Identity>> hosts,
-                                                    const CountRequest& request) {
-  Counter counter(view, std::move(hosts), request);
+absl::StatusOr<std::vector<ValueCount>> CountValues(
+    const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
+    const CountRequest& request) {
+  Counter counter(view, hosts, request);
   const absl::Status counted = counter.Count();
   if (!counted.ok()) return counted;
   return counter.Take();

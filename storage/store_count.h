@@ -14,8 +14,8 @@
 namespace storage {
 
 // See EventStore::Count(). `hosts` as in StoreSearch.
-absl::StatusOr<std::vector<ValueCount>> CountValues(const StoreView& view,
-                                                    std::vector<std::optional<Identity>> hosts,
-                                                    const CountRequest& request);
+absl::StatusOr<std::vector<ValueCount>> CountValues(
+    const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
+    const CountRequest& request);
 
 }  // namespace storage

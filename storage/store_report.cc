@@ -11,6 +11,7 @@
 
 #include "storage/block_store.h"
 #include "storage/block_tally.h"
+#include "storage/store_search.h"
 
 namespace storage {
 
@@ -33,63 +34,85 @@ class FirstRecord {
     }
     for (const OpenEvents& open : view_.open) LookAtOpen(open);
     if (first_of_hosts_.empty()) return std::nullopt;
-    const auto found = std::ranges::min_element(first_of_hosts_, {},
-                                                [](const auto& one) { return one.second.order; });
-    const First& first = found->second;
-    if (first.time_ms) return first.time_ms;
-    return TimeIn(first);
+    First& first = std::ranges::min_element(first_of_hosts_, {}, [](const auto& one) {
+                     return one.second.order;
+                   })->second;
+    if (!first.is_read) {
+      const absl::Status read = Read(&first);
+      if (!read.ok()) return read;
+    }
+    return first.time_ms;
   }
 
  private:
-  // Of a host.
+  // Of a host, or of a block of it.
   struct First {
     EventOrder order = {};
     uint64_t position = std::numeric_limits<uint64_t>::max();
-    BlockId block = {};                    // That holds it,
-    std::optional<uint64_t> time_ms = {};  // unless its time is known.
+    BlockId block = {};    // That holds it,
+    bool is_read = false;  // unless this is known:
+    uint64_t time_ms = 0;  // its time.
   };
 
   absl::Status LookAtBlocks(HostId host) {
-    return ForEachBlock(*view_.rocks, options_, host, 0, std::numeric_limits<Day>::max(),
-                        [&](const BlockId& id, const BlockSummary& block) {
-                          if (block.event_count == block.malformed_count) return true;
-                          Keep(host, block.order_min,
-                               {.position = block.position_min, .block = id});
-                          return true;
-                        });
+    absl::Status status = absl::OkStatus();
+    const absl::Status read = ForEachBlock(
+        *view_.rocks, options_, host, 0, std::numeric_limits<Day>::max(),
+        [&](const BlockId& id, const BlockSummary& block) {
+          if (block.event_count == block.malformed_count) return true;
+          First first{.order = block.order_min, .position = block.position_min, .block = id};
+          const auto kept = first_of_hosts_.find(host);
+          const bool may_be_first = kept == first_of_hosts_.end() ||
+                                    first.position < kept->second.position ||
+                                    first.order < kept->second.order;
+          if (!may_be_first) return true;
+          // The summary counts malformed records, which are in no event.
+          if (block.malformed_count > 0) status = Read(&first);
+          if (status.ok()) Keep(host, first);
+          return status.ok();
+        });
+    return read.ok() ? status : read;
   }
 
   void LookAtOpen(const OpenEvents& open) {
     if (open.host >= hosts_.size() || !hosts_[open.host]) return;
     for (const std::shared_ptr<const OpenEvent>& one : open.events) {
       if (one->malformed) continue;
-      Keep(open.host, one->order,
-           {.position = one->event.tag(0), .time_ms = one->event.stamp().time_ms});
+      Keep(open.host, {.order = one->order,
+                       .position = one->event.tag(0),
+                       .block = {},
+                       .is_read = true,
+                       .time_ms = one->event.stamp().time_ms});
     }
   }
 
-  void Keep(HostId host, const EventOrder& order, First first) {
-    const auto [found, is_new] = first_of_hosts_.try_emplace(host, first);
-    First& kept = found->second;
-    const EventOrder lowest = is_new ? order : std::min(kept.order, order);
+  // The lowest order of the host, and the time of the lowest position.
+  void Keep(HostId host, const First& first) {
+    First& kept = first_of_hosts_.try_emplace(host, first).first->second;
+    const EventOrder lowest = std::min(kept.order, first.order);
     if (first.position < kept.position) kept = first;
     kept.order = lowest;
   }
 
-  absl::StatusOr<std::optional<uint64_t>> TimeIn(const First& first) {
-    const auto block = LoadBlock(*view_.rocks, options_, first.block);
+  // Sets all of *first but its block, from the block.
+  absl::Status Read(First* first) const {
+    const auto block = LoadBlock(*view_.rocks, options_, first->block);
     if (!block.ok()) return block.status();
     BlockReader& reader = *(*block)->reader;
-    std::optional<uint64_t> time_ms;
-    uint64_t lowest = std::numeric_limits<uint64_t>::max();
+    std::optional<First> found;
     for (uint32_t event = 0; event < reader.event_count(); ++event) {
       const EventHead head = reader.head(event);
+      if (head.malformed) continue;
       const uint64_t position = reader.origin(reader.first_record(event)).position;
-      if (head.malformed || position >= lowest) continue;
-      lowest = position;
-      time_ms = head.time_ms;
+      if (!found) found = First{.order = head.order, .block = first->block, .is_read = true};
+      found->order = std::min(found->order, head.order);
+      if (position >= found->position) continue;
+      found->position = position;
+      found->time_ms = head.time_ms;
     }
-    return time_ms;
+    if (!found) return absl::DataLossError(ToText(first->block) + " has no events");
+    *first = *found;
+    return absl::OkStatus();
   }
 
   const StoreView& view_;
@@ -161,7 +184,7 @@ class Tallier {
     if (common.empty() || block.event_count == block.malformed_count) return absl::OkStatus();
     if (common == block.time && request_.filter.FitsTallies()) {
       const absl::StatusOr<bool> is_added = AddStored(id, tally);
-      if (!is_added.ok()) return AtBlock(id, is_added.status());
+      if (!is_added.ok()) return is_added.status();
       if (*is_added) return absl::OkStatus();
     }
     ++explanation_.blocks_read;
@@ -182,7 +205,8 @@ class Tallier {
     if (absl::IsNotFound(bytes.status())) return false;
     if (!bytes.ok()) return bytes.status();
     absl::StatusOr<StoredTally> stored = StoredTally::Open(*bytes);
-    if (!stored.ok()) return stored.status();
+    if (absl::IsUnimplemented(stored.status())) return false;
+    if (!stored.ok()) return AtBlock(id, stored.status());
     query::TallyLists lists = request_.lists;
     const std::vector<std::string>& nodes = request_.filter.nodes;
     if (!nodes.empty()) {
@@ -190,11 +214,11 @@ class Tallier {
       // Events without a node pass no filter of nodes.
       const bool is_wanted =
           !stored->node()->empty() && std::ranges::find(nodes, *stored->node()) != nodes.end();
-      if (!is_wanted) lists = 0;
+      if (!is_wanted) lists &= query::kSerialsToo;
     }
     ++explanation_.blocks_added;
     const absl::Status added = stored->AddTo(id.host, request_.filter, lists, tally);
-    if (!added.ok()) return added;
+    if (!added.ok()) return AtBlock(id, added);
     return true;
   }
 
@@ -204,7 +228,7 @@ class Tallier {
       ++explanation_.open_events;
       const query::EventFacts& facts = query::FactsOf(one->event, &builder_);
       const query::OrderKey place = KeyOf(one->order, open.host);
-      tally->Notice(facts, place);
+      tally->Notice(facts, place, request_.lists);
       if (request_.filter.Matches(facts)) tally->Add(facts, place, request_.lists);
     }
   }
@@ -225,6 +249,35 @@ absl::Status TallyEvents(const StoreView& view, const std::vector<std::optional<
                          const TallyRequest& request,
                          const std::function<bool(const FoundTally&)>& sink) {
   return Tallier(view, hosts, request, sink).Run();
+}
+
+absl::Status ReadFactsOf(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
+                         const FactsRequest& request,
+                         const std::function<bool(const FoundFacts&)>& sink) {
+  query::AllOf all{{request.filter.predicate()}};
+  if (!request.types.empty()) all.parts.emplace_back(query::TypeIn{request.types});
+  const SearchRequest found{.predicate = query::Predicate(std::move(all)),
+                            .stop = request.stop,
+                            .memory_bytes_max = request.memory_bytes_max,
+                            .explanation = request.by_host ? nullptr : request.explanation};
+  if (!request.by_host) return StoreSearch(view, hosts, found).FindFacts(request, sink);
+
+  std::vector<HostId> by_name;
+  for (HostId host = 0; host < hosts.size(); ++host) {
+    if (hosts[host]) by_name.push_back(host);
+  }
+  std::ranges::stable_sort(by_name, {}, [&](HostId host) { return hosts[host]->name; });
+  bool is_wanted = true;
+  for (const HostId host : by_name) {
+    StoreSearch search(view, hosts, found);
+    search.OnlyHost(host);
+    const absl::Status read = search.FindFacts(request, [&](const FoundFacts& one) {
+      is_wanted = sink(one);
+      return is_wanted;
+    });
+    if (!read.ok() || !is_wanted) return read;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace storage

@@ -19,4 +19,9 @@ absl::Status TallyEvents(const StoreView& view, const std::vector<std::optional<
                          const TallyRequest& request,
                          const std::function<bool(const FoundTally&)>& sink);
 
+// See EventStore::ReadFacts(). Likewise.
+absl::Status ReadFactsOf(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
+                         const FactsRequest& request,
+                         const std::function<bool(const FoundFacts&)>& sink);
+
 }  // namespace storage

@@ -1,11 +1,13 @@
 #include "storage/store_search.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <limits>
 #include <queue>
 #include <utility>
 
+#include "audit/record_type.h"
 #include "storage/block_facts.h"
 #include "storage/term_question.h"
 
@@ -65,7 +67,7 @@ class StoreSearch::Source {
   struct Match {
     Key key;
     std::optional<audit::Event> event = {};
-    std::optional<query::KeptFacts> facts = {};
+    std::unique_ptr<const query::KeptFacts> facts = {};
     uint64_t received_ms = 0;
     std::string address = {};
     bool pending = false;
@@ -162,16 +164,16 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
   }
 
   absl::Status ReadFactsOf(BlockReader& block) {
-    const auto facts = BlockFacts::Open(block, search_.roles_);
+    const auto facts = BlockFacts::Open(block, search_.facts_->roles | query::kOutcomeRoles);
     if (!facts.ok()) return facts.status();
     const size_t bytes_max = search_.piece_bytes();
     size_t bytes = 0;
     for (; next_ < selected_.size() && bytes < bytes_max; ++next_) {
       const auto of_event = (*facts)->Read(selected_[next_].event);
       if (!of_event.ok()) return of_event.status();
-      if (!search_.filter_->Matches(**of_event)) continue;
+      if (!search_.facts_->filter.Matches(**of_event)) continue;
       Match& match = ready_.emplace_back(Match{.key = selected_[next_].key});
-      match.facts.emplace(**of_event);
+      match.facts = std::make_unique<query::KeptFacts>(**of_event);
       bytes += match.facts->bytes() + sizeof(Match);
     }
     return absl::OkStatus();
@@ -247,9 +249,9 @@ class StoreSearch::OpenSource : public StoreSearch::Source {
       }
       if (search_.kind_ == Kind::kFacts) {
         const query::EventFacts& facts = query::FactsOf(open->event, &builder_);
-        if (!search_.filter_->Matches(facts)) continue;
+        if (!search_.facts_->filter.Matches(facts)) continue;
         *match = Match{.key = key};
-        (*match)->facts.emplace(facts);
+        (*match)->facts = std::make_unique<query::KeptFacts>(facts);
         break;
       }
       *match = Match{.key = key,
@@ -269,9 +271,9 @@ class StoreSearch::OpenSource : public StoreSearch::Source {
   size_t next_ = 0;
 };
 
-StoreSearch::StoreSearch(StoreView view, std::vector<std::optional<Identity>> hosts,
+StoreSearch::StoreSearch(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
                          const SearchRequest& request)
-    : view_(std::move(view)), hosts_(std::move(hosts)), request_(request) {
+    : view_(view), hosts_(hosts), request_(request) {
   options_.snapshot = view_.snapshot.get();
 }
 
@@ -302,11 +304,10 @@ absl::Status StoreSearch::FindMalformed(const std::function<bool(const Malformed
   });
 }
 
-absl::Status StoreSearch::FindFacts(const query::ReportFilter& filter, query::RoleSet roles,
+absl::Status StoreSearch::FindFacts(const FactsRequest& facts,
                                     const std::function<bool(const FoundFacts&)>& sink) {
   kind_ = Kind::kFacts;
-  filter_ = &filter;
-  roles_ = roles;
+  facts_ = &facts;
   return Find([&](const Source& source) {
     return sink({.host = *hosts_[source.host()], .facts = source.match().facts->facts()});
   });
@@ -357,7 +358,7 @@ absl::Status StoreSearch::AddBlocks() {
     return absl::OkStatus();
   }
   // Malformed records are in no term.
-  if (kind_ != Kind::kMalformed) {
+  if (kind_ != Kind::kMalformed && !only_host_) {
     const auto planned =
         PlanBlocks(*view_.rocks, options_, request_.predicate, days, request_.stop, &explanation_);
     if (!planned.ok()) return planned.status();
@@ -370,7 +371,9 @@ absl::Status StoreSearch::AddBlocks() {
       return absl::OkStatus();
     }
   }
-  for (HostId host = 0; host < hosts_.size(); ++host) {
+  const HostId first = only_host_.value_or(0);
+  const HostId end = only_host_ ? first + 1 : static_cast<HostId>(hosts_.size());
+  for (HostId host = first; host < end; ++host) {
     if (!IsWanted(host)) continue;
     if (request_.stop.stop_requested()) return Cancelled();
     const absl::Status read = ForEachBlock(*view_.rocks, options_, host, days.from, days.to,
@@ -396,10 +399,19 @@ void StoreSearch::AddBlock(const BlockId& id, const BlockSummary& summary) {
   if (query::Intersection(summary.time, time_).empty()) return;
   const bool has_any = kind_ == Kind::kMalformed ? summary.malformed_count > 0
                                                  : summary.event_count > summary.malformed_count;
-  if (!has_any) return;
+  if (!has_any || !MayHaveTypes(summary)) return;
   ++explanation_.blocks_planned;
   Key lowest = LowestKeyOf(request_.order, summary);
   sources_.push_back(std::make_unique<BlockSource>(*this, id, lowest));
+}
+
+// Whether the block has a record of a type that facts are wanted of.
+bool StoreSearch::MayHaveTypes(const BlockSummary& summary) const {
+  if (kind_ != Kind::kFacts || facts_->types.empty()) return true;
+  return std::ranges::any_of(summary.types, [&](const TypeCount& count) {
+    const std::optional<uint32_t> number = audit::RecordTypeNumber(count.type);
+    return number && std::ranges::find(facts_->types, *number) != facts_->types.end();
+  });
 }
 
 // Each source gets its share. Few sources overlap, mostly, so each may have a multiple of it.

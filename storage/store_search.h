@@ -30,21 +30,24 @@ namespace storage {
 // For one thread.
 class StoreSearch {
  public:
-  // `hosts` are those of the view, by number; wanted ones only.
-  StoreSearch(StoreView view, std::vector<std::optional<Identity>> hosts,
+  // `hosts` are those of the view, by number; wanted ones only. All must outlive the search.
+  StoreSearch(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
               const SearchRequest& request);
   ~StoreSearch();
 
   // Leaves out all blocks but these.
   void OnlyBlocks(std::set<BlockId> blocks) { only_ = std::move(blocks); }
 
+  // Leaves out all hosts but this one, and does without the index: it would be asked about all.
+  void OnlyHost(HostId host) { only_host_ = host; }
+
   // See EventStore.
   absl::Status FindEvents(const std::function<bool(const FoundEvent&)>& sink);
   absl::Status FindMalformed(const std::function<bool(const MalformedRecord&)>& sink);
 
-  // The facts of events that pass the filter, read from columns. The predicate only helps to find
-  // them: it must match all that pass.
-  absl::Status FindFacts(const query::ReportFilter& filter, query::RoleSet roles,
+  // The facts of events that pass the filter of `facts`, read from columns. The predicate of the
+  // request only helps to find them: it must match all that pass.
+  absl::Status FindFacts(const FactsRequest& facts,
                          const std::function<bool(const FoundFacts&)>& sink);
 
  private:
@@ -60,17 +63,21 @@ class StoreSearch {
   absl::Status AddBlocks();
   absl::Status AddBlock(const BlockId& id);
   void AddBlock(const BlockId& id, const BlockSummary& summary);
-  bool IsWanted(HostId host) const { return host < hosts_.size() && hosts_[host].has_value(); }
+  bool IsWanted(HostId host) const {
+    if (only_host_ && host != *only_host_) return false;
+    return host < hosts_.size() && hosts_[host].has_value();
+  }
+  bool MayHaveTypes(const BlockSummary& summary) const;
   size_t piece_bytes() const;
 
-  const StoreView view_;
-  const std::vector<std::optional<Identity>> hosts_;
+  const StoreView& view_;
+  const std::vector<std::optional<Identity>>& hosts_;
   const SearchRequest& request_;
   rocksdb::ReadOptions options_;
   std::optional<std::set<BlockId>> only_;
   Kind kind_ = Kind::kEvents;
-  const query::ReportFilter* filter_ = nullptr;  // Of kFacts,
-  query::RoleSet roles_ = 0;                     // likewise.
+  std::optional<HostId> only_host_;
+  const FactsRequest* facts_ = nullptr;  // Of kFacts.
   query::TimeRange time_;
   SearchExplanation explanation_ = {};
   std::vector<std::unique_ptr<Source>> sources_;

@@ -8,7 +8,8 @@
 namespace query {
 
 // What a record makes its event. A set of them is a mask, of all records of the event. The numbers
-// are stored with blocks: never change one, only add.
+// are stored with blocks, and so is what they mean: who changes that, or adds one, counts up the
+// version of tallies (storage/block_tally.cc).
 enum EventClass : uint32_t {
   kIsConfigChange = 1 << 0,
   kIsDaemonConfig = 1 << 1,

@@ -1,5 +1,6 @@
 #include "query/report/event_facts.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -129,7 +130,7 @@ void EventFactsBuilder::AddFirst(std::string_view type, const RecordLayout& layo
     const FactText written = values.Written(role);
     // Newer libraries than those of the host may know.
     if (written.text.starts_with("unknown-")) return {};
-    return {.text = WithoutQuotes(written.text), .code = written.code};
+    return {.text = WithoutQuotes(written.text)};
   };
   facts_.auid_name = looked_up(Role::kAuidName);
   facts_.uid_name = looked_up(Role::kUidName);
@@ -296,16 +297,21 @@ std::string_view EventFactsBuilder::Keep(std::string text) {
 }
 
 KeptFacts::KeptFacts(const EventFacts& facts) : facts_(facts) {
-  size_t size = 0;
-  facts_.ForEachText([&](const std::string_view& text) { size += text.size(); });
+  size_t size = facts.node.size() + facts.type.size();
+  facts_.ForEachText([&](const FactText& text) { size += text.text.size(); });
   // Never empty: a text without bytes is there, too.
   texts_ = std::make_unique_for_overwrite<char[]>(size + 1);
   char* next = texts_.get();
-  facts_.ForEachText([&](std::string_view& text) {
-    if (text.data() == nullptr) return;
-    const size_t copied = text.copy(next, text.size());
-    text = std::string_view(next, copied);
+  const auto keep = [&](std::string_view* text) {
+    const size_t copied = text->copy(next, text->size());
+    *text = std::string_view(next, copied);
     next += copied;
+  };
+  keep(&facts_.node);
+  keep(&facts_.type);
+  facts_.ForEachText([&](FactText& text) {
+    text.code = FactText::kNoCode;
+    if (!text.is_absent()) keep(&text.text);
   });
   bytes_ = sizeof(KeptFacts) + size + facts_.files.capacity() * sizeof(FileFact) +
            facts_.keys.capacity() * sizeof(FactText) +

@@ -27,7 +27,7 @@ struct FactText {
   std::string_view text = {};  // Its data() is null if it is absent.
 
   // Equal texts of one source of records may have equal codes, which are small; other texts have
-  // others. Spares a look-up.
+  // others. Spares a look-up, as long as all facts come from that source.
   uint32_t code = kNoCode;
 
   bool is_absent() const { return text.data() == nullptr; }
@@ -64,7 +64,7 @@ struct EventFacts {
   std::optional<uint32_t> pid = {};
   std::optional<uint32_t> session = {};
   FactText arch = {};     // As written,
-  FactText syscall = {};  // likewise. Absent for 0, too, where there is none.
+  FactText syscall = {};  // likewise.
   FactText exe = {};
   FactText comm = {};
   FactText terminal = {};
@@ -81,27 +81,25 @@ struct EventFacts {
   FactText uid_name = {};
   FactText syscall_name = {};
 
-  // Calls `visit` with each of its texts, by reference.
+  // Calls `visit` with each of its texts but node and type, by reference.
   template <typename Visit>
   void ForEachText(const Visit& visit) {
     for (FactText* const text : {&arch, &syscall, &exe, &comm, &terminal, &host, &account,
                                  &keystrokes, &auid_name, &uid_name, &syscall_name}) {
-      visit(text->text);
+      visit(*text);
     }
-    for (FileFact& file : files) visit(file.name.text);
-    for (FactText& key : keys) visit(key.text);
+    for (FileFact& file : files) visit(file.name);
+    for (FactText& key : keys) visit(key);
     for (AccessVector& vector : access_vectors) {
       for (FactText* const text :
            {&vector.subject, &vector.object, &vector.object_class, &vector.permissions}) {
-        visit(text->text);
+        visit(*text);
       }
     }
-    visit(node);
-    visit(type);
   }
 };
 
-// Facts that own their texts.
+// Facts that own their texts. These have no codes.
 class KeptFacts {
  public:
   explicit KeptFacts(const EventFacts& facts);
@@ -115,7 +113,7 @@ class KeptFacts {
   size_t bytes_ = 0;
 };
 
-// The values of one record.
+// The values of one record. Texts are valid until the builder begins the next event, at least.
 class RecordValues {
  public:
   virtual ~RecordValues() = default;
@@ -131,6 +129,10 @@ class RecordValues {
 // Builds one event after the other. For one thread at a time.
 class EventFactsBuilder {
  public:
+  EventFactsBuilder() = default;
+  EventFactsBuilder(const EventFactsBuilder&) = delete;
+  EventFactsBuilder& operator=(const EventFactsBuilder&) = delete;
+
   // Begins an event. `record_count` records follow.
   void Begin(uint64_t time_ms, uint32_t serial, std::string_view node, size_t record_count);
 

@@ -67,7 +67,7 @@ RoleSet RolesOf(TallyLists lists) {
       {TallyList::kLoginUsers, SetOf(Role::kAccount) | SetOf(Role::kAuid) | SetOf(Role::kAuidName)},
   };
   // The outcome decides which lists an event is in.
-  RoleSet roles = SetOf(Role::kSuccess) | SetOf(Role::kRes) | SetOf(Role::kResult);
+  RoleSet roles = kOutcomeRoles;
   for (const Row& row : kRows) {
     if ((lists & SetOf(row.list)) != 0) roles |= row.roles;
   }
@@ -164,33 +164,22 @@ void EventTally::Add(const EventFacts& facts, const OrderKey& place, TallyLists 
   }
 }
 
-void EventTally::Notice(const EventFacts& facts, const OrderKey& place) {
+void EventTally::Notice(const EventFacts& facts, const OrderKey& place, TallyLists lists) {
   const Edge edge{.place = place, .time_ms = facts.time_ms};
-  if (!first_ || place < first_->place) first_ = edge;
-  if (!last_ || place >= last_->place) last_ = edge;
-  latest_ms_ = std::max(latest_ms_, facts.time_ms);
+  AddNoticed(edge, edge, facts.time_ms);
   // auditd counts its own.
-  if (facts.type_number && audit::IsFromDaemon(*facts.type_number)) return;
-  serials_.Add(facts.serial);
+  const bool is_counted = !facts.type_number || !audit::IsFromDaemon(*facts.type_number);
+  if ((lists & kSerialsToo) != 0 && is_counted) serials_.Add(facts.serial, facts.time_ms);
 }
 
-void EventTally::AddNoticed(const Edge& first, const Edge& last, uint64_t latest_ms,
-                            const SerialRuns& serials) {
+void EventTally::AddNoticed(const Edge& first, const Edge& last, uint64_t latest_ms) {
   if (!first_ || first.place < first_->place) first_ = first;
   if (!last_ || last.place >= last_->place) last_ = last;
   latest_ms_ = std::max(latest_ms_, latest_ms);
-  serials_.Append(serials);
 }
 
-void EventTally::Append(const EventTally& later) {
-  if (later.first_) AddNoticed(*later.first_, *later.last_, later.latest_ms_, later.serials_);
-  for (size_t outcome = 0; outcome < kOutcomes; ++outcome) {
-    for (size_t list = 0; list < kTallyLists; ++list) {
-      for (const ValueTally::Entry& entry : later.lists_[outcome][list].entries()) {
-        lists_[outcome][list].Add(entry.value, entry.count, entry.first);
-      }
-    }
-  }
+void EventTally::AddSerials(const SerialRuns& serials) {
+  for (const SerialRuns::Run& run : serials.runs()) serials_.Add(run);
 }
 
 size_t EventTally::value_count() const {

@@ -46,10 +46,14 @@ using TallyLists = uint32_t;  // A set of them.
 constexpr TallyLists SetOf(TallyList list) { return TallyLists{1} << static_cast<unsigned>(list); }
 inline constexpr TallyLists kAllTallyLists = (TallyLists{1} << kTallyLists) - 1;
 
+// Beside lists, a tally of the events of one host may have the serials that came.
+inline constexpr TallyLists kSerialsToo = TallyLists{1} << 31;
+
 // The roles that facts must have for a list.
 RoleSet RolesOf(TallyLists lists);
 
-// Where an event stands among all, and a value among those of its event: lower is earlier.
+// Where an event stands among all: lower is earlier. Its last part is 0, and counts the values of
+// the event where they are in a list.
 using OrderKey = std::array<uint64_t, 4>;
 
 // ---- Values of the lists that hold more than a text ----
@@ -73,6 +77,11 @@ std::string SyscallValue(const EventFacts& facts);
 // How often each value has come. Values are numbered in the order of Add().
 class ValueTally {
  public:
+  ValueTally() = default;
+  ValueTally(const ValueTally&) = delete;  // Views would be of the other's texts.
+  ValueTally& operator=(const ValueTally&) = delete;
+  ValueTally(ValueTally&&) = default;
+
   struct Entry {
     std::string_view value;
     uint64_t count = 0;
@@ -106,15 +115,12 @@ class EventTally {
     uint64_t time_ms = 0;
   };
 
-  // Adds an event to the lists, if its outcome and what else was asked for are met. The facts have
-  // RolesOf(lists).
+  // Adds an event to the lists of its outcome. The facts have RolesOf(lists).
   void Add(const EventFacts& facts, const OrderKey& place, TallyLists lists);
 
-  // Adds what is told of every event, whatever was asked for: its time and its serial.
-  void Notice(const EventFacts& facts, const OrderKey& place);
-
-  // Adds another tally, of events behind those that were noticed before, but for ties of hosts.
-  void Append(const EventTally& later);
+  // Adds what is told of every event, whatever else is asked of it: its time; with kSerialsToo, its
+  // serial.
+  void Notice(const EventFacts& facts, const OrderKey& place, TallyLists lists);
 
   void ForgetCodes();
 
@@ -130,12 +136,12 @@ class EventTally {
   // None if no event was noticed.
   const std::optional<Edge>& first() const { return first_; }
   const std::optional<Edge>& last() const { return last_; }
-  uint64_t latest_ms() const { return latest_ms_; }       // The highest time.
-  const SerialRuns& serials() const { return serials_; }  // Of one host, or they mean nothing.
+  uint64_t latest_ms() const { return latest_ms_; }  // The highest time.
+  const SerialRuns& serials() const { return serials_; }
 
-  // What a stored tally knows beside its lists.
-  void AddNoticed(const Edge& first, const Edge& last, uint64_t latest_ms,
-                  const SerialRuns& serials);
+  // Adds what a stored tally knows beside its lists.
+  void AddNoticed(const Edge& first, const Edge& last, uint64_t latest_ms);
+  void AddSerials(const SerialRuns& serials);
 
  private:
   std::array<std::array<ValueTally, kTallyLists>, kOutcomes> lists_;

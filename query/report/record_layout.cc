@@ -108,7 +108,8 @@ class LayoutMaker {
 
   // TTY and USER_TTY.
   bool IsKeystrokes() const {
-    return layout_.kind == kTty || layout_.type_number == std::optional<uint32_t>(1124);
+    constexpr uint32_t kUserTty = 1124;
+    return layout_.kind == kTty || layout_.type_number == kUserTty;
   }
 
   void Place(Role role, const AttributeSource& source) {

@@ -47,6 +47,10 @@ inline constexpr size_t kRoles = static_cast<size_t>(Role::kSyscallName) + 1;
 using RoleSet = uint32_t;
 constexpr RoleSet SetOf(Role role) { return RoleSet{1} << static_cast<unsigned>(role); }
 
+// Those that tell the outcome.
+inline constexpr RoleSet kOutcomeRoles =
+    SetOf(Role::kSuccess) | SetOf(Role::kRes) | SetOf(Role::kResult);
+
 inline constexpr RoleSet kAllRoles = (RoleSet{1} << kRoles) - 1;
 
 struct RecordLayout {
@@ -65,9 +69,8 @@ struct RecordLayout {
   bool has(Role role) const { return place(role) >= 0; }
 };
 
-// The layout of records of this type with these fields, of which names and places are read.
-// Records of some types, and those with more than one key, have to be read as text. It can
-// be needs_text for the types that IsReadAsText() names, and for records with more than one key.
+// The layout of records of this type with these fields, of which names and places are read. Records
+// of some types, and those with more than one key, have to be read as text.
 RecordLayout LayOut(std::string_view type, std::span<const audit::Field> fields);
 
 // The same for one record: never needs_text.

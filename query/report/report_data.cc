@@ -85,6 +85,15 @@ class Line {
   Json json_ = Json::object();
 };
 
+// Events of a log need not name their host.
+void AddHost(std::string_view host, Line* line) {
+  if (host.empty()) {
+    line->AddNothing();
+  } else {
+    line->AddText(kHostName, host);
+  }
+}
+
 void AppendHeader(const std::vector<std::string_view>& names, std::string* text) {
   Line line(true);
   for (const std::string_view name : names) line.AddText(name, name);
@@ -143,11 +152,7 @@ void ReportData::AppendSummaryHeader(bool by_host, std::string* text) const {
 void ReportData::AppendRow(const ReportRow& row, std::string* text) const {
   Line line(is_csv_);
   line.AddText(kTimeName, TimeText(row.time_ms));
-  if (row.host.empty()) {
-    line.AddNothing();
-  } else {
-    line.AddText(kHostName, row.host);
-  }
+  AddHost(row.host, &line);
   for (size_t i = 0; i < row.cells.size(); ++i) {
     const ReportCell& cell = row.cells[i];
     const std::string_view name = definition_.columns[i].name;
@@ -189,7 +194,7 @@ void ReportData::AppendSummaryRow(std::optional<std::string_view> host, const Su
                                   std::string* text) const {
   Line line(is_csv_);
   line.AddNumber(kTotalName, row.total);
-  if (host) line.AddText(kHostName, *host);
+  if (host) AddHost(*host, &line);
   if (row.is_number) {
     line.AddWrittenNumber(ValueName(definition_), row.value);
   } else {
@@ -212,7 +217,7 @@ void ReportData::AppendOverall(const OverallCounts& counts, const ReportTimes& t
 void ReportData::AppendOverview(const std::vector<HostOverview>& hosts, std::string* text) const {
   for (const HostOverview& host : hosts) {
     Line line(is_csv_);
-    line.AddText(kHostName, host.host);
+    AddHost(host.host, &line);
     for (const OverallCount count : kOverviewCounts) {
       line.AddNumber(OverallName(count), host.counts[static_cast<size_t>(count)]);
     }

@@ -24,7 +24,7 @@ struct ReportFilter {
 
   bool without_config = false;  // -nc: no CONFIG_CHANGE.
 
-  // Whether the event passes, but for its time. Needs its outcome, first type and node.
+  // Whether the event passes, but for its time. Needs the facts of kOutcomeRoles.
   bool Matches(const EventFacts& facts) const;
 
   // Whether a tally of events can tell those that pass: by outcome, and by node if all of them

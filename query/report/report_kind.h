@@ -80,7 +80,7 @@ enum class ValueKind : uint8_t { kText, kEscapedText, kType, kNumber, kUser, kSy
 
 struct ReportDefinition {
   ReportKind kind;
-  std::string_view name;  // In JSON.
+  std::string_view name;  // For programs, and in messages: the long name of its option.
 
   // The text of the report itself.
   std::string_view title;
@@ -99,5 +99,8 @@ struct ReportDefinition {
 };
 
 const ReportDefinition& DefinitionOf(ReportKind kind);
+
+// Whether there is a --summary of it.
+inline bool HasTotals(ReportKind kind) { return !DefinitionOf(kind).summary_title.empty(); }
 
 }  // namespace query

@@ -3,7 +3,6 @@
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 #include "audit/machine.h"
 #include "audit/record_type.h"
@@ -15,9 +14,8 @@ namespace {
 constexpr uint32_t kUnsetUser = UINT32_MAX;
 constexpr uint32_t kUntoldUser = UINT32_MAX - 1;  // -2 in aureport.
 
-// Users whose names are remembered: more come only from hosts that make them up.
-constexpr size_t kUsersMax = 100'000;
-constexpr size_t kSyscallsMax = 100'000;
+// Users and system calls whose names are remembered: more come only from hosts that make them up.
+constexpr size_t kNamesMax = 100'000;
 
 template <typename Number>
 std::optional<Number> Parse(std::string_view text, int base) {
@@ -40,7 +38,7 @@ std::string FindSyscallName(std::string_view arch, uint32_t number) {
 std::string_view ReportNames::User(std::optional<uint32_t> uid, const FactText& name) {
   if (options_.interpret && uid != kUnsetUser && !name.is_absent()) return name.text;
   const uint32_t number = uid.value_or(kUntoldUser);
-  if (users_.size() > kUsersMax) users_.clear();
+  if (users_.size() > kNamesMax) users_.clear();
   const auto [found, is_new] = users_.try_emplace(number);
   if (!is_new) return found->second;
   std::string& text = found->second;
@@ -66,7 +64,7 @@ std::string_view ReportNames::Syscall(const FactText& arch, const FactText& sysc
   }
   if (arch.is_absent()) return "?";
   text_.assign(arch.text).append(" ").append(syscall.text);
-  if (syscalls_.size() > kSyscallsMax) syscalls_.clear();
+  if (syscalls_.size() > kNamesMax) syscalls_.clear();
   const auto [found, is_new] = syscalls_.try_emplace(text_);
   if (is_new) found->second = FindSyscallName(arch.text, number);
   return found->second;

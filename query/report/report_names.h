@@ -30,7 +30,7 @@ class ReportNames {
   bool interprets() const { return options_.interpret; }
 
   // `name` is what the host's auditd has looked up, or absent. Users that an event does not tell of
-  // are -2, and "unset" are those who have not logged in. Valid as long as the object, or the name.
+  // are -2, and "unset" are those who have not logged in. Valid until the next call.
   std::string_view User(std::optional<uint32_t> uid, const FactText& name);
 
   // "?" where there was none. Texts are as in EventFacts. Valid until the next call.
@@ -42,7 +42,6 @@ class ReportNames {
  private:
   const ReportNamesOptions options_;
   absl::flat_hash_map<uint32_t, std::string> users_;
-  std::string untold_ = "-2";
   std::string text_;
   absl::flat_hash_map<std::string, std::string> syscalls_;  // By arch and number.
 };

@@ -249,15 +249,20 @@ absl::StatusOr<Words> TakeWords(const Option& option, std::string_view name, Wor
 }
 
 absl::Status CheckTogether(const ReportOptions& options) {
-  // As aureport says it of reports that have no totals.
-  const bool has_totals = options.kind != ReportKind::kTimes && options.kind != ReportKind::kTty;
   if (options.by_host && options.kind == ReportKind::kTimes) {
     return Refuse("--log is by host, or by log, already: not --by-host");
   }
   if (!options.input.empty() && !options.host_globs.empty()) {
     return Refuse("--host is of a store: a log of --input has nodes, see --node");
   }
-  if (options.summary && !has_totals && options.format != ReportFormat::kText) {
+  if (!options.input.empty() && !options.store.empty()) {
+    return Refuse("--store and --input: a report is of one of them");
+  }
+  if (!options.input.empty() && options.explain) {
+    return Refuse("--explain is of a store: a log of --input is read as a whole");
+  }
+  if (options.limit == 0) return Refuse("--limit is a number of rows, was 0");
+  if (options.summary && !HasTotals(options.kind) && options.format != ReportFormat::kText) {
     return Refuse(
         absl::StrFormat("--summary: there are no totals of --%s", DefinitionOf(options.kind).name));
   }

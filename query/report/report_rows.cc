@@ -95,7 +95,7 @@ class ReportRowMaker::Keystrokes {
 };
 
 RoleSet RolesOfRows(ReportKind kind) {
-  RoleSet roles = SetOf(Role::kSuccess) | SetOf(Role::kRes) | SetOf(Role::kResult);
+  RoleSet roles = kOutcomeRoles;
   for (const ReportColumn& column : DefinitionOf(kind).columns) roles |= RolesOf(column.field);
   if (kind == ReportKind::kUser) roles |= SetOf(Role::kUid);
   return roles;
@@ -221,7 +221,7 @@ ReportCell ReportRowMaker::Cell(const ReportColumn& column, const EventFacts& fa
       // aureport takes a uid that is not told for one that is not set.
       if (facts.uid || !facts.account.is_absent())
         return AccountCell(facts, facts.uid, facts.uid_name, true);
-      return {.text = names_.User(kUnset, {}), .is_known = false};
+      return {.text = Keep(std::string(names_.User(kUnset, {}))), .is_known = false};
     case ReportField::kLoginUser:
       return AccountCell(facts, facts.auid, facts.auid_name, facts.outcome == Outcome::kFailed);
     case ReportField::kAccount:
@@ -272,7 +272,7 @@ ReportCell ReportRowMaker::Cell(const ReportColumn& column, const EventFacts& fa
 ReportCell ReportRowMaker::AccountCell(const EventFacts& facts, std::optional<uint32_t> uid,
                                        const FactText& name, bool is_account) {
   if (is_account && !facts.account.is_absent()) return {.text = facts.account.text};
-  return {.text = names_.User(uid, name),
+  return {.text = Keep(std::string(names_.User(uid, name))),
           .is_known = uid.has_value(),
           .is_number = !names_.interprets()};
 }

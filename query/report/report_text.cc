@@ -19,6 +19,9 @@ std::string_view OutcomeTitle(const ReportFilter& filter) {
   return "";
 }
 
+// Events of a log need not name their host.
+std::string_view HostOrNone(std::string_view host) { return host.empty() ? "(none)" : host; }
+
 constexpr std::string_view kOverviewHeading =
     "    events  failed logins  failed auths        AVCs   anomalies        lost"
     "  last event             host\n";
@@ -26,28 +29,27 @@ constexpr size_t kOverviewRuler = 104;
 
 }  // namespace
 
-void ReportText::AppendSummaryTitle(const ReportFilter& filter, std::string_view host,
-                                    std::string_view column, std::string* text) const {
-  absl::StrAppendFormat(text, "\n%s%s%s%s\n", OutcomeTitle(filter), definition_.summary_title,
-                        host.empty() ? "" : ", host ", host);
+void ReportText::AppendSummaryTitle(const ReportFilter& filter, bool has_hosts,
+                                    std::string* text) const {
+  absl::StrAppendFormat(text, "\n%s%s\n", OutcomeTitle(filter), definition_.summary_title);
   AppendRuler(definition_.summary_ruler, text);
   if (definition_.summary_heading.empty()) return;
-  absl::StrAppendFormat(text, "total  %s%s\n", column, definition_.summary_heading);
+  absl::StrAppendFormat(text, "total  %s%s\n", has_hosts ? "host  " : "",
+                        definition_.summary_heading);
   AppendRuler(definition_.summary_ruler, text);
 }
 
-void ReportText::AppendTitle(bool summary, const ReportFilter& filter, std::string_view host,
-                             std::string* text) const {
-  if (summary) return AppendSummaryTitle(filter, host, "", text);
-  absl::StrAppendFormat(text, "\n%s%s%s\n", definition_.title, host.empty() ? "" : ", host ", host);
+void ReportText::AppendTitle(std::string_view host, std::string* text) const {
+  absl::StrAppendFormat(text, "\n%s", definition_.title);
+  if (!host.empty()) {
+    text->append(", host ");
+    AppendWithoutControls(host, escape_, text);
+  }
+  text->push_back('\n');
   AppendRuler(definition_.ruler, text);
   if (definition_.heading.empty()) return;
   absl::StrAppendFormat(text, "# date time %s\n", definition_.heading);
   AppendRuler(definition_.ruler_below == 0 ? definition_.ruler : definition_.ruler_below, text);
-}
-
-void ReportText::AppendTitleByHost(const ReportFilter& filter, std::string* text) const {
-  AppendSummaryTitle(filter, "", "host  ", text);
 }
 
 std::string_view ReportText::Date(uint64_t time_ms) {
@@ -113,7 +115,7 @@ void ReportText::AppendSummaryByHost(const std::vector<HostSummaryRow>& rows,
   if (rows.empty()) text->append(kNoEventsText);
   for (const auto& [host, row] : rows) {
     absl::StrAppend(text, row.total, "  ");
-    AppendWithoutControls(host, escape_, text);
+    AppendWithoutControls(HostOrNone(host), escape_, text);
     text->append("  ");
     AppendValue(row, text);
   }
@@ -173,7 +175,7 @@ void ReportText::AppendHost(const HostOverview& host, std::string* text) {
     AppendTimeWithMs(*host.last_ms, &last);
   }
   absl::StrAppendFormat(text, "%10d  %-21s  ", host.lost, last);
-  AppendWithoutControls(host.host, escape_, text);
+  AppendWithoutControls(HostOrNone(host.host), escape_, text);
   text->push_back('\n');
 }
 

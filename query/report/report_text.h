@@ -46,12 +46,11 @@ class ReportText {
   ReportText(ReportKind kind, EscapeMode escape, const absl::TimeZone& zone)
       : definition_(DefinitionOf(kind)), escape_(escape), zone_(zone) {}
 
-  // The title of the rows, or of the totals if `summary`. `host`: whom it is about; empty for all.
-  void AppendTitle(bool summary, const ReportFilter& filter, std::string_view host,
-                   std::string* text) const;
+  // The title of the rows. `host`: whom they are about; empty for all.
+  void AppendTitle(std::string_view host, std::string* text) const;
 
-  // The same for a table that has a column of hosts behind the totals.
-  void AppendTitleByHost(const ReportFilter& filter, std::string* text) const;
+  // The title of the totals; `has_hosts`: behind each there is its host.
+  void AppendSummaryTitle(const ReportFilter& filter, bool has_hosts, std::string* text) const;
 
   // The next row. Rows are numbered from 1 on since the last RestartRows().
   void AppendRow(const ReportRow& row, std::string* text);
@@ -75,8 +74,6 @@ class ReportText {
   void AppendTimeWithMs(uint64_t time_ms, std::string* text);
   void AppendValue(const SummaryRow& row, std::string* text) const;
   void AppendHost(const HostOverview& host, std::string* text);
-  void AppendSummaryTitle(const ReportFilter& filter, std::string_view host,
-                          std::string_view column, std::string* text) const;
 
   const ReportDefinition& definition_;
   const EscapeMode escape_;

@@ -1,68 +1,54 @@
 #include "query/report/serial_runs.h"
 
 #include <algorithm>
-#include <iterator>
-#include <utility>
 
 #include "audit/serial_gaps.h"
 
 namespace query {
 
-void SerialRuns::Add(uint32_t serial) {
-  StartBootBefore(serial);
-  AddRun({.first = serial, .last = serial});
-}
+namespace {
 
-void SerialRuns::Append(const SerialRuns& later) {
-  for (const Boot& boot : later.boots_) {
-    StartBootBefore(boot.front().first);
-    for (const Run& run : boot) AddRun(run);
-  }
-}
-
-// Events come out of order by less than SerialGaps allows for.
-void SerialRuns::StartBootBefore(uint32_t serial) {
-  const bool is_same_boot = !boots_.empty() && uint64_t{serial} + audit::SerialGaps::kDisorderMax >=
-                                                   boots_.back().back().last;
-  if (!is_same_boot) boots_.emplace_back();
-}
-
-void SerialRuns::AddRun(const Run& run) {
-  Boot& boot = boots_.back();
-  if (boot.empty() || run.first > uint64_t{boot.back().last} + 1) {
-    boot.push_back(run);
-    return;
-  }
-  // The first run that it touches, and the first behind those.
-  const auto begin = std::ranges::lower_bound(
-      boot, run.first, {}, [](const Run& one) { return uint64_t{one.last} + 1; });
-  auto end = begin;
-  Run joined = run;
-  while (end != boot.end() && end->first <= uint64_t{joined.last} + 1) {
-    joined = {.first = std::min(joined.first, end->first),
-              .last = std::max(joined.last, end->last)};
-    ++end;
-  }
-  if (begin == end) {
-    boot.insert(begin, joined);
-    return;
-  }
-  *begin = joined;
-  boot.erase(std::next(begin), end);
-}
-
-uint64_t SerialRuns::missing() const {
+// How many serials are missing between runs of one boot.
+uint64_t MissingIn(std::vector<SerialRuns::Run> boot) {
+  std::ranges::sort(boot, {}, &SerialRuns::Run::first);
   uint64_t missing = 0;
-  for (const Boot& boot : boots_) {
-    for (size_t i = 1; i < boot.size(); ++i) missing += boot[i].first - boot[i - 1].last - 1;
+  uint64_t next = boot.front().first;  // The first serial that was not seen, so far.
+  for (const SerialRuns::Run& run : boot) {
+    if (run.first > next) missing += run.first - next;
+    next = std::max(next, uint64_t{run.last} + 1);
   }
   return missing;
 }
 
-SerialRuns SerialRuns::FromBoots(std::vector<Boot> boots) {
-  SerialRuns runs;
-  runs.boots_ = std::move(boots);
-  return runs;
+}  // namespace
+
+void SerialRuns::Add(const Run& run) {
+  if (!runs_.empty() && run.first == uint64_t{runs_.back().last} + 1) {
+    runs_.back().last = run.last;
+    return;
+  }
+  if (runs_.size() < kRunsMax) runs_.push_back(run);
+}
+
+uint64_t SerialRuns::missing() const {
+  std::vector<Run> sorted = runs_;
+  std::ranges::sort(sorted, [](const Run& a, const Run& b) {
+    return a.time_ms != b.time_ms ? a.time_ms < b.time_ms : a.first < b.first;
+  });
+  uint64_t missing = 0;
+  std::vector<Run> boot;
+  uint64_t newest = 0;
+  for (const Run& run : sorted) {
+    if (!boot.empty() && uint64_t{run.first} + audit::SerialGaps::kDisorderMax < newest) {
+      missing += MissingIn(std::move(boot));
+      boot.clear();
+      newest = 0;
+    }
+    boot.push_back(run);
+    newest = std::max<uint64_t>(newest, run.last);
+  }
+  if (!boot.empty()) missing += MissingIn(std::move(boot));
+  return missing;
 }
 
 }  // namespace query

@@ -20,7 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Check(stored.ok() || absl::IsDataLoss(stored.status()));
   if (!stored.ok()) return 0;
   query::EventTally tally;
-  const absl::Status added = stored->AddTo(7, {}, query::kAllTallyLists, &tally);
+  fuzz::Check(!stored->node() || stored->node()->size() <= bytes.size());
+  const absl::Status added =
+      stored->AddTo(7, {}, query::kAllTallyLists | query::kSerialsToo, &tally);
   fuzz::Check(added.ok() || absl::IsDataLoss(added));
   query::ReportNames names({.interpret = true});
   query::SummarizeAll(tally, {});

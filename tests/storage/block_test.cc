@@ -162,9 +162,10 @@ std::string ToText(query::EventFacts facts) {
   for (const auto& number : {facts.auid, facts.uid, facts.pid, facts.session, facts.type_number}) {
     text += number ? absl::StrFormat(" %d", *number) : " -";
   }
-  facts.ForEachText([&](std::string_view value) {
-    text += value.data() == nullptr ? " -" : absl::StrFormat(" [%s]", value);
+  facts.ForEachText([&](const query::FactText& value) {
+    text += value.is_absent() ? " -" : absl::StrFormat(" [%s]", value.text);
   });
+  text += absl::StrFormat(" %s %s", facts.node, facts.type);
   for (const query::FileFact& file : facts.files) text += file.is_parent ? " parent" : " file";
   for (const query::AccessVector& vector : facts.access_vectors) {
     text += !vector.granted ? " unset" : *vector.granted ? " granted" : " denied";
@@ -217,7 +218,7 @@ void ExpectTally(const EncodedBlock& block, const std::vector<StoredEvent>& even
     if (stored.head.malformed) continue;
     const audit::Event event = EventOf(stored);
     const query::EventFacts& facts = query::FactsOf(event, &builder);
-    expected.Notice(facts, KeyOf(stored.head.order, 0));
+    expected.Notice(facts, KeyOf(stored.head.order, 0), query::kSerialsToo);
     expected.Add(facts, KeyOf(stored.head.order, 0), query::kAllTallyLists);
     nodes.insert(stored.node);
   }
@@ -229,7 +230,7 @@ void ExpectTally(const EncodedBlock& block, const std::vector<StoredEvent>& even
   ASSERT_TRUE(stored.ok()) << stored.status();
   EXPECT_EQ(stored->node().has_value(), nodes.size() == 1);
   query::EventTally found;
-  ASSERT_TRUE(stored->AddTo(0, {}, query::kAllTallyLists, &found).ok());
+  ASSERT_TRUE(stored->AddTo(0, {}, query::kAllTallyLists | query::kSerialsToo, &found).ok());
   EXPECT_EQ(ToLines(found), ToLines(expected));
 }
 

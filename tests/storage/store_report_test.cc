@@ -71,6 +71,7 @@ class StoreReportTest : public testing::TestWithParam<int> {
     const std::string host = absl::StrFormat("host%d", Random(4));
     uint32_t at = Random(static_cast<uint32_t>(log.size()));
     std::string before;
+    std::string node;
     uint32_t& serial = serials_[host];
     for (uint32_t i = 0; i < 60 && at < log.size(); ++i, ++at) {
       const auto record = audit::ParseRecord(log[at]);
@@ -78,9 +79,13 @@ class StoreReportTest : public testing::TestWithParam<int> {
       if (record.ok()) {
         const std::string stamp =
             absl::StrFormat("%d:%d", record->stamp.time_ms, record->stamp.serial);
-        if (stamp != before) NextStamp(&serial);
+        if (stamp != before) {
+          NextStamp(&serial);
+          // All of a host's records are its own, whether they name it or not.
+          node = Random(9) == 0 ? "" : absl::StrFormat("node=%s ", host);
+        }
         before = stamp;
-        line = absl::StrFormat("node=%s type=%s msg=audit(%d.%03d:%d): %s", host, record->type,
+        line = absl::StrFormat("%stype=%s msg=audit(%d.%03d:%d): %s", node, record->type,
                                now_ms_ / 1000, now_ms_ % 1000, serial, record->body);
       }
       Delivery& delivery = deliveries.emplace_back();
@@ -94,7 +99,10 @@ class StoreReportTest : public testing::TestWithParam<int> {
   }
 
   void NextStamp(uint32_t* serial) {
+    // Some come late, and at times a host begins anew.
     now_ms_ += Random(400'000);
+    if (Random(40) == 0) now_ms_ -= std::min<uint64_t>(now_ms_ - kFirstDayMs, Random(90'000'000));
+    if (Random(200) == 0) *serial = 0;
     *serial += 1 + (Random(50) == 0 ? Random(5) : 0);
   }
 
@@ -109,13 +117,16 @@ class StoreReportTest : public testing::TestWithParam<int> {
     if (Random(6) == 0) filter.outcome = query::Outcome::kSucceeded;
     if (Random(6) == 0) filter.nodes = {"host1", "host3"};
     if (Random(8) == 0) filter.without_config = true;
+    if (Random(8) == 0) filter.without_added = true;
+    if (Random(8) == 0) filter.without_deleted = true;
     return filter;
   }
 
   // What a report over the records would be made of, host by host if `by_host`.
   struct Raw {
     std::map<std::string, query::EventTally> tallies;
-    std::map<ReportKind, std::string> rows;
+    // By report, and by host; without a host in the order of receipt.
+    std::map<ReportKind, std::map<std::string, std::string>> rows;
   };
 
   Raw ReadRaw(const ReportFilter& filter, const std::vector<std::string>& hosts, bool by_host,
@@ -134,11 +145,12 @@ class StoreReportTest : public testing::TestWithParam<int> {
           const query::OrderKey place = {number++};
           if (!filter.time.Contains(facts.time_ms)) return true;
           query::EventTally& tally = raw.tallies[by_host ? found.host.name : ""];
-          tally.Notice(facts, place);
+          tally.Notice(facts, place, query::kSerialsToo);
           if (!filter.Matches(facts)) return true;
           tally.Add(facts, place, query::kAllTallyLists);
           for (const ReportKind kind : kLists) {
-            AppendRows(*makers[kind], kind, facts, found.host.name, &raw.rows[kind]);
+            AppendRows(*makers[kind], kind, facts, found.host.name,
+                       &raw.rows[kind][by_host ? found.host.name : ""]);
           }
           return true;
         });
@@ -166,14 +178,21 @@ class StoreReportTest : public testing::TestWithParam<int> {
     SCOPED_TRACE(absl::StrFormat("%d to %d, %d hosts, by host %d", filter.time.from_ms,
                                  filter.time.to_ms, hosts.size(), by_host));
     const Raw raw = ReadRaw(filter, hosts, by_host, names);
+    size_t tallies = 0;
     const query::EventTally nothing;
     const absl::Status tallied = store_->Tally(
         {.filter = filter,
          .host_patterns = hosts,
-         .lists = query::kAllTallyLists,
+         .lists = query::kAllTallyLists | query::kSerialsToo,
          .by_host = by_host,
+         .with_first_record = true,
          .explanation = &explanation_},
         [&](const FoundTally& found) {
+          ++tallies;
+          if (!by_host) {
+            EXPECT_EQ(found.host, nullptr);
+            EXPECT_EQ(found.first_record_ms, FirstRecordTime(hosts));
+          }
           const auto expected = raw.tallies.find(found.host == nullptr ? "" : found.host->name);
           const query::EventTally& raw_tally =
               expected == raw.tallies.end() ? nothing : expected->second;
@@ -189,14 +208,33 @@ class StoreReportTest : public testing::TestWithParam<int> {
           return true;
         });
     EXPECT_TRUE(tallied.ok()) << tallied;
+    EXPECT_EQ(tallies, by_host ? store_->Hosts(hosts).size() : 1);
     added_ += explanation_.blocks_added;
     read_ += explanation_.blocks_read;
     open_ += explanation_.open_events;
-    ExpectRows(filter, hosts, raw, names);
+    ExpectRows(filter, hosts, by_host, raw, names);
   }
 
-  void ExpectRows(const ReportFilter& filter, const std::vector<std::string>& hosts, const Raw& raw,
-                  query::ReportNames& names) {
+  // Of the host whose first event is the first one of all, the record that was appended first.
+  std::optional<uint64_t> FirstRecordTime(const std::vector<std::string>& hosts) {
+    std::optional<std::string> host;
+    std::optional<uint64_t> time_ms;
+    uint64_t lowest = 0;
+    const absl::Status searched =
+        store_->Search({.host_patterns = hosts}, [&](const FoundEvent& found) {
+          if (!host) host = found.host.name;
+          if (found.host.name != *host) return true;
+          if (time_ms && found.event.tag(0) >= lowest) return true;
+          lowest = found.event.tag(0);
+          time_ms = found.event.stamp().time_ms;
+          return true;
+        });
+    EXPECT_TRUE(searched.ok()) << searched;
+    return time_ms;
+  }
+
+  void ExpectRows(const ReportFilter& filter, const std::vector<std::string>& hosts, bool by_host,
+                  const Raw& raw, query::ReportNames& names) {
     const ReportKind kind = kLists[Random(std::size(kLists))];
     query::ReportRowMaker maker(kind, names);
     std::string rows;
@@ -205,14 +243,18 @@ class StoreReportTest : public testing::TestWithParam<int> {
                            .host_patterns = hosts,
                            .roles = query::RolesOfRows(kind),
                            .types = query::RecordTypesOf(query::ClassesOfRows(kind)),
+                           .by_host = by_host,
                            .memory_bytes_max = Random(2) == 0 ? size_t{1} : size_t{64} << 20},
                           [&](const FoundFacts& found) {
                             AppendRows(maker, kind, found.facts, found.host.name, &rows);
                             return true;
                           });
     EXPECT_TRUE(read.ok()) << read;
-    const auto expected = raw.rows.find(kind);
-    EXPECT_EQ(rows, expected == raw.rows.end() ? "" : expected->second);
+    std::string expected;
+    if (const auto of_kind = raw.rows.find(kind); of_kind != raw.rows.end()) {
+      for (const auto& [host, text] : of_kind->second) expected += text;
+    }
+    EXPECT_EQ(rows, expected);
   }
 
   std::mt19937 random_;

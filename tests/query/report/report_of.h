@@ -70,7 +70,7 @@ struct ReportOf {
     for (const audit::Event& event : EventsOf(lines)) {
       const EventFacts& facts = FactsOf(event, &builder);
       const OrderKey place = {number++};
-      tally.Notice(facts, place);
+      tally.Notice(facts, place, kSerialsToo);
       tally.Add(facts, place, kAllTallyLists);
     }
     return tally;
