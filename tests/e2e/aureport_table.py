@@ -216,7 +216,7 @@ def command_lines(records):
     forms = _forms()
     # Not all of them on each log, but all on some: which ones, depends on the log.
     turn = len(records)
-    templates = [*forms, "", *[line for line in COMBINATIONS if line][turn % 3::3]]
+    templates = [*forms[turn % 2::2], "", *[line for line in COMBINATIONS if line][turn % 3::3]]
     for number, template in enumerate(filter(None, FILTERS)):
         # Neighbours are other reports: 7 has no factor in common with how many there are.
         form = forms[(number * 7 + turn) % len(forms)]
