@@ -47,7 +47,7 @@ real() {
 }
 
 # Without the real one, if REAL is empty: it sorts 15,000 totals by exchanging neighbours, from the start
-# again after each, for hours.
+# again after each, and had not ended after 400 s.
 row() {
   local store log real_time
   store=$(seconds "$runs" "$auspex" report --store store "$@")
