@@ -34,11 +34,11 @@ namespace {
 using query::ReportKind;
 
 // What is kept in memory of logs: the events for a report of each host, in bytes; and the values of
-// totals, of some 150 bytes each.
+// totals, of some 150 bytes each with a text of 20.
 constexpr size_t kKeptBytesMax = size_t{1} << 30;
 constexpr size_t kValuesMax = 10'000'000;
 
-// Hosts of logs whose totals are told apart: an empty tally takes some 10 kB.
+// Hosts of logs whose totals are told apart: an empty tally takes some 4 kB.
 constexpr size_t kHostsMax = 100'000;
 
 // Rows of a table of all hosts that are kept to be sorted, without a limit that was asked for.

@@ -32,8 +32,8 @@ struct TallyRequest {
   bool with_first_record = false;  // Set FoundTally::first_record_ms, unless it is by_host.
   std::stop_token stop = {};
 
-  // Of all lists of one tally; kResourceExhausted beyond it. Each takes some 150 bytes and its
-  // text.
+  // Of all lists of one tally; kResourceExhausted beyond it. One with a text of 20 bytes takes some
+  // 150.
   size_t values_max = 10'000'000;
   ReportExplanation* explanation = nullptr;  // Filled in, if given. Must outlive the request.
 };

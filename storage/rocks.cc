@@ -167,8 +167,7 @@ rocksdb::ColumnFamilyOptions TermsOptions() {
 
 rocksdb::ColumnFamilyOptions TalliesOptions() {
   rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
-  // Packed already: to pack them again saves 10 % of those of small blocks, and takes half of the
-  // time of a summary.
+  // They are packed already.
   options.compression = rocksdb::kNoCompression;
   options.write_buffer_size = 8 << 20;
   return options;

@@ -97,12 +97,10 @@ std::string SyscallValue(const EventFacts& facts) {
 }
 
 uint32_t ValueTally::NumberOf(std::string_view value) {
-  if (const auto found = numbers_.find(value); found != numbers_.end()) return found->second;
-  const auto number = static_cast<uint32_t>(entries_.size());
-  const std::string& kept = values_.emplace_back(value);
-  numbers_.emplace(kept, number);
-  entries_.push_back({.value = kept});
-  return number;
+  const auto next = static_cast<uint32_t>(entries_.size());
+  const auto [found, is_new] = numbers_.try_emplace(ToAbsl(value), next);
+  if (is_new) entries_.push_back({.value = found->first});
+  return found->second;
 }
 
 void ValueTally::Add(std::string_view value, uint64_t count, const OrderKey& first) {

@@ -9,13 +9,12 @@
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 
 #include "query/report/event_facts.h"
 #include "query/report/serial_runs.h"
@@ -101,8 +100,7 @@ class ValueTally {
  private:
   uint32_t NumberOf(std::string_view value);
 
-  absl::flat_hash_map<std::string_view, uint32_t> numbers_;
-  std::deque<std::string> values_;  // What the views of the others point to.
+  absl::node_hash_map<std::string, uint32_t> numbers_;  // Its keys stay where they are.
   std::vector<Entry> entries_;
   std::vector<uint32_t> by_code_;
 };
