@@ -29,13 +29,6 @@ absl::Status Damaged(std::string_view part) {
   return absl::DataLossError(absl::StrCat("block: bad ", std::string(part)));
 }
 
-bool TakeByte(std::string_view* in, uint8_t max, uint8_t* byte) {
-  if (in->empty() || static_cast<uint8_t>(in->front()) > max) return false;
-  *byte = static_cast<uint8_t>(in->front());
-  in->remove_prefix(1);
-  return true;
-}
-
 bool TakeValues(std::string_view* in, std::vector<std::string_view>* values) {
   uint32_t count = 0;
   if (!TakeVarint32(in, &count) || count > in->size()) return false;

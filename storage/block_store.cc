@@ -10,11 +10,6 @@ namespace storage {
 
 namespace {
 
-absl::Status AtBlock(const BlockId& id, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrFormat("%s: %s", ToText(id), std::string(status.message())));
-}
-
 void Delete(const Rocks& rocks, const BlockId& id, rocksdb::WriteBatch* write) {
   const std::string key = EncodeBlockKey(id);
   for (rocksdb::ColumnFamilyHandle* family : {rocks.summaries, rocks.columns, rocks.tallies}) {
@@ -57,6 +52,11 @@ std::string ToText(const BlockId& id) {
   const absl::Time day = absl::FromUnixSeconds(int64_t{id.day} * 86'400);
   return absl::StrFormat("block %d of day %s of host %d", id.number,
                          absl::FormatTime("%Y-%m-%d", day, absl::UTCTimeZone()), id.host);
+}
+
+absl::Status AtBlock(const BlockId& id, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrFormat("%s: %s", ToText(id), std::string(status.message())));
 }
 
 absl::StatusOr<BlockSummary> LoadSummary(const Rocks& rocks, const rocksdb::ReadOptions& options,

@@ -41,6 +41,9 @@ absl::StatusOr<BlockId> DecodeBlockKey(std::string_view key);
 // "block 3 of day 2026-11-24 of host 7", for messages.
 std::string ToText(const BlockId& id);
 
+// A failure of a block, which its message names.
+absl::Status AtBlock(const BlockId& id, const absl::Status& status);
+
 // A block in memory, ready to be read.
 struct LoadedBlock {
   BlockSummary summary;

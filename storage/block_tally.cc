@@ -48,19 +48,13 @@ void PutEdge(const EventTally::Edge& edge, std::string* out) {
   PutVarint(out, edge.time_ms);
 }
 
-uint64_t Zigzag(uint64_t difference) {
-  return difference << 1 ^ (static_cast<int64_t>(difference) < 0 ? ~uint64_t{0} : 0);
-}
-
-uint64_t Unzigzag(uint64_t zigzag) { return zigzag >> 1 ^ ((zigzag & 1) != 0 ? ~uint64_t{0} : 0); }
-
 void PutSerials(const query::SerialRuns& serials, std::string* out) {
   PutVarint(out, serials.runs().size());
   query::SerialRuns::Run before;
   for (const query::SerialRuns::Run& run : serials.runs()) {
-    PutVarint(out, Zigzag(uint64_t{run.first} - before.last));
+    PutVarint(out, ZigZag(uint64_t{run.first} - before.last));
     PutVarint(out, run.last - run.first);
-    PutVarint(out, Zigzag(run.time_ms - before.time_ms));
+    PutVarint(out, ZigZag(run.time_ms - before.time_ms));
     before = run;
   }
 }
@@ -129,13 +123,6 @@ class TallyEncoder {
 
 // ---- Reading ----
 
-bool TakeByte(std::string_view* in, uint8_t max, uint8_t* byte) {
-  if (in->empty() || static_cast<uint8_t>(in->front()) > max) return false;
-  *byte = static_cast<uint8_t>(in->front());
-  in->remove_prefix(1);
-  return true;
-}
-
 bool TakeEdge(std::string_view* in, EventTally::Edge* edge) {
   EventOrder order;
   if (!TakeVarint(in, &order.arrival) || !TakeVarint32(in, &order.rank)) return false;
@@ -154,11 +141,11 @@ bool TakeSerials(std::string_view* in, query::SerialRuns* serials) {
     if (!TakeVarint(in, &difference) || !TakeVarint32(in, &length) || !TakeVarint(in, &time)) {
       return false;
     }
-    const uint64_t first = before.last + Unzigzag(difference);
+    const uint64_t first = before.last + UnZigZag(difference);
     if (first > UINT32_MAX || first + length > UINT32_MAX) return false;
     before = {.first = static_cast<uint32_t>(first),
               .last = static_cast<uint32_t>(first + length),
-              .time_ms = before.time_ms + Unzigzag(time)};
+              .time_ms = before.time_ms + UnZigZag(time)};
     serials->Add(before);
   }
   return true;

@@ -69,6 +69,13 @@ bool TakeVarint32(std::string_view* in, uint32_t* value) {
 bool TakeFixed32(std::string_view* in, uint32_t* value) { return TakeBigEndian(in, value); }
 bool TakeFixed64(std::string_view* in, uint64_t* value) { return TakeBigEndian(in, value); }
 
+bool TakeByte(std::string_view* in, uint8_t max, uint8_t* byte) {
+  if (in->empty() || static_cast<uint8_t>(in->front()) > max) return false;
+  *byte = static_cast<uint8_t>(in->front());
+  in->remove_prefix(1);
+  return true;
+}
+
 bool TakeBytes(std::string_view* in, std::string_view* bytes) {
   std::string_view rest = *in;
   uint64_t size = 0;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 
 #include "storage/coding.h"
 
@@ -19,13 +18,6 @@ constexpr size_t kHexDigitsMax = 15;
 // dictionary is smaller.
 constexpr size_t kRowsPerValueMax = 4;
 constexpr uint32_t kNumberRowsMin = 64;
-
-uint64_t ZigZag(uint64_t difference) {
-  return difference << 1 ^ (difference >> 63 == 0 ? 0 : std::numeric_limits<uint64_t>::max());
-}
-uint64_t UnZigZag(uint64_t code) {
-  return code >> 1 ^ ((code & 1) == 0 ? 0 : std::numeric_limits<uint64_t>::max());
-}
 
 // Whether `text` is what a number prints as, and which one.
 bool ParseNumber(std::string_view text, int base, uint64_t* number) {

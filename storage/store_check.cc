@@ -123,9 +123,6 @@ class Checker {
     const auto block = LoadBlock(*view_.rocks, options_, id);
     if (!block.ok()) return block.status();
     BlockReader& reader = *(*block)->reader;
-    const auto at_block = [&](const absl::Status& status) {
-      return absl::Status(status.code(), ToText(id) + ": " + std::string(status.message()));
-    };
     // Written again it must have the same summary: that is made of each record.
     BlockWriter writer;
     std::string line;
@@ -139,7 +136,7 @@ class Checker {
       for (uint32_t record = reader.first_record(event); record < end; ++record) {
         line.clear();
         const absl::Status read = reader.AppendLine(event, record, &line);
-        if (!read.ok()) return at_block(read);
+        if (!read.ok()) return AtBlock(id, read);
         writer.AddRecord(line, reader.origin(record));
         CheckPosition(reader.origin(record).position, positions, ToText(id));
       }
@@ -149,7 +146,7 @@ class Checker {
     again.columns_checksum = (*block)->summary.columns_checksum;
     if (again != (*block)->summary) wrong_(ToText(id) + ": the summary is not that of its records");
     const absl::StatusOr<std::vector<TermCount>> terms = CountTerms(reader);
-    if (!terms.ok()) return at_block(terms.status());
+    if (!terms.ok()) return AtBlock(id, terms.status());
     TermSum sum;
     for (const TermCount& count : *terms) {
       sum.Add(count.term.field, count.term.value, count.events);
@@ -167,7 +164,7 @@ class Checker {
     if (absl::IsNotFound(stored.status())) return absl::OkStatus();
     if (!stored.ok()) return stored.status();
     const absl::StatusOr<std::string> counted = EncodeTallyOf(reader);
-    if (!counted.ok()) return counted.status();
+    if (!counted.ok()) return AtBlock(id, counted.status());
     if (absl::IsUnimplemented(StoredTally::Open(*stored).status())) return absl::OkStatus();
     if (*stored != *counted) wrong_(ToText(id) + ": the tally is not that of its events");
     return absl::OkStatus();

@@ -66,8 +66,7 @@ class HostExport {
       for (uint32_t record = reader.first_record(event); record < end; ++record) {
         line.clear();
         const absl::Status read = reader.AppendLine(event, record, &line);
-        if (!read.ok())
-          return absl::Status(read.code(), ToText(id) + ": " + std::string(read.message()));
+        if (!read.ok()) return AtBlock(id, read);
         waiting_.emplace(reader.origin(record).position, line);
       }
     }

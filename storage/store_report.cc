@@ -195,10 +195,6 @@ class Tallier {
     return added.ok() ? added : AtBlock(id, added);
   }
 
-  static absl::Status AtBlock(const BlockId& id, const absl::Status& status) {
-    return absl::Status(status.code(), ToText(id) + ": " + std::string(status.message()));
-  }
-
   // False if the stored tally cannot tell.
   absl::StatusOr<bool> AddStored(const BlockId& id, query::EventTally* tally) {
     const absl::StatusOr<std::string> bytes = LoadTally(*view_.rocks, options_, id);

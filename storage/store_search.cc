@@ -138,8 +138,7 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
     if (read.ok()) {
       read = search_.kind_ == Kind::kFacts ? ReadFactsOf(reader) : ReadEventsOf(reader);
     }
-    if (read.ok()) return read;
-    return absl::Status(read.code(), ToText(id_) + ": " + std::string(read.message()));
+    return read.ok() ? read : AtBlock(id_, read);
   }
 
   absl::Status ReadEventsOf(BlockReader& block) {
