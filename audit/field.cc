@@ -228,46 +228,45 @@ bool IsEncoded(std::string_view record_type, std::string_view name) {
   return names.contains(name) || (record_type == "EXECVE" && IsArgumentName(name));
 }
 
-void AppendValue(std::string_view record_type, const Field& field, std::string* out) {
+std::string_view DecodeValue(std::string_view record_type, const Field& field,
+                             std::string* decoded) {
+  decoded->clear();
   std::string_view value = field.value;
   if (!field.name.empty() && !value.empty() && (value[0] == '"' || value[0] == '\'')) {
     const char quote = value[0];
     value.remove_prefix(1);
     if (value.ends_with(quote)) value.remove_suffix(1);
-    out->append(value);
-  } else if (IsHexText(value) && IsEncoded(record_type, field.name)) {
-    AppendHexText(value, out);
-  } else {
-    out->append(value);
+    return value;
   }
+  if (!IsHexText(value) || !IsEncoded(record_type, field.name)) return value;
+  AppendHexText(value, decoded);
+  return *decoded;
 }
 
 bool IsAbsent(std::string_view value) {
   return value.empty() || value == "(null)" || value == "(none)" || value == "?";
 }
 
-bool KeyReader::Next(std::string_view* key) {
-  for (;;) {
-    while (position_ == decoded_.size()) {
-      if (!LoadField()) return false;
-    }
-    const std::string_view rest = std::string_view(decoded_).substr(position_);
-    const size_t bytes = std::min(rest.find(kKeySeparator), rest.size());
-    position_ += std::min(bytes + 1, rest.size());
-    if (bytes == 0) continue;
-    *key = rest.substr(0, bytes);
-    return true;
-  }
+bool TakeKey(std::string_view* keys, std::string_view* key) {
+  while (keys->starts_with(kKeySeparator)) keys->remove_prefix(1);
+  *key = keys->substr(0, keys->find(kKeySeparator));
+  keys->remove_prefix(key->size());
+  return !key->empty();
 }
 
-// Decodes the next key field into decoded_. Returns false if there is none.
+bool KeyReader::Next(std::string_view* key) {
+  while (!TakeKey(&keys_, key)) {
+    if (!LoadField()) return false;
+  }
+  return true;
+}
+
+// Decodes the next key field. Returns false if there is none.
 bool KeyReader::LoadField() {
   Field field;
   while (fields_.Next(&field)) {
     if (field.name != "key" || IsAbsent(field.value)) continue;
-    decoded_.clear();
-    position_ = 0;
-    AppendValue(type_, field, &decoded_);
+    keys_ = DecodeValue(type_, field, &decoded_);
     return true;
   }
   return false;

@@ -81,20 +81,28 @@ std::optional<Field> FindField(std::string_view body, std::string_view name);
 // `name` is always, `a0` only in EXECVE. A socket address (saddr) is binary, so it is not.
 bool IsEncoded(std::string_view record_type, std::string_view name);
 
-// Appends the meaning of a value to *out: without its quotes; decoded if the field is encoded
-// and all of it is pairs of hex digits; else as written, (null) and ? too. The result can hold
-// any byte: NUL separates the arguments in a proctitle.
-void AppendValue(std::string_view record_type, const Field& field, std::string* out);
+// The meaning of a value: without its quotes; decoded if the field is encoded and all of it is
+// pairs of hex digits; else as written, (null) and ? too. The result can hold any byte: NUL
+// separates the arguments in a proctitle. What had to be decoded is a view of *decoded; all else
+// one of the field's value, and *decoded is empty.
+std::string_view DecodeValue(std::string_view record_type, const Field& field,
+                             std::string* decoded);
 
 // Whether a value stands for "there is none": (null), (none), ? or nothing at all.
 bool IsAbsent(std::string_view value);
 
-// Reads the keys of a record, those that its audit rule was given with -k. A record with more
-// than one key has them in one field, hex-encoded, with 0x01 between them.
+// Removes the next key from the front of the decoded value of a key field: a record with more than
+// one key has them in one field, hex-encoded, with 0x01 between them. Returns false if there is
+// none.
+bool TakeKey(std::string_view* keys, std::string_view* key);
+
+// Reads the keys of a record, those that its audit rule was given with -k.
 class KeyReader {
  public:
   // The record's bytes must outlive the reader.
   explicit KeyReader(const Record& record) : type_(record.type), fields_(record.body) {}
+  KeyReader(const KeyReader&) = delete;
+  KeyReader& operator=(const KeyReader&) = delete;
 
   // Reads the next key. Returns false if there is none. *key is valid until the next call.
   bool Next(std::string_view* key);
@@ -104,8 +112,8 @@ class KeyReader {
 
   std::string_view type_;
   FieldReader fields_;
-  std::string decoded_;  // The key field that is being read.
-  size_t position_ = 0;  // Where in it the next key begins.
+  std::string decoded_;    // The key field that is being read, if it had to be decoded,
+  std::string_view keys_;  // and what is left of it.
 };
 
 }  // namespace audit

@@ -71,10 +71,6 @@ std::string_view Trim(Attribute attribute, Kind kind, std::string_view value) {
   }
 }
 
-bool IsBehindDirectory(std::string_view name) {
-  return name.starts_with("..") || name.starts_with("./");
-}
-
 // Whether a text can begin in the directory in front of such a name and end in the name.
 bool CanReachIntoDirectory(std::string_view text) {
   return text.ends_with('/') || text.find("/.") != std::string_view::npos;
@@ -118,8 +114,8 @@ class Collector {
     const AttributeSource* const source = FindSource(Attribute::kCwd, kind);
     if (source->merge == AttributeMerge::kFirst && !directory_.empty()) return;
     if (const std::optional<Field> field = FindOwn(record, source->name)) {
-      directory_.clear();
-      audit::AppendValue(record.type, *field, &directory_);
+      std::string decoded;
+      directory_ = audit::DecodeValue(record.type, *field, &decoded);
     }
   }
 
@@ -181,14 +177,6 @@ std::string_view EnrichedName(Attribute attribute) {
     default:
       return "EGID";
   }
-}
-
-std::string_view WithoutQuotes(std::string_view value) {
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
-    value.remove_prefix(1);
-    value.remove_suffix(1);
-  }
-  return value;
 }
 
 std::optional<uint32_t> ParseNumber(std::string_view text) {
@@ -278,7 +266,8 @@ bool Matches(const NameIs& is, const audit::Event& event) {
     if (!collector.Add(record) || collector.values().empty()) continue;
     const auto enriched = audit::FindField(record.body, EnrichedName(is.attribute));
     if (enriched && enriched->place == FieldPlace::kEnriched) {
-      matches = WithoutQuotes(enriched->value) == is.name;
+      std::string decoded;
+      matches = audit::DecodeValue(record.type, *enriched, &decoded) == is.name;
       continue;
     }
     const std::optional<uint32_t> number = ParseNumber(collector.values()[0]);

@@ -113,6 +113,10 @@ std::optional<size_t> FindUserUid(std::span<const audit::Field> fields) {
   return own;
 }
 
+bool IsBehindDirectory(std::string_view name) {
+  return name.starts_with("..") || name.starts_with("./");
+}
+
 std::optional<size_t> FindNew(std::span<const audit::Field> fields, std::string_view name) {
   std::optional<size_t> first;
   bool is_new = false;

@@ -40,6 +40,9 @@ void ReadOwnFields(std::string_view body, std::vector<audit::Field>* fields);
 // kAnyUser: a program tells its own uid, and then that of the user, if it is another one.
 std::optional<size_t> FindUserUid(std::span<const audit::Field> fields);
 
+// Whether ausearch and aureport put the working directory in front of such a name of a file.
+bool IsBehindDirectory(std::string_view name);
+
 // Of old auid=... new auid=..., as kernels before 3.14 wrote kLogin records, the new one. Needs the
 // fields' values.
 std::optional<size_t> FindNew(std::span<const audit::Field> fields, std::string_view name);

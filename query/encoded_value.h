@@ -1,7 +1,7 @@
 // The text behind a value that is quoted if harmless, and written as hex digits if not: as ausearch
 // decodes it, also where the value is neither.
 //
-// The lenient sibling of audit::AppendValue(), which leaves alone what is not wholly hex digits.
+// The lenient sibling of audit::DecodeValue(), which leaves alone what is not wholly hex digits.
 
 #pragma once
 

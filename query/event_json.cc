@@ -50,9 +50,8 @@ Json ValueOf(std::string_view record_type, const audit::Field& field) {
       std::ranges::find(kDecimalFields, field.name) != std::end(kDecimalFields)) {
     return number;
   }
-  std::string value;
-  audit::AppendValue(record_type, field, &value);
-  return value;
+  std::string decoded;
+  return audit::DecodeValue(record_type, field, &decoded);
 }
 
 // A name can come more than once.

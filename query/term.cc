@@ -170,16 +170,6 @@ const Feed* FindFeed(std::string_view name) {
 
 // ---- Values ----
 
-// As audit::KeyReader, of one field.
-void ForEachKey(std::string_view decoded, ValueSink sink) {
-  constexpr char kKeySeparator = 0x01;
-  while (!decoded.empty()) {
-    const std::string_view key = decoded.substr(0, decoded.find(kKeySeparator));
-    if (!key.empty()) sink(key);
-    decoded.remove_prefix(std::min(decoded.size(), key.size() + 1));
-  }
-}
-
 // The words of the kernel, of auditd and of programs are different.
 std::string_view Outcome(std::string_view value) {
   for (const std::string_view word : {"yes", "success", "1"}) {
@@ -341,11 +331,12 @@ void ForEachTermValue(std::string_view record_type, TermField term_field, const 
     ForEachSocketValue(term_field, field.value, sink);
     return;
   }
-  std::string value;
-  audit::AppendValue(record_type, field, &value);
+  std::string decoded;
+  std::string_view value = audit::DecodeValue(record_type, field, &decoded);
   if (value.empty()) return;
   if (term_field == TermField::kKey) {
-    ForEachKey(value, sink);
+    std::string_view key;
+    while (audit::TakeKey(&value, &key)) sink(key);
   } else if (term_field == TermField::kSuccess) {
     sink(Outcome(value));
   } else {

@@ -32,13 +32,11 @@ void DropNameTypeIfMoreFollows(const RecordTemplate& shape, query::RecordLayout*
 // The texts of one column. Each distinct one is decoded once.
 class BlockFacts::RoleColumn {
  public:
-  RoleColumn(BlockFacts& facts, const Column& column, bool is_encoded, std::string_view type,
-             const TemplateColumn& of)
+  RoleColumn(BlockFacts& facts, const Column& column, std::string_view type, std::string_view name)
       : facts_(facts),
         column_(column),
-        is_encoded_(is_encoded),
         type_(type),
-        of_(of),
+        name_(name),
         texts_(column.distinct()),
         written_(column.distinct()) {}
 
@@ -65,29 +63,22 @@ class BlockFacts::RoleColumn {
  private:
   std::string_view Value(uint32_t row) { return facts_.Keep(column_.Value(row, &scratch_)); }
 
-  // As EventFactsBuilder does with text. What has to be decoded is kept for the event, or longer.
+  // What has to be decoded is kept for the event, or longer.
   std::string_view Decode(std::string_view value, bool for_all_events) const {
-    if (audit::IsAbsent(value)) return value;
-    if (const char quote = value.front(); quote == '"' || quote == '\'') {
-      value.remove_prefix(1);
-      if (value.ends_with(quote)) value.remove_suffix(1);
-      return value;
-    }
-    if (!is_encoded_) return value;
     audit::Field field;
-    field.name = of_.name;
+    field.name = name_;
     field.value = value;
     std::string decoded;
-    audit::AppendValue(type_, field, &decoded);
+    const std::string_view text = audit::DecodeValue(type_, field, &decoded);
+    if (decoded.empty()) return text;
     if (!for_all_events) return facts_.Keep(decoded);
     return facts_.decoded_.emplace_back(std::move(decoded));
   }
 
   BlockFacts& facts_;
   const Column& column_;
-  const bool is_encoded_;
-  const std::string_view type_;
-  const TemplateColumn& of_;
+  const std::string_view type_;  // Of the records,
+  const std::string_view name_;  // and of the field.
   std::vector<FactText> texts_;  // By the column's code; absent until they are asked for.
   std::vector<FactText> written_;
   std::string scratch_;
@@ -138,9 +129,8 @@ absl::Status BlockFacts::ReadTemplate(const BlockTemplate& one, RoleSet roles) {
     const auto number = static_cast<size_t>(place);
     const absl::StatusOr<const Column*> column = block_.ReadColumn(one.first_column + number);
     if (!column.ok()) return column.status();
-    const TemplateColumn& of = one.shape.columns[number];
-    const bool is_encoded = audit::IsEncoded(made.type, of.name);
-    columns_.push_back(std::make_unique<RoleColumn>(*this, **column, is_encoded, made.type, of));
+    columns_.push_back(
+        std::make_unique<RoleColumn>(*this, **column, made.type, one.shape.columns[number].name));
     made.columns[role] = columns_.back().get();
   }
   return absl::OkStatus();

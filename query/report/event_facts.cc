@@ -1,10 +1,10 @@
 #include "query/report/event_facts.h"
 
-#include <algorithm>
 #include <charconv>
 #include <utility>
 
 #include "audit/record_type.h"
+#include "query/attribute_source.h"
 #include "query/outcome.h"
 #include "query/report/event_class.h"
 #include "query/term.h"
@@ -23,23 +23,11 @@ std::optional<uint32_t> ParseNumber(std::string_view text) {
   return static_cast<uint32_t>(number);
 }
 
-std::string_view WithoutQuotes(std::string_view value) {
-  if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
-    value.remove_prefix(1);
-    value.remove_suffix(1);
-  }
-  return value;
-}
-
 // Up to a blank: behind a context AppArmor writes its mode.
 FactText ContextOf(const audit::Record& record, std::string_view name) {
   const std::optional<Field> field = FindOwn(record, name);
   if (!field) return {};
   return {.text = field->value.substr(0, field->value.find(' '))};
-}
-
-bool IsBehindDirectory(std::string_view name) {
-  return name.starts_with("..") || name.starts_with("./");
 }
 
 }  // namespace
@@ -51,18 +39,7 @@ class EventFactsBuilder::TextValues : public RecordValues {
       : builder_(builder), record_(record), layout_(layout) {}
 
   FactText Text(Role role) override {
-    const Field& field = FieldOf(role);
-    std::string_view value = field.value;
-    if (audit::IsAbsent(value)) return {.text = value};
-    if (const char quote = value.front(); quote == '"' || quote == '\'') {
-      value.remove_prefix(1);
-      if (value.ends_with(quote)) value.remove_suffix(1);
-      return {.text = value};
-    }
-    if (!audit::IsEncoded(record_.type, field.name)) return {.text = value};
-    std::string text;
-    audit::AppendValue(record_.type, field, &text);
-    return {.text = builder_.Keep(std::move(text))};
+    return {.text = builder_.Decode(record_.type, FieldOf(role))};
   }
 
   FactText Written(Role role) override { return {.text = FieldOf(role).value}; }
@@ -126,11 +103,9 @@ void EventFactsBuilder::AddFirst(std::string_view type, const RecordLayout& layo
   if (layout.has(Role::kKeystrokes)) facts_.keystrokes = values.Written(Role::kKeystrokes);
   if (record_count_ != 1 && layout.kind != kSyscall) return;
   const auto looked_up = [&](Role role) -> FactText {
-    if (!layout.has(role)) return {};
-    const FactText written = values.Written(role);
-    // Newer libraries than those of the host may know.
-    if (written.text.starts_with("unknown-")) return {};
-    return {.text = WithoutQuotes(written.text)};
+    // What is unknown newer libraries than those of the host may know.
+    if (!layout.has(role) || values.Written(role).text.starts_with("unknown-")) return {};
+    return values.Text(role);
   };
   facts_.auid_name = looked_up(Role::kAuidName);
   facts_.uid_name = looked_up(Role::kUidName);
@@ -206,17 +181,11 @@ void EventFactsBuilder::AddFile(FactText name, bool is_parent) {
 }
 
 void EventFactsBuilder::AddKeys(FactText keys) {
-  constexpr char kKeySeparator = 0x01;
-  if (keys.text.empty()) return;
-  if (keys.text.find(kKeySeparator) == std::string_view::npos) {
-    facts_.keys.push_back(keys);
-    return;
-  }
   std::string_view rest = keys.text;
-  while (!rest.empty()) {
-    const std::string_view key = rest.substr(0, rest.find(kKeySeparator));
-    if (!key.empty()) facts_.keys.push_back({.text = key});
-    rest.remove_prefix(std::min(rest.size(), key.size() + 1));
+  std::string_view key;
+  while (audit::TakeKey(&rest, &key)) {
+    const bool is_only_one = key.size() == keys.text.size();
+    facts_.keys.push_back(is_only_one ? keys : FactText{.text = key});
   }
 }
 
@@ -257,9 +226,7 @@ void EventFactsBuilder::Add(const audit::Record& record) {
   if ((layout.kind & (kAvc | kUserAvc)) != 0) AddAccessVector(record, layout.kind);
   for (const Field& one : fields_) {
     if (one.name != "key" || audit::IsAbsent(one.value)) continue;
-    std::string keys;
-    audit::AppendValue(record.type, one, &keys);
-    AddKeys({.text = Keep(std::move(keys))});
+    AddKeys({.text = Decode(record.type, one)});
   }
 }
 
@@ -287,6 +254,13 @@ void EventFactsBuilder::AddAccessVector(const audit::Record& record, Kind kind) 
   vector.object = ContextOf(record, "tcontext");
   vector.object_class = ContextOf(record, "tclass");
   facts_.access_vectors.push_back(vector);
+}
+
+// A view of the field's value, or of what is kept.
+std::string_view EventFactsBuilder::Decode(std::string_view record_type, const Field& field) {
+  std::string decoded;
+  const std::string_view value = audit::DecodeValue(record_type, field, &decoded);
+  return decoded.empty() ? value : Keep(std::move(decoded));
 }
 
 std::string_view EventFactsBuilder::Keep(std::string text) {

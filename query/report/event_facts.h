@@ -162,6 +162,7 @@ class EventFactsBuilder {
   void AddKeys(FactText keys);
   void AddSocket(std::string_view type, const RecordLayout& layout, RecordValues& values);
   void AddAccessVector(const audit::Record& record, Kind kind);
+  std::string_view Decode(std::string_view record_type, const audit::Field& field);
   std::string_view Keep(std::string text);
 
   EventFacts facts_;

@@ -38,9 +38,9 @@ std::string Reassemble(std::string_view body) {
 
 std::string Decode(std::string_view record_type, std::string_view body, std::string_view name) {
   const auto field = FindField(body, name);
-  std::string value;
-  if (field.has_value()) AppendValue(record_type, *field, &value);
-  return field.has_value() ? value : "no field " + std::string(name);
+  if (!field) return "no field " + std::string(name);
+  std::string decoded;
+  return std::string(DecodeValue(record_type, *field, &decoded));
 }
 
 std::vector<std::string> Keys(std::string_view body) {
@@ -166,21 +166,21 @@ TEST(FindField, ComparesTheWholeName) {
   EXPECT_FALSE(FindField("for pid=1", "for").has_value());
 }
 
-TEST(AppendValue, TakesTheQuotesAway) {
+TEST(DecodeValue, TakesTheQuotesAway) {
   EXPECT_EQ(Decode("SYSCALL", R"(comm="ls -l")", "comm"), "ls -l");
   EXPECT_EQ(Decode("SYSCALL", R"(comm="")", "comm"), "");
   EXPECT_EQ(Decode("SYSCALL", R"(comm="ls)", "comm"), "ls");
   EXPECT_EQ(Decode("SYSCALL", R"(comm="6C73")", "comm"), "6C73");
 }
 
-TEST(AppendValue, DecodesHexWhereTheFieldIsEncoded) {
+TEST(DecodeValue, DecodesHexWhereTheFieldIsEncoded) {
   EXPECT_EQ(Decode("SYSCALL", "comm=6C73202D6c", "comm"), "ls -l");
   EXPECT_EQ(Decode("PROCTITLE", "proctitle=6C73002D6C", "proctitle"), std::string("ls\0-l", 5));
   EXPECT_EQ(Decode("USER_CMD", "msg='cmd=6C73 x=1'", "cmd"), "ls");
   EXPECT_EQ(Decode("TTY", "data=0D", "data"), "\r");
 }
 
-TEST(AppendValue, LeavesWhatIsNotHexAlone) {
+TEST(DecodeValue, LeavesWhatIsNotHexAlone) {
   EXPECT_EQ(Decode("SYSCALL", "comm=6C7", "comm"), "6C7");
   EXPECT_EQ(Decode("SYSCALL", "comm=(null)", "comm"), "(null)");
   EXPECT_EQ(Decode("CRED_ACQ", "acct=root", "acct"), "root");
@@ -189,7 +189,7 @@ TEST(AppendValue, LeavesWhatIsNotHexAlone) {
   EXPECT_EQ(Decode("SYSCALL", "exe=", "exe"), "");
 }
 
-TEST(AppendValue, DecodesArgumentsOnlyOfExecve) {
+TEST(DecodeValue, DecodesArgumentsOnlyOfExecve) {
   EXPECT_EQ(Decode("EXECVE", "a0=4142", "a0"), "AB");
   EXPECT_EQ(Decode("EXECVE", "a12[3]=4142", "a12[3]"), "AB");
   EXPECT_EQ(Decode("EXECVE", "a1_len=4142", "a1_len"), "4142");
@@ -197,10 +197,15 @@ TEST(AppendValue, DecodesArgumentsOnlyOfExecve) {
   EXPECT_EQ(Decode("SYSCALL", "a0=4142", "a0"), "4142");
 }
 
-TEST(AppendValue, Appends) {
-  std::string out = "x";
-  AppendValue("SYSCALL", *FindField("comm=41", "comm"), &out);
-  EXPECT_EQ(out, "xA");
+TEST(DecodeValue, CopiesOnlyWhatItDecodes) {
+  const std::string_view body = R"(comm="ls" exe=2F78)";
+  std::string decoded = "left over";
+  const std::string_view quoted = DecodeValue("SYSCALL", *FindField(body, "comm"), &decoded);
+  EXPECT_EQ(quoted.data(), body.data() + body.find("ls"));
+  EXPECT_EQ(decoded, "");
+  const std::string_view encoded = DecodeValue("SYSCALL", *FindField(body, "exe"), &decoded);
+  EXPECT_EQ(encoded, "/x");
+  EXPECT_EQ(encoded.data(), decoded.data());
 }
 
 TEST(IsAbsent, KnowsTheWordsForNothing) {
@@ -222,6 +227,7 @@ TEST(KeyReader, SkipsWhatIsNoKey) {
   EXPECT_THAT(Keys("key=(null)"), IsEmpty());
   EXPECT_THAT(Keys("key=\"\" monkey=\"a\""), IsEmpty());
   EXPECT_THAT(Keys("key=0101410101"), ElementsAre("A"));
+  EXPECT_THAT(Keys("key=410101420101"), ElementsAre("A", "B"));
 }
 
 }  // namespace
