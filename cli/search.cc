@@ -66,8 +66,10 @@ class Run {
       if (!loaded.ok()) return FailPlainly(loaded.status(), kBadCheckpointStatus);
       checkpoint_ = *std::move(loaded);
     }
+    // A pipe has no hosts.
     const bool reads_pipe = options_.input.empty() && options_.store.empty() &&
-                            !options_.input_logs && StandardInputIsPipe();
+                            options_.host_globs.empty() && !options_.input_logs &&
+                            StandardInputIsPipe();
     const bool reads_logs = reads_pipe || !options_.input.empty();
     const int status = reads_logs ? SearchLogsOf(reads_pipe) : SearchStore();
     printer_.Flush();
