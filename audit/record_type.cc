@@ -1,9 +1,10 @@
 #include "audit/record_type.h"
 
-#include <charconv>
 #include <libaudit.h>
 
 #include "absl/container/flat_hash_map.h"
+
+#include "base/number.h"
 
 namespace audit {
 
@@ -32,10 +33,7 @@ std::optional<uint32_t> ParseUnknown(std::string_view name) {
   if (!name.starts_with(kUnknownPrefix) || !name.ends_with("]")) return std::nullopt;
   name.remove_prefix(kUnknownPrefix.size());
   name.remove_suffix(1);
-  uint32_t number = 0;
-  const auto [end, errc] = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (errc != std::errc{} || end != name.data() + name.size()) return std::nullopt;
-  return number;
+  return base::ParseNumber<uint32_t>(name);
 }
 
 }  // namespace

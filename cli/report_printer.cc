@@ -11,8 +11,9 @@ constexpr size_t kOutputBytes = 1 << 16;
 
 template <typename Row>
 void Cut(std::optional<uint64_t> limit, std::vector<Row>* rows) {
-  if (limit && rows->size() > *limit)
+  if (limit && rows->size() > *limit) {
     rows->erase(rows->begin() + static_cast<ptrdiff_t>(*limit), rows->end());
+  }
 }
 
 }  // namespace
@@ -20,7 +21,7 @@ void Cut(std::optional<uint64_t> limit, std::vector<Row>* rows) {
 ReportPrinter::ReportPrinter(const query::ReportOptions& options, const absl::TimeZone& zone)
     : options_(options),
       text_(options.kind, options.escape, zone),
-      data_(options.kind, options.format) {}
+      export_(options.kind, options.format) {}
 
 void ReportPrinter::PrintTitle(std::string_view host) {
   rows_of_report_ = 0;
@@ -28,7 +29,7 @@ void ReportPrinter::PrintTitle(std::string_view host) {
     text_.RestartRows();
     text_.AppendTitle(host, &gathered_);
   } else if (!has_header_) {
-    data_.AppendRowHeader(&gathered_);
+    export_.AppendRowHeader(&gathered_);
     has_header_ = true;
   }
 }
@@ -36,7 +37,7 @@ void ReportPrinter::PrintTitle(std::string_view host) {
 void ReportPrinter::PrintSummaryTitle() {
   const bool is_overview = options_.kind == query::ReportKind::kOverall && options_.by_host;
   if (!is_text()) {
-    data_.AppendSummaryHeader(options_.by_host, &gathered_);
+    export_.AppendSummaryHeader(options_.by_host, &gathered_);
   } else if (!is_overview) {
     text_.AppendSummaryTitle(options_.filter, options_.by_host, &gathered_);
   }
@@ -50,7 +51,7 @@ bool ReportPrinter::PrintRow(const query::ReportRow& row) {
   if (is_text()) {
     text_.AppendRow(row, &gathered_);
   } else {
-    data_.AppendRow(row, &gathered_);
+    export_.AppendRow(row, &gathered_);
   }
   if (gathered_.size() >= kOutputBytes && !HandOver()) return false;
   return options_.by_host || !IsAtLimit();
@@ -63,7 +64,7 @@ void ReportPrinter::PrintTimes(std::string_view log, std::optional<uint64_t> fir
   if (is_text()) {
     text_.AppendTimes(log, first_ms, last_ms, &gathered_);
   } else {
-    data_.AppendTimes(log, first_ms, last_ms, &gathered_);
+    export_.AppendTimes(log, first_ms, last_ms, &gathered_);
   }
 }
 
@@ -72,7 +73,7 @@ void ReportPrinter::PrintSummary(std::vector<query::SummaryRow> rows) {
   if (is_text()) {
     text_.AppendSummary(rows, &gathered_);
   } else {
-    data_.AppendSummary(rows, &gathered_);
+    export_.AppendSummary(rows, &gathered_);
   }
 }
 
@@ -81,7 +82,7 @@ void ReportPrinter::PrintSummaryByHost(std::vector<query::HostSummaryRow> rows) 
   if (is_text()) {
     text_.AppendSummaryByHost(rows, &gathered_);
   } else {
-    data_.AppendSummaryByHost(rows, &gathered_);
+    export_.AppendSummaryByHost(rows, &gathered_);
   }
 }
 
@@ -90,7 +91,7 @@ void ReportPrinter::PrintOverall(const query::OverallCounts& counts,
   if (is_text()) {
     text_.AppendOverall(counts, options_.filter, times, &gathered_);
   } else {
-    data_.AppendOverall(counts, times, &gathered_);
+    export_.AppendOverall(counts, times, &gathered_);
   }
 }
 
@@ -99,7 +100,7 @@ void ReportPrinter::PrintOverview(std::vector<query::HostOverview> hosts) {
     text_.AppendOverview(hosts, options_.filter, options_.limit, &gathered_);
   } else {
     Cut(options_.limit, &hosts);
-    data_.AppendOverview(hosts, &gathered_);
+    export_.AppendOverview(hosts, &gathered_);
   }
 }
 

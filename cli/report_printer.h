@@ -12,7 +12,7 @@
 #include "absl/time/time.h"
 #include "cli/output_writer.h"
 
-#include "query/report/report_data.h"
+#include "query/report/report_export.h"
 #include "query/report/report_options.h"
 #include "query/report/report_text.h"
 
@@ -58,7 +58,7 @@ class ReportPrinter {
 
   const query::ReportOptions& options_;
   query::ReportText text_;
-  query::ReportData data_;
+  query::ReportExport export_;
   std::string gathered_;
   OutputWriter writer_;
   uint64_t rows_ = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "absl/container/inlined_vector.h"
 
 #include "audit/field.h"
+#include "base/number.h"
 #include "query/attribute_source.h"
 #include "query/record_kind.h"
 
@@ -179,13 +179,6 @@ std::string_view EnrichedName(Attribute attribute) {
   }
 }
 
-std::optional<uint32_t> ParseNumber(std::string_view text) {
-  uint32_t number = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (errc != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
 void ForEachValue(Attribute attribute, const audit::Event& event, ValueSink sink) {
@@ -270,7 +263,7 @@ bool Matches(const NameIs& is, const audit::Event& event) {
       matches = audit::DecodeValue(record.type, *enriched, &decoded) == is.name;
       continue;
     }
-    const std::optional<uint32_t> number = ParseNumber(collector.values()[0]);
+    const auto number = base::ParseNumber<uint32_t>(collector.values()[0]);
     const std::optional<uint32_t> everywhere = NumberOfEveryHost(is.name);
     matches = number && (everywhere ? number == everywhere : number == is.number);
   }

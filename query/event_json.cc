@@ -1,15 +1,15 @@
 #include "query/event_json.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <utility>
 
 #include "absl/strings/escaping.h"
-#include "absl/time/time.h"
 #include <nlohmann/json.hpp>
 
 #include "audit/field.h"
+#include "base/number.h"
+#include "query/utc_time.h"
 
 namespace query {
 
@@ -17,11 +17,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using OnBadText = Json::error_handler_t;
-
-std::string TimeText(uint64_t time_ms) {
-  const absl::Time time = absl::FromUnixMillis(static_cast<int64_t>(time_ms));
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
-}
 
 std::string Print(const Json& json, OnBadText handler) {
   return json.dump(-1, ' ', false, handler);
@@ -43,12 +38,10 @@ constexpr std::string_view kDecimalFields[] = {
 
 Json ValueOf(std::string_view record_type, const audit::Field& field) {
   if (audit::IsAbsent(field.value)) return nullptr;
-  int64_t number = 0;
-  const char* const end = field.value.data() + field.value.size();
-  const auto [stop, errc] = std::from_chars(field.value.data(), end, number);
-  if (errc == std::errc{} && stop == end && std::to_string(number) == field.value &&
+  const auto number = base::ParseNumber<int64_t>(field.value);
+  if (number && std::to_string(*number) == field.value &&
       std::ranges::find(kDecimalFields, field.name) != std::end(kDecimalFields)) {
-    return number;
+    return *number;
   }
   std::string decoded;
   return audit::DecodeValue(record_type, field, &decoded);
@@ -98,12 +91,12 @@ Json RecordJson(const audit::Record& record, std::string_view line) {
 }  // namespace
 
 void AppendJson(const audit::Event& event, const EventOrigin& origin, std::string* text) {
-  Json json = {{"time", TimeText(event.stamp().time_ms)}, {"serial", event.stamp().serial}};
+  Json json = {{"time", UtcTimeText(event.stamp().time_ms)}, {"serial", event.stamp().serial}};
   if (!event.node().empty()) json["node"] = event.node();
   if (!origin.host.empty()) json["host"] = origin.host;
   if (!origin.identity.empty()) json["identity"] = origin.identity;
   if (!origin.address.empty()) json["address"] = origin.address;
-  if (origin.received_ms) json["received"] = TimeText(*origin.received_ms);
+  if (origin.received_ms) json["received"] = UtcTimeText(*origin.received_ms);
   Json keys = Json::array();
   Json records = Json::array();
   for (size_t index = 0; index < event.record_count(); ++index) {

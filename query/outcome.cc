@@ -1,10 +1,9 @@
 #include "query/outcome.h"
 
-#include <charconv>
-
 #include "absl/strings/match.h"
 
 #include "audit/machine.h"
+#include "base/number.h"
 #include "query/record_kind.h"
 
 namespace query {
@@ -18,17 +17,10 @@ bool DoesNotFail(std::string_view value) { return !value.starts_with("failed"); 
 
 // ---- System calls ----
 
-std::optional<uint32_t> ParseUnsigned(std::string_view text, int base) {
-  uint32_t number = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (errc != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 bool IsMatch(const SyscallIs& is, std::string_view arch, std::string_view syscall) {
-  if (is.number && ParseUnsigned(syscall, 10) != is.number) return false;
+  if (is.number && base::ParseNumber<uint32_t>(syscall) != is.number) return false;
   if (!is.machine) return true;
-  const std::optional<uint32_t> number = ParseUnsigned(arch, 16);
+  const auto number = base::ParseNumber<uint32_t>(arch, 16);
   return number && audit::MachineOfArch(*number) == is.machine;
 }
 

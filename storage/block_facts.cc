@@ -136,7 +136,7 @@ absl::Status BlockFacts::ReadTemplate(const BlockTemplate& one, RoleSet roles) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<query::EventFacts*> BlockFacts::Read(uint32_t event) {
+absl::StatusOr<const query::EventFacts*> BlockFacts::Read(uint32_t event) {
   const EventHead head = block_.head(event);
   const uint32_t end = block_.first_record(event + 1);
   texts_used_ = 0;

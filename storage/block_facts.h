@@ -29,7 +29,7 @@ class BlockFacts {
 
   // The facts of an event, which is not malformed. They are valid until the next Read(), and the
   // codes of their texts as long as the object.
-  absl::StatusOr<query::EventFacts*> Read(uint32_t event);
+  absl::StatusOr<const query::EventFacts*> Read(uint32_t event);
 
  private:
   class RoleColumn;

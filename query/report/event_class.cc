@@ -1,6 +1,7 @@
 #include "query/report/event_class.h"
 
 #include <array>
+#include <linux/audit.h>
 
 namespace query {
 
@@ -51,6 +52,10 @@ uint32_t EventClassesOf(uint32_t record_type) {
     if (range.first <= record_type && record_type <= range.last) classes |= range.classes;
   }
   return classes;
+}
+
+bool IsKeystrokes(uint32_t record_type) {
+  return record_type == AUDIT_TTY || record_type == AUDIT_USER_TTY;
 }
 
 std::vector<uint32_t> RecordTypesOf(uint32_t classes) {

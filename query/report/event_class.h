@@ -53,6 +53,9 @@ inline constexpr uint32_t kAnomalyClasses = kIsUserAnomaly | kIsKernelAnomaly;
 // Those of a record of this type.
 uint32_t EventClassesOf(uint32_t record_type);
 
+// Whether records of this type are what somebody typed: TTY and USER_TTY.
+bool IsKeystrokes(uint32_t record_type);
+
 // The types whose records have one of the classes.
 std::vector<uint32_t> RecordTypesOf(uint32_t classes);
 

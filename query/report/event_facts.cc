@@ -1,9 +1,9 @@
 #include "query/report/event_facts.h"
 
-#include <charconv>
 #include <utility>
 
 #include "audit/record_type.h"
+#include "base/number.h"
 #include "query/attribute_source.h"
 #include "query/outcome.h"
 #include "query/report/event_class.h"
@@ -14,14 +14,6 @@ namespace query {
 namespace {
 
 using audit::Field;
-
-// aureport reads numbers by strtoul(3): -1 is the highest.
-std::optional<uint32_t> ParseNumber(std::string_view text) {
-  int64_t number = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (errc != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return static_cast<uint32_t>(number);
-}
 
 // Up to a blank: behind a context AppArmor writes its mode.
 FactText ContextOf(const audit::Record& record, std::string_view name) {
@@ -116,7 +108,9 @@ void EventFactsBuilder::AddNumbers(const RecordLayout& layout, RecordValues& val
   const auto read = [&](Role role, std::optional<uint32_t>* number) {
     if (!layout.has(role)) return;
     if (number->has_value() && (layout.first_wins & SetOf(role)) != 0) return;
-    if (const auto parsed = ParseNumber(values.Written(role).text)) *number = parsed;
+    // aureport reads numbers by strtoul(3): -1 is the highest.
+    const auto parsed = base::ParseNumber<int64_t>(values.Written(role).text);
+    if (parsed) *number = static_cast<uint32_t>(*parsed);
   };
   read(Role::kPid, &facts_.pid);
   read(Role::kUid, &facts_.uid);
@@ -270,6 +264,11 @@ std::string_view EventFactsBuilder::Keep(std::string text) {
   return kept;
 }
 
+bool IsAuthentication(const EventFacts& facts) {
+  return (facts.classes & kIsAuthentication) != 0 ||
+         ((facts.classes & kIsUserManagement) != 0 && facts.outcome == Outcome::kFailed);
+}
+
 KeptFacts::KeptFacts(const EventFacts& facts) : facts_(facts) {
   size_t size = facts.node.size() + facts.type.size();
   facts_.ForEachText([&](const FactText& text) { size += text.text.size(); });
@@ -292,7 +291,7 @@ KeptFacts::KeptFacts(const EventFacts& facts) : facts_(facts) {
            facts_.access_vectors.capacity() * sizeof(AccessVector);
 }
 
-EventFacts& FactsOf(const audit::Event& event, EventFactsBuilder* builder) {
+const EventFacts& FactsOf(const audit::Event& event, EventFactsBuilder* builder) {
   builder->Begin(event.stamp().time_ms, event.stamp().serial, event.node(), event.record_count());
   for (size_t i = 0; i < event.record_count(); ++i) builder->Add(event.record(i));
   return builder->facts();

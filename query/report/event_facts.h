@@ -99,6 +99,9 @@ struct EventFacts {
   }
 };
 
+// Whether aureport's -au is about the event. Of the management of users only what was refused.
+bool IsAuthentication(const EventFacts& facts);
+
 // Facts that own their texts. These have no codes.
 class KeptFacts {
  public:
@@ -146,8 +149,8 @@ class EventFactsBuilder {
   void Add(const audit::Record& record);
   void AddCopy(std::string_view line);
 
-  // What the records have told. It may be changed; it is valid until the next Begin().
-  EventFacts& facts() { return facts_; }
+  // What the records have told. Valid until the next Begin().
+  const EventFacts& facts() const { return facts_; }
 
  private:
   class TextValues;
@@ -175,6 +178,6 @@ class EventFactsBuilder {
 };
 
 // The facts of a whole event. Valid as long as the event, until the builder's next event.
-EventFacts& FactsOf(const audit::Event& event, EventFactsBuilder* builder);
+const EventFacts& FactsOf(const audit::Event& event, EventFactsBuilder* builder);
 
 }  // namespace query

@@ -25,13 +25,9 @@ bool IsCountedSyscall(const FactText& syscall) {
   return !syscall.is_absent() && syscall.text != "0" && !syscall.text.starts_with('-');
 }
 
-// The user of a USER_AUTH, or of a failed USER_MGMT. The record's auid is not asked, as in
-// aureport.
+// The record's auid is not asked, as in aureport.
 std::optional<std::string> AuthUser(const EventFacts& facts) {
-  const bool counts =
-      (facts.classes & kIsAuthentication) != 0 ||
-      ((facts.classes & kIsUserManagement) != 0 && facts.outcome == Outcome::kFailed);
-  if (!counts) return std::nullopt;
+  if (!IsAuthentication(facts)) return std::nullopt;
   if (!facts.account.is_absent()) return AccountValue(facts.account.text);
   return UserValue(std::nullopt, facts.auid_name);
 }

@@ -87,7 +87,9 @@ class LayoutMaker {
     }
     if (IsOwnUid()) SetPlace(Role::kUidName, FindLookedUp("UID"));
     SetPlace(Role::kKey, FindAny("key"));
-    if (IsKeystrokes()) SetPlace(Role::kKeystrokes, FindOwnField("data"));
+    if (layout_.type_number && IsKeystrokes(*layout_.type_number)) {
+      SetPlace(Role::kKeystrokes, FindOwnField("data"));
+    }
     return layout_;
   }
 
@@ -104,12 +106,6 @@ class LayoutMaker {
   bool IsOwnUid() const {
     const std::optional<size_t> first = FindOwnField("uid");
     return first && layout_.place(Role::kUid) == static_cast<int16_t>(*first);
-  }
-
-  // TTY and USER_TTY.
-  bool IsKeystrokes() const {
-    constexpr uint32_t kUserTty = 1124;
-    return layout_.kind == kTty || layout_.type_number == kUserTty;
   }
 
   void Place(Role role, const AttributeSource& source) {

@@ -1,7 +1,7 @@
 // The reports of aureport(8): their titles, what events they are about, and what they show.
 //
 // One table describes all of them. What each cell means is a matter of report_rows.h and summary.h;
-// how a report is printed, of report_text.h and report_data.h.
+// how a report is printed, of report_text.h and report_export.h.
 
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "query/report/report_rows.h"
 
 #include <auparse.h>
+#include <linux/audit.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -16,9 +17,6 @@ constexpr uint32_t kUnset = UINT32_MAX;
 
 // What aureport has where a session is not told.
 constexpr uint32_t kUntoldSession = UINT32_MAX - 1;
-
-constexpr uint32_t kTtyType = 1319;
-constexpr uint32_t kUserTtyType = 1124;
 
 RoleSet RolesOf(ReportField field) {
   switch (field) {
@@ -85,7 +83,7 @@ class ReportRowMaker::Keystrokes {
   std::string Interpret(std::string_view data) {
     std::string text;
     RecordContext context;
-    context.record_type = static_cast<int>(kTtyType);
+    context.record_type = AUDIT_TTY;
     fields_.Append(context, AUPARSE_TYPE_TTY_DATA, "data", data, &text);
     return text;
   }
@@ -140,9 +138,7 @@ ReportRowMaker::~ReportRowMaker() = default;
 bool ReportRowMaker::IsAbout(const EventFacts& facts) const {
   switch (definition_.kind) {
     case ReportKind::kAuthentication:
-      // Of the management of users only what was refused.
-      return (facts.classes & kIsAuthentication) != 0 ||
-             ((facts.classes & kIsUserManagement) != 0 && facts.outcome == Outcome::kFailed);
+      return IsAuthentication(facts);
     case ReportKind::kFile:
       return !facts.files.empty();
     case ReportKind::kHost:
@@ -162,7 +158,7 @@ bool ReportRowMaker::IsAbout(const EventFacts& facts) const {
     case ReportKind::kKey:
       return !facts.keys.empty();
     case ReportKind::kTty:
-      return facts.type_number == kTtyType || facts.type_number == kUserTtyType;
+      return facts.type_number && IsKeystrokes(*facts.type_number);
     default: {
       const uint32_t classes = ClassesOfRows(definition_.kind);
       return classes == 0 || (facts.classes & classes) != 0;
@@ -219,8 +215,9 @@ ReportCell ReportRowMaker::Cell(const ReportColumn& column, const EventFacts& fa
       return {.text = OutcomeText(facts.outcome), .is_known = facts.outcome != Outcome::kUnset};
     case ReportField::kAccountOrUid:
       // aureport takes a uid that is not told for one that is not set.
-      if (facts.uid || !facts.account.is_absent())
+      if (facts.uid || !facts.account.is_absent()) {
         return AccountCell(facts, facts.uid, facts.uid_name, true);
+      }
       return {.text = Keep(std::string(names_.User(kUnset, {}))), .is_known = false};
     case ReportField::kLoginUser:
       return AccountCell(facts, facts.auid, facts.auid_name, facts.outcome == Outcome::kFailed);

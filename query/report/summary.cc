@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 
 #include "audit/record_type.h"
+#include "base/number.h"
 #include "query/report/event_class.h"
 
 namespace query {
@@ -16,14 +16,6 @@ namespace query {
 namespace {
 
 using Entry = ValueTally::Entry;
-
-template <typename Number>
-std::optional<Number> ParseNumber(std::string_view text, int base = 10) {
-  Number number = 0;
-  const auto [end, errc] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (errc != std::errc{}) return std::nullopt;
-  return number;
-}
 
 // Takes the front up to a blank, and the blank.
 std::string_view TakeWord(std::string_view* in) {
@@ -43,7 +35,7 @@ struct TypeAndClasses {
 
 TypeAndClasses ReadTypeValue(std::string_view value) {
   const std::string_view classes = TakeWord(&value);
-  return {.classes = ParseNumber<uint32_t>(classes, 16).value_or(0), .type = value};
+  return {.classes = base::ParseNumber<uint32_t>(classes, 16).value_or(0), .type = value};
 }
 
 template <typename Sink>
@@ -91,7 +83,7 @@ class Rows {
 
 std::string_view ShownUser(std::string_view value, ReportNames& names) {
   if (value.starts_with('=')) return value.substr(1);
-  const auto number = ParseNumber<int32_t>(TakeWord(&value));
+  const auto number = base::ParseNumber<int32_t>(TakeWord(&value));
   constexpr int32_t kUntold = -2;
   const bool is_told = number && *number != kUntold;
   return names.User(is_told ? std::optional(static_cast<uint32_t>(*number)) : std::nullopt,
@@ -192,7 +184,7 @@ std::vector<SummaryRow> SummarizeList(ReportKind kind, const EventTally& tally,
         rows.Add(entry.value, entry, 0);
         break;
       case ValueKind::kNumber: {
-        const auto number = ParseNumber<uint32_t>(entry.value).value_or(0);
+        const auto number = base::ParseNumber<uint32_t>(entry.value).value_or(0);
         rows.Add(entry.value, entry, static_cast<int32_t>(number));
         break;
       }

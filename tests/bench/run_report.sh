@@ -86,3 +86,5 @@ fleet -x --summary
 fleet -x --summary --by-host
 fleet --host host0007
 fleet --host 'host00*' -k --summary
+# By columns: tallies do not tell what -nc asks.
+fleet -nc -x --summary

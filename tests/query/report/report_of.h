@@ -10,7 +10,7 @@
 
 #include "audit/assembler.h"
 #include "query/report/event_facts.h"
-#include "query/report/report_data.h"
+#include "query/report/report_export.h"
 #include "query/report/report_names.h"
 #include "query/report/report_options.h"
 #include "query/report/report_rows.h"
@@ -44,9 +44,9 @@ struct ReportOf {
     ReportNames of_numbers(names);
     ReportRowMaker maker(kind, of_numbers);
     ReportText printer(kind, escape, absl::UTCTimeZone());
-    const ReportData data(kind, format);
+    const ReportExport exporter(kind, format);
     std::string text;
-    if (format != ReportFormat::kText) data.AppendRowHeader(&text);
+    if (format != ReportFormat::kText) exporter.AppendRowHeader(&text);
     EventFactsBuilder builder;
     for (const audit::Event& event : EventsOf(lines)) {
       const EventFacts& facts = FactsOf(event, &builder);
@@ -55,7 +55,7 @@ struct ReportOf {
         if (format == ReportFormat::kText) {
           printer.AppendRow(row, &text);
         } else {
-          data.AppendRow(row, &text);
+          exporter.AppendRow(row, &text);
         }
         return true;
       });

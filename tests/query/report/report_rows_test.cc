@@ -136,7 +136,7 @@ TEST(ReportRows, LeaveOutWhatWasAddedOrDeleted) {
             "1. 09/13/20 12:26:41 2 DEL_USER 5 unset\n");
 }
 
-TEST(ReportData, IsCsvByTheBook) {
+TEST(ReportExport, IsCsvByTheBook) {
   const ReportOf report{.kind = ReportKind::kExe, .format = ReportFormat::kCsv};
   EXPECT_EQ(report.Rows({"node=web1 type=SYSCALL msg=audit(1600000000.100:5): arch=c000003e "
                          "syscall=59 success=yes exit=0 a0=0 a1=1 ppid=1 pid=77 auid=0 uid=33 "
@@ -145,7 +145,7 @@ TEST(ReportData, IsCsvByTheBook) {
             "2020-09-13T12:26:40.100Z,web1,\"/a,b\",,,0,5\n");
 }
 
-TEST(ReportData, IsJsonWithoutWhatIsNotKnown) {
+TEST(ReportExport, IsJsonWithoutWhatIsNotKnown) {
   const ReportOf report{.kind = ReportKind::kPid, .format = ReportFormat::kJson};
   EXPECT_EQ(report.Rows({"type=SERVICE_START msg=audit(1600000000.000:1): pid=1 uid=0"}),
             "{\"time\":\"2020-09-13T12:26:40.000Z\",\"pid\":1,\"serial\":1}\n");

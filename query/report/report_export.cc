@@ -1,9 +1,9 @@
-#include "query/report/report_data.h"
+#include "query/report/report_export.h"
 
-#include <charconv>
-
-#include "absl/time/time.h"
 #include <nlohmann/json.hpp>
+
+#include "base/number.h"
+#include "query/utc_time.h"
 
 namespace query {
 
@@ -14,11 +14,6 @@ using Json = nlohmann::ordered_json;
 constexpr std::string_view kTimeName = "time";
 constexpr std::string_view kHostName = "host";
 constexpr std::string_view kTotalName = "total";
-
-std::string TimeText(uint64_t time_ms) {
-  const absl::Time time = absl::FromUnixMillis(static_cast<int64_t>(time_ms));
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone());
-}
 
 void AppendCsvText(std::string_view value, std::string* text) {
   if (value.find_first_of(",\"\r\n") == std::string_view::npos) {
@@ -56,11 +51,9 @@ class Line {
 
   // A number that is written down; as text, if it is none.
   void AddWrittenNumber(std::string_view name, std::string_view value) {
-    int64_t number = 0;
-    const auto [end, errc] = std::from_chars(value.data(), value.data() + value.size(), number);
-    const bool is_number = errc == std::errc{} && end == value.data() + value.size();
-    if (is_csv_ || !is_number) return AddText(name, value);
-    json_[std::string(name)] = number;
+    const auto number = base::ParseNumber<int64_t>(value);
+    if (is_csv_ || !number) return AddText(name, value);
+    json_[std::string(name)] = *number;
   }
 
   void AddNothing() {
@@ -120,7 +113,7 @@ constexpr std::string_view kLostName = "lost";
 
 }  // namespace
 
-void ReportData::AppendRowHeader(std::string* text) const {
+void ReportExport::AppendRowHeader(std::string* text) const {
   if (!is_csv_) return;
   if (definition_.kind == ReportKind::kTimes) return AppendHeader({"log", "first", "last"}, text);
   std::vector<std::string_view> names = {kTimeName, kHostName};
@@ -128,7 +121,7 @@ void ReportData::AppendRowHeader(std::string* text) const {
   AppendHeader(names, text);
 }
 
-void ReportData::AppendSummaryHeader(bool by_host, std::string* text) const {
+void ReportExport::AppendSummaryHeader(bool by_host, std::string* text) const {
   if (!is_csv_) return;
   if (definition_.kind != ReportKind::kOverall) {
     if (by_host) return AppendHeader({kTotalName, kHostName, ValueName(definition_)}, text);
@@ -149,9 +142,9 @@ void ReportData::AppendSummaryHeader(bool by_host, std::string* text) const {
   AppendHeader(names, text);
 }
 
-void ReportData::AppendRow(const ReportRow& row, std::string* text) const {
+void ReportExport::AppendRow(const ReportRow& row, std::string* text) const {
   Line line(is_csv_);
-  line.AddText(kTimeName, TimeText(row.time_ms));
+  line.AddText(kTimeName, UtcTimeText(row.time_ms));
   AddHost(row.host, &line);
   for (size_t i = 0; i < row.cells.size(); ++i) {
     const ReportCell& cell = row.cells[i];
@@ -167,13 +160,13 @@ void ReportData::AppendRow(const ReportRow& row, std::string* text) const {
   line.AppendTo(text);
 }
 
-void ReportData::AppendTimes(std::string_view log, std::optional<uint64_t> first_ms,
-                             uint64_t last_ms, std::string* text) const {
+void ReportExport::AppendTimes(std::string_view log, std::optional<uint64_t> first_ms,
+                               uint64_t last_ms, std::string* text) const {
   Line line(is_csv_);
   line.AddText("log", log);
   if (first_ms) {
-    line.AddText("first", TimeText(*first_ms));
-    line.AddText("last", TimeText(last_ms));
+    line.AddText("first", UtcTimeText(*first_ms));
+    line.AddText("last", UtcTimeText(last_ms));
   } else {
     line.AddNothing();
     line.AddNothing();
@@ -181,17 +174,17 @@ void ReportData::AppendTimes(std::string_view log, std::optional<uint64_t> first
   line.AppendTo(text);
 }
 
-void ReportData::AppendSummary(const std::vector<SummaryRow>& rows, std::string* text) const {
+void ReportExport::AppendSummary(const std::vector<SummaryRow>& rows, std::string* text) const {
   for (const SummaryRow& row : rows) AppendSummaryRow({}, row, text);
 }
 
-void ReportData::AppendSummaryByHost(const std::vector<HostSummaryRow>& rows,
-                                     std::string* text) const {
+void ReportExport::AppendSummaryByHost(const std::vector<HostSummaryRow>& rows,
+                                       std::string* text) const {
   for (const auto& [host, row] : rows) AppendSummaryRow(host, row, text);
 }
 
-void ReportData::AppendSummaryRow(std::optional<std::string_view> host, const SummaryRow& row,
-                                  std::string* text) const {
+void ReportExport::AppendSummaryRow(std::optional<std::string_view> host, const SummaryRow& row,
+                                    std::string* text) const {
   Line line(is_csv_);
   line.AddNumber(kTotalName, row.total);
   if (host) AddHost(*host, &line);
@@ -203,18 +196,18 @@ void ReportData::AppendSummaryRow(std::optional<std::string_view> host, const Su
   line.AppendTo(text);
 }
 
-void ReportData::AppendOverall(const OverallCounts& counts, const ReportTimes& times,
-                               std::string* text) const {
+void ReportExport::AppendOverall(const OverallCounts& counts, const ReportTimes& times,
+                                 std::string* text) const {
   Line line(is_csv_);
-  line.AddText("first_record", TimeText(times.log_begin_ms));
-  line.AddText(kLastEventName, TimeText(times.last_ms));
+  line.AddText("first_record", UtcTimeText(times.log_begin_ms));
+  line.AddText(kLastEventName, UtcTimeText(times.last_ms));
   for (size_t i = 0; i < counts.size(); ++i) {
     line.AddNumber(OverallName(static_cast<OverallCount>(i)), counts[i]);
   }
   line.AppendTo(text);
 }
 
-void ReportData::AppendOverview(const std::vector<HostOverview>& hosts, std::string* text) const {
+void ReportExport::AppendOverview(const std::vector<HostOverview>& hosts, std::string* text) const {
   for (const HostOverview& host : hosts) {
     Line line(is_csv_);
     AddHost(host.host, &line);
@@ -223,7 +216,7 @@ void ReportData::AppendOverview(const std::vector<HostOverview>& hosts, std::str
     }
     line.AddNumber(kLostName, host.lost);
     if (host.last_ms) {
-      line.AddText(kLastEventName, TimeText(*host.last_ms));
+      line.AddText(kLastEventName, UtcTimeText(*host.last_ms));
     } else {
       line.AddNothing();
     }

@@ -22,9 +22,9 @@
 namespace query {
 
 // Not for ReportFormat::kText.
-class ReportData {
+class ReportExport {
  public:
-  ReportData(ReportKind kind, ReportFormat format)
+  ReportExport(ReportKind kind, ReportFormat format)
       : definition_(DefinitionOf(kind)), is_csv_(format == ReportFormat::kCsv) {}
 
   // Each of these appends nothing for JSON.
