@@ -34,6 +34,8 @@ std::string_view KindName(storage::IdentityKind kind) {
       return "address";
     case storage::IdentityKind::kNode:
       return "node";
+    case storage::IdentityKind::kCertificate:
+      return "certificate";
   }
   return "";
 }

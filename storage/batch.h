@@ -10,11 +10,12 @@
 
 namespace storage {
 
-// Which source an identity comes from, weakest last but one. The numbers are stored.
+// Which source an identity comes from. The numbers are stored.
 enum class IdentityKind : uint8_t {
-  kCollector = 0,  // The collector itself: its DAEMON_* records.
-  kAddress = 1,    // The peer's address: no record of the host names a node.
-  kNode = 2,       // The "node=" of the record: the client's own claim.
+  kCollector = 0,    // The collector itself: its DAEMON_* records.
+  kAddress = 1,      // The peer's address: no record of the host names a node.
+  kNode = 2,         // The "node=" of the record: the client's own claim.
+  kCertificate = 3,  // The name in the certificate that the agent has shown.
 };
 
 // Who a record belongs to: the first key of everything in the store.
@@ -71,11 +72,38 @@ struct RetryKey {
   size_t last_batch = 0;          // which is the last one of this batch.
 };
 
+// The place of a delivery among all that an agent has sent since a boot of its host: see
+// BatchNumbers.
+struct BatchNumber {
+  std::string boot_id = {};
+  uint64_t number = 0;   // From 1.
+  uint64_t follows = 0;  // The number of the batch before, of those that the agent did not lose.
+};
+
+// What has become of a delivery.
+struct Receipt {
+  enum class Outcome : uint8_t {
+    kStored,
+    kRepeated,  // It was stored before.
+    kGap,       // Not stored: it does not follow the last batch that was.
+    kNoRoom,    // Not stored: the agent is a new one, and there are too many.
+  };
+  Outcome outcome = Outcome::kStored;
+  uint64_t last_number = 0;  // Of the last batch of the boot that is stored, this one included.
+
+  friend bool operator==(const Receipt&, const Receipt&) = default;
+};
+
 // What one client sent at once: stored together, acknowledged together.
 struct Delivery {
   std::vector<Batch> batches = {};     // At least one, none empty, in order of arrival.
   uint64_t received_ms = 0;            // Milliseconds since the epoch.
   std::optional<RetryKey> retry = {};  // Absent where nothing is ever sent again.
+
+  // Of an agent, which is the host of the first batch. Not with `retry`.
+  std::optional<BatchNumber> number = {};
+
+  Receipt receipt = {};  // Set by EventStore::Append(). To be believed only if that succeeds.
 };
 
 }  // namespace storage

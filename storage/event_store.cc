@@ -31,6 +31,10 @@ absl::StatusOr<std::unique_ptr<EventStore>> EventStore::OpenForReading(const std
 absl::StatusOr<AppendResult> EventStore::Append(std::span<Delivery> deliveries) {
   return engine_->Append(deliveries);
 }
+absl::StatusOr<uint64_t> EventStore::LastBatchNumber(const Identity& agent,
+                                                     std::string_view boot_id) {
+  return engine_->LastBatchNumber(agent, boot_id);
+}
 absl::Status EventStore::SyncIfDue() { return engine_->SyncIfDue(); }
 absl::Status EventStore::Seal() { return engine_->Seal(); }
 uint64_t EventStore::NextConnection() { return engine_->NextConnection(); }

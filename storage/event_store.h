@@ -35,6 +35,7 @@ struct StoreOptions {
   // Nodes beyond this are stored under the address of their client, and addresses beyond twice this
   // under one host of the name "overflow": a client that invents node names must not fill the
   // memory (about 200 bytes a host). Far above the 20,000 hosts that a collector is made for.
+  // It is the most agents whose batch numbers are kept, too.
   uint32_t hosts_max = 200'000;
 
   // What may be in memory and in no block yet: see indexer.h.
@@ -62,7 +63,8 @@ struct AppendResult {
   std::string damage = {};
 };
 
-// Append(), SyncIfDue() and SetFlush() belong to one thread, everything else to any.
+// Append(), LastBatchNumber(), SyncIfDue() and SetFlush() belong to one thread, everything else to
+// any.
 class EventStore {
  public:
   // Opens the store at `path` for reading and writing, and makes an empty one if there is none.
@@ -77,10 +79,14 @@ class EventStore {
   ~EventStore();
 
   // Stores the deliveries, all or none, in this order, as durably as `flush` says, save records
-  // that a client has sent again. After a failure (kUnavailable, or kResourceExhausted when the
-  // disk is full) nothing may be acknowledged; the next call first tries to bring the store back,
-  // at most once a second.
+  // that a client has sent again, and batches of agents whose receipt says that they are not. After
+  // a failure (kUnavailable, or kResourceExhausted when the disk is full) nothing may be
+  // acknowledged; the next call first tries to bring the store back, at most once a second.
   absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
+
+  // The number of the last batch that is stored of an agent's boot, as durable as what Append() has
+  // returned for; 0 if there is none. Fails as Append() does.
+  absl::StatusOr<uint64_t> LastBatchNumber(const Identity& agent, std::string_view boot_id);
 
   // Makes everything that was appended durable, if kIncrementalAsync says that it is time. To be
   // called after the acknowledgements are on their way.

@@ -47,7 +47,7 @@ absl::Status HostTable::Load(std::string_view key, std::string_view value) {
   if (!key.starts_with(kKeyPrefix)) return absl::DataLossError("meta: not the key of a host");
   key.remove_prefix(kKeyPrefix.size());
   if (!TakeFixed32(&key, &id) || id != hosts_.size() || value.empty() || value[0] < 0 ||
-      value[0] > static_cast<char>(IdentityKind::kNode)) {
+      value[0] > static_cast<char>(IdentityKind::kCertificate)) {
     return absl::DataLossError("meta: the table of hosts is damaged");
   }
   const auto kind = static_cast<IdentityKind>(value[0]);

@@ -139,7 +139,7 @@ absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string&
 absl::Status StoreDirectory::CheckForReading(const std::string& path) {
   const absl::StatusOr<int> format = ReadFormat(path);
   if (!format.ok()) return format.status();
-  if (*format == kStoreFormat) return absl::OkStatus();
+  if (*format >= kStoreFormatReadable) return absl::OkStatus();
   return Refused(path, absl::StrFormat("has the old format %d: start auspexd on it once", *format));
 }
 

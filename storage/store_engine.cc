@@ -42,12 +42,13 @@ absl::Status EventStore::Engine::OpenForReading() {
 absl::Status EventStore::Engine::OpenDatabase() {
   absl::StatusOr<OpenedRocks> opened = OpenRocks(DatabasePath(path_), options_.on_problem);
   if (!opened.ok()) return opened.status();
-  absl::StatusOr<StoreTables> loaded = LoadTables(*opened->rocks);
+  absl::StatusOr<StoreTables> loaded = LoadTables(*opened->rocks, options_.hosts_max);
   if (!loaded.ok()) return loaded.status();
   StoreTables& tables = *loaded;
 
   if (!opened->damage.empty()) damage_ = std::move(opened->damage);
   marks_ = std::move(tables.marks);
+  numbers_ = std::move(tables.numbers);
   next_arrival_ = tables.next_arrival;
   const auto on_failure = [this](const absl::Status& status) {
     options_.on_problem(status);
@@ -102,13 +103,23 @@ std::shared_ptr<Running> EventStore::Engine::running() const {
   return running_;
 }
 
-absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deliveries) {
+absl::Status EventStore::Engine::EnsureWritable() {
   if (!directory_) return absl::FailedPreconditionError("store: open for reading only");
   CloseAfterFailure();
-  if (writing_ == nullptr) {
-    const absl::Status reopened = Reopen();
-    if (!reopened.ok()) return reopened;
-  }
+  return writing_ == nullptr ? Reopen() : absl::OkStatus();
+}
+
+// What the tables in memory know is in the files, too: else they are not writable.
+absl::StatusOr<uint64_t> EventStore::Engine::LastBatchNumber(const Identity& agent,
+                                                             std::string_view boot_id) {
+  const absl::Status writable = EnsureWritable();
+  if (!writable.ok()) return writable;
+  return numbers_.Last(agent, boot_id);
+}
+
+absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deliveries) {
+  const absl::Status writable = EnsureWritable();
+  if (!writable.ok()) return writable;
   AppendResult result;
   size_t bytes = 0;
   for (const Delivery& delivery : deliveries) {
@@ -133,6 +144,15 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
                                      AppendResult* result) {
   JournalHeader header{.received_ms = delivery->received_ms};
   std::vector<Batch>& batches = delivery->batches;
+  if (delivery->number) {
+    const Identity& agent = batches.front().host();
+    delivery->receipt = numbers_.Take(agent, *delivery->number);
+    if (delivery->receipt.outcome == Receipt::Outcome::kRepeated) {
+      for (const Batch& batch : batches) result->duplicates_dropped += batch.record_count();
+    }
+    if (delivery->receipt.outcome != Receipt::Outcome::kStored) return;
+    write->Put(writing_->rocks->meta, BatchNumbers::EncodeKey(agent), numbers_.EncodeValue(agent));
+  }
   size_t last_batch = batches.size() - 1;
   JournalSender sender;
   if (delivery->retry) {

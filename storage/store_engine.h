@@ -12,6 +12,7 @@
 
 #include <rocksdb/write_batch.h>
 
+#include "storage/batch_numbers.h"
 #include "storage/block_merger.h"
 #include "storage/event_store.h"
 #include "storage/host_table.h"
@@ -55,6 +56,7 @@ class EventStore::Engine {
   absl::Status OpenForReading();
 
   absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
+  absl::StatusOr<uint64_t> LastBatchNumber(const Identity& agent, std::string_view boot_id);
   absl::Status SyncIfDue();
   absl::Status Seal();
   uint64_t NextConnection();
@@ -86,6 +88,7 @@ class EventStore::Engine {
   void CloseDatabase();
   HostId HostFor(const Identity& identity, const std::string& address, rocksdb::WriteBatch* write,
                  uint64_t* overflowed = nullptr);
+  absl::Status EnsureWritable();
   void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
   void AddBatch(const Batch& batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
@@ -101,6 +104,7 @@ class EventStore::Engine {
   std::vector<Indexer::Group> groups_;  // Of the write that is being made.
   std::string damage_;                  // Not told yet.
   RetryMarks marks_;
+  BatchNumbers numbers_{options_.hosts_max};
   uint64_t next_arrival_ = 0;
   uint64_t records_unsynced_ = 0;
   std::chrono::steady_clock::time_point last_reopen_{};

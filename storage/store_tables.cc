@@ -76,6 +76,20 @@ absl::Status LoadMarks(const Rocks& rocks, StoreTables* tables) {
   return absl::OkStatus();
 }
 
+// Loads every entry of "meta" whose key has the table's prefix.
+template <typename Table>
+absl::Status LoadEach(const Rocks& rocks, Table* table) {
+  const std::unique_ptr<rocksdb::Iterator> entry(
+      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.meta));
+  for (entry->Seek(ToSlice(Table::kKeyPrefix)); entry->Valid(); entry->Next()) {
+    const std::string_view key = ToView(entry->key());
+    if (!key.starts_with(Table::kKeyPrefix)) break;
+    const absl::Status loaded = table->Load(key, ToView(entry->value()));
+    if (!loaded.ok()) return loaded;
+  }
+  return FromRocks(entry->status(), "read meta");
+}
+
 // Numbers of connections are unique because each opening for writing has a number of its own.
 absl::Status StartGeneration(const Rocks& rocks, StoreTables* tables) {
   std::string stored;
@@ -96,21 +110,12 @@ absl::Status StartGeneration(const Rocks& rocks, StoreTables* tables) {
 
 }  // namespace
 
-absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts) {
-  const std::unique_ptr<rocksdb::Iterator> entry(
-      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.meta));
-  for (entry->Seek(ToSlice(HostTable::kKeyPrefix)); entry->Valid(); entry->Next()) {
-    const std::string_view key = ToView(entry->key());
-    if (!key.starts_with(HostTable::kKeyPrefix)) break;
-    const absl::Status loaded = hosts->Load(key, ToView(entry->value()));
-    if (!loaded.ok()) return loaded;
-  }
-  return FromRocks(entry->status(), "read the table of hosts");
-}
+absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts) { return LoadEach(rocks, hosts); }
 
-absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks) {
-  StoreTables tables;
+absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks, size_t agents_max) {
+  StoreTables tables(agents_max);
   absl::Status loaded = LoadHosts(rocks, &tables.hosts);
+  if (loaded.ok()) loaded = LoadEach(rocks, &tables.numbers);
   if (loaded.ok()) loaded = LoadMarks(rocks, &tables);
   if (loaded.ok()) loaded = StartGeneration(rocks, &tables);
   if (!loaded.ok()) return loaded;

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "storage/batch_numbers.h"
 #include "storage/host_table.h"
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
@@ -14,14 +15,17 @@
 namespace storage {
 
 struct StoreTables {
+  explicit StoreTables(size_t agents_max) : numbers(agents_max) {}
+
   HostTable hosts;
   RetryMarks marks;
+  BatchNumbers numbers;
   uint64_t next_arrival = 0;
   uint64_t generation = 0;  // How often the store was opened for writing, this time included.
 };
 
 // Reads all of it, and counts the generation. kDataLoss if a part cannot be read.
-absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks);
+absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks, size_t agents_max);
 
 // Reads the hosts alone. Changes nothing.
 absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts);

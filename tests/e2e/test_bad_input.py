@@ -90,9 +90,9 @@ class BadInputTest(unittest.TestCase):
     def test_refuses_a_store_of_a_newer_format_and_leaves_it_alone(self):
         server = self.make_server().start()
         server.stop()
-        (server.store / "FORMAT").write_text("auspex store format 4\n")
+        (server.store / "FORMAT").write_text("auspex store format 1000\n")
         before = self.contents(server.store)
-        self.expect_refusal(server, server.store, "format 4")
+        self.expect_refusal(server, server.store, "format 1000")
         self.assertEqual(self.contents(server.store), before)
 
     def test_refuses_a_directory_of_something_else_and_leaves_it_alone(self):

@@ -45,8 +45,8 @@ TEST_F(StoreDirectoryTest, RefusesASecondWriterAndNamesTheFirst) {
 
 TEST_F(StoreDirectoryTest, RefusesANewerFormat) {
   ASSERT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
-  WriteFile("FORMAT", "auspex store format 4\n");
-  EXPECT_THAT(Refusal(), HasSubstr("has format 4, this program knows formats up to 3"));
+  WriteFile("FORMAT", "auspex store format 1000\n");
+  EXPECT_THAT(Refusal(), HasSubstr("has format 1000, this program knows formats up to 4"));
   EXPECT_TRUE(absl::IsFailedPrecondition(StoreDirectory::CheckForReading(path_)));
 }
 
@@ -56,6 +56,12 @@ TEST_F(StoreDirectoryTest, BringsAnOldFormatUpToDateWhenItMayWrite) {
   EXPECT_THAT(std::string(StoreDirectory::CheckForReading(path_).message()),
               HasSubstr("has the old format 1: start auspexd on it once"));
   EXPECT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
+  EXPECT_TRUE(StoreDirectory::CheckForReading(path_).ok());
+}
+
+TEST_F(StoreDirectoryTest, ReadsTheFormatBeforeAsItIs) {
+  ASSERT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
+  WriteFile("FORMAT", "auspex store format 3\n");
   EXPECT_TRUE(StoreDirectory::CheckForReading(path_).ok());
 }
 
