@@ -26,9 +26,10 @@
 namespace server {
 
 struct CommitterOptions {
-  // What may wait for the disk, in bytes: about a second of the fastest input, so that a slow disk
-  // shows as slow acknowledgements and not as memory.
-  size_t pending_bytes_max = 64 << 20;
+  // What may wait for the disk, in bytes: a tenth of a second of the fastest input, and the records
+  // of ten thousand stock clients. A slow disk shows as slow acknowledgements and not as memory, and
+  // agents that send all they have do not make others wait.
+  size_t pending_bytes_max = 12 << 20;
 
   // One write: small enough that no acknowledgement waits long for the others of its group.
   size_t commit_bytes_max = 4 << 20;
@@ -50,7 +51,8 @@ class Committer : public Ingest {
 
   bool has_room() const override { return pending_bytes_ < options_.pending_bytes_max; }
   boost::asio::awaitable<void> WaitForRoom() override;
-  boost::asio::awaitable<absl::Status> Append(storage::Delivery delivery) override;
+  boost::asio::awaitable<absl::StatusOr<storage::Receipt>> Append(
+      storage::Delivery delivery) override;
 
   // Stores records that no client waits for: the collector's own.
   void AppendOwn(storage::Batch batch);
@@ -67,7 +69,7 @@ class Committer : public Ingest {
   void Stop();
 
  private:
-  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+  using Done = absl::AnyInvocable<void(absl::StatusOr<storage::Receipt>)>;
   struct Pending {
     storage::Delivery delivery;
     Done done;  // Empty for own records.
@@ -77,7 +79,8 @@ class Committer : public Ingest {
   // What one write stores.
   struct Group {
     std::vector<storage::Delivery> deliveries;
-    std::vector<Done> done;
+    std::vector<Done> done;  // Of each delivery.
+    std::vector<storage::Receipt> receipts;
     size_t bytes = 0;
     size_t own_records = 0;
   };

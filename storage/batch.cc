@@ -1,10 +1,33 @@
 #include "storage/batch.h"
 
 #include <cassert>
+#include <utility>
 
 #include "storage/coding.h"
 
 namespace storage {
+
+namespace {
+
+// Most batches have one record, and most of these are shorter.
+constexpr size_t kUsualRecordBytes = 400;
+
+}  // namespace
+
+Batch::Batch(Identity host, std::string address)
+    : host_(std::move(host)),
+      address_(std::move(address)),
+      offset_(kHeaderBytesMax + address_.size()) {
+  encoded_.reserve(offset_ + kUsualRecordBytes);
+  encoded_.resize(offset_);
+}
+
+Batch::Released Batch::ReleaseBehind(std::string_view header) && {
+  assert(header.size() <= offset_);
+  const size_t begin = offset_ - header.size();
+  header.copy(encoded_.data() + begin, header.size());
+  return {.bytes = std::move(encoded_), .begin = begin};
+}
 
 void Batch::Add(std::string_view line) {
   PutVarint(&encoded_, line.size());

@@ -30,8 +30,10 @@ struct Identity {
 class Batch {
  public:
   // `address` is the peer's, as text; empty for the collector's own records.
-  Batch(Identity host, std::string address)
-      : host_(std::move(host)), address_(std::move(address)) {}
+  Batch(Identity host, std::string address);
+
+  // Makes room for records of so many bytes together, their lengths included.
+  void Reserve(size_t bytes) { encoded_.reserve(offset_ + bytes); }
 
   // Adds a record (a line without its newline; any bytes).
   void Add(std::string_view line);
@@ -51,11 +53,26 @@ class Batch {
   // The records as the journal stores them: see storage/README.md.
   std::string_view encoded() const { return std::string_view(encoded_).substr(offset_); }
 
+  // What the journal stores in front of the records, at most, beside the address.
+  static constexpr size_t kHeaderBytesMax = 64;
+
+  // Bytes whose end, from `begin` on, is of use.
+  struct Released {
+    std::string bytes;
+    size_t begin = 0;
+
+    std::string_view view() const { return std::string_view(bytes).substr(begin); }
+  };
+
+  // Gives out `header` and the encoded records behind it, without copying these. The batch is not
+  // to be used any more.
+  Released ReleaseBehind(std::string_view header) &&;
+
  private:
   Identity host_;
   std::string address_;
   std::string encoded_;
-  size_t offset_ = 0;       // Where the first record that was not removed begins.
+  size_t offset_ = 0;       // Where the first record that was not removed begins. Room before it.
   size_t last_offset_ = 0;  // Where the bytes of the last record begin.
   uint32_t record_count_ = 0;
 };

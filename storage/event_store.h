@@ -78,10 +78,11 @@ class EventStore {
 
   ~EventStore();
 
-  // Stores the deliveries, all or none, in this order, as durably as `flush` says, save records
-  // that a client has sent again, and batches of agents whose receipt says that they are not. After
-  // a failure (kUnavailable, or kResourceExhausted when the disk is full) nothing may be
-  // acknowledged; the next call first tries to bring the store back, at most once a second.
+  // Stores the deliveries, all or none, in this order, as durably as `flush` says, and takes their
+  // batches: save records that a client has sent again, and batches of agents whose receipt says
+  // that they are not. After a failure (kUnavailable, or kResourceExhausted when the disk is full)
+  // nothing may be acknowledged; the next call first tries to bring the store back, at most once a
+  // second.
   absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
 
   // The number of the last batch that is stored of an agent's boot, as durable as what Append() has

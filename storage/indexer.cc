@@ -22,6 +22,9 @@ constexpr std::chrono::seconds kAgeInterval{5};
 // A full memory is sealed down to this part, so that it is not full again at once.
 constexpr double kOpenBytesKept = 0.75;
 
+// Beyond this part nothing more is read before something is sealed.
+constexpr double kOpenBytesBound = 1.125;
+
 // Hosts that are sealed before what has come meanwhile is read.
 constexpr int kSealsAtOnce = 4;
 
@@ -61,7 +64,7 @@ void Indexer::Push(std::vector<Group> groups) {
     // After an error nothing is read any more. The journal has it.
     if (!error_.ok()) return;
     for (Group& group : groups) {
-      queue_bytes_ += group.value.size();
+      queue_bytes_ += group.value.bytes.size();
       queue_.push_back(std::move(group));
     }
   }
@@ -143,7 +146,7 @@ void Indexer::Run() {
       // A seal is for what was pushed before it: all of that is in `groups`, or read already.
       seals_wanted = seals_wanted_;
     }
-    status = Read(groups);
+    status = Read(std::move(groups));
     if (status.ok()) status = SealDue(seals_wanted);
     if (!status.ok()) Fail(status);
     read_.notify_all();
@@ -170,12 +173,11 @@ absl::Status Indexer::Replay() {
   while (status.ok() && journal_->Valid()) {
     const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(journal_->key()));
     if (!key.ok()) return key.status();
-    groups.push_back({.key = *key, .value = std::string(ToView(journal_->value()))});
+    groups.push_back({.key = *key, .value = {.bytes = std::string(ToView(journal_->value()))}});
     journal_->Next();
     if (groups.size() < kReplayGroups && journal_->Valid()) continue;
-    status = Read(groups);
+    status = Read(std::exchange(groups, {}));
     if (status.ok()) status = SealDue(seals_done_);
-    groups.clear();
     const std::lock_guard lock(mutex_);
     if (stopping_) return absl::OkStatus();
   }
@@ -188,11 +190,21 @@ absl::Status Indexer::Replay() {
   return status;
 }
 
-// Reads groups into their hosts, and seals a host as soon as it has a block.
-absl::Status Indexer::Read(const std::vector<Group>& groups) {
-  for (const Group& group : groups) {
-    const absl::Status added = AddToHost(group.key, group.value);
-    if (!added.ok()) return added;
+// Reads groups into their hosts, and seals a host as soon as it has a block, or all hold too much.
+absl::Status Indexer::Read(std::vector<Group> groups) {
+  // Hosts that send faster than we seal fill the queue, and then wait.
+  const auto bound =
+      static_cast<size_t>(kOpenBytesBound * static_cast<double>(options_.open_bytes_max));
+  for (Group& group : groups) {
+    // Given back one by one: they can be much.
+    const Batch::Released value = std::move(group.value);
+    absl::Status status = AddToHost(group.key, value.view());
+    for (bool helps = true; status.ok() && helps && open_bytes_ > bound;) {
+      const size_t before = open_bytes_;
+      status = SealLargest(Clock::now());
+      helps = open_bytes_ < before;  // Hosts take some bytes even without a record.
+    }
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

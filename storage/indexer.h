@@ -43,8 +43,9 @@ struct IndexerOptions {
   // A quiet host's records are in a block after this.
   std::chrono::seconds seal_age{3600};
 
-  // What may wait to be read. It fills only if the machine has no processor left.
-  size_t queue_bytes_max = size_t{64} << 20;
+  // What may wait to be read: more than comes while a block is sealed. It fills only if the machine
+  // has no processor left.
+  size_t queue_bytes_max = size_t{16} << 20;
 };
 
 // Called on the thread of the indexer.
@@ -71,7 +72,7 @@ class Indexer {
 
   struct Group {
     JournalKey key;
-    std::string value;
+    Batch::Released value;
   };
 
   // Hands over groups that are in the journal, in order of arrival. Waits while the queue is full.
@@ -103,7 +104,7 @@ class Indexer {
 
   void Run();
   absl::Status Replay();
-  absl::Status Read(const std::vector<Group>& groups);
+  absl::Status Read(std::vector<Group> groups);
   absl::Status AddToHost(const JournalKey& key, std::string_view value);
   absl::StatusOr<Host*> HostOf(HostId id);
   void CompleteAll(Host* host);

@@ -177,22 +177,21 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
   }
   for (size_t i = 0; i < batches.size(); ++i) {
     header.sender = i == last_batch ? sender : JournalSender();
-    AddBatch(batches[i], header, write, result);
+    AddBatch(std::move(batches[i]), header, write, result);
   }
 }
 
-void EventStore::Engine::AddBatch(const Batch& batch, JournalHeader header,
-                                  rocksdb::WriteBatch* write, AppendResult* result) {
+void EventStore::Engine::AddBatch(Batch batch, JournalHeader header, rocksdb::WriteBatch* write,
+                                  AppendResult* result) {
   if (batch.record_count() == 0) return;
   const HostId host = HostFor(batch.host(), batch.address(), write, &result->hosts_overflowed);
   header.address = batch.address();
-  Indexer::Group& group = groups_.emplace_back();
-  group.key = {.host = host, .arrival = next_arrival_++};
-  group.value = EncodeJournalHeader(header);
-  group.value.append(batch.encoded());
-  write->Put(writing_->rocks->journal, EncodeJournalKey(group.key), group.value);
   result->records += batch.record_count();
   result->bytes += batch.encoded().size();
+  Indexer::Group& group = groups_.emplace_back();
+  group.key = {.host = host, .arrival = next_arrival_++};
+  group.value = std::move(batch).ReleaseBehind(EncodeJournalHeader(header));
+  write->Put(writing_->rocks->journal, EncodeJournalKey(group.key), ToSlice(group.value.view()));
 }
 
 HostId EventStore::Engine::HostFor(const Identity& identity, const std::string& address,

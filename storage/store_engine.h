@@ -90,7 +90,7 @@ class EventStore::Engine {
                  uint64_t* overflowed = nullptr);
   absl::Status EnsureWritable();
   void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
-  void AddBatch(const Batch& batch, JournalHeader header, rocksdb::WriteBatch* write,
+  void AddBatch(Batch batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
   std::shared_ptr<Running> running() const;

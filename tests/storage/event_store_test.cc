@@ -108,6 +108,20 @@ TEST_F(EventStoreTest, AsksThePredicate) {
   EXPECT_THAT(Found({.predicate = second}), ElementsAre("web1 " + Line(2)));
 }
 
+// They come faster than they are sealed, and from so many hosts that none has a block.
+TEST_F(EventStoreTest, KeepsTheMemoryOfOpenHostsBounded) {
+  options_.open_bytes_max = 2 << 20;
+  Open();
+  const std::vector<std::string> lines(2000, Line(1) + std::string(400, 'x'));
+  size_t most = 0;
+  for (int host = 0; host < 40; ++host) {
+    Append({From(absl::StrFormat("host%d", host), lines)});
+    most = std::max<size_t>(most, store_->Activity().open_bytes);
+  }
+  EXPECT_LT(most, options_.open_bytes_max * 9 / 8 + (4 << 20));  // And one delivery.
+  EXPECT_EQ(Found().size(), 80'000u);
+}
+
 TEST_F(EventStoreTest, KeepsMalformedRecordsApart) {
   Open();
   Append({From("web1", {"no record", Line(1), std::string("\0\xff\n", 3)})});
