@@ -49,15 +49,16 @@ asio::awaitable<void> Committer::WaitForRoom() {
   }
 }
 
-asio::awaitable<absl::Status> Committer::Append(storage::Delivery delivery) {
+asio::awaitable<absl::StatusOr<storage::Receipt>> Committer::Append(storage::Delivery delivery) {
   const auto hand_in = [this](auto handler, storage::Delivery&& handed_in) {
     Push({.delivery = std::move(handed_in),
-          .done = [handler = std::move(handler)](const absl::Status& status) mutable {
-            std::move(handler)(status);
+          .done = [handler = std::move(handler)](absl::StatusOr<storage::Receipt> stored) mutable {
+            std::move(handler)(std::move(stored));
           }});
   };
-  const absl::Status stored =
-      co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(absl::Status)>(
+  const absl::StatusOr<storage::Receipt> stored =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>&,
+                                    void(absl::StatusOr<storage::Receipt>)>(
           hand_in, asio::use_awaitable, std::move(delivery));
   co_return stored;
 }
@@ -145,6 +146,9 @@ void Committer::Commit(Group group) {
   absl::StatusOr<storage::AppendResult> result = store_.Append(group.deliveries);
   const auto commit_us = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start).count());
+  for (const storage::Delivery& delivery : group.deliveries) {
+    group.receipts.push_back(delivery.receipt);
+  }
   group.deliveries.clear();
   asio::post(network_, [this, group = std::move(group), result = std::move(result),
                         commit_us]() mutable { Finish(std::move(group), result, commit_us); });
@@ -177,8 +181,13 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
     }
   }
   room_.cancel();
-  for (Done& done : group.done) {
-    if (done != nullptr) done(result.status());
+  for (size_t i = 0; i < group.done.size(); ++i) {
+    if (group.done[i] == nullptr) continue;
+    if (result.ok()) {
+      group.done[i](group.receipts[i]);
+    } else {
+      group.done[i](result.status());
+    }
   }
 }
 

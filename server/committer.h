@@ -27,7 +27,7 @@ namespace server {
 
 struct CommitterOptions {
   // What may wait for the disk, in bytes: a tenth of a second of the fastest input, and the records
-  // of ten thousand stock clients. A slow disk shows as slow acknowledgements and not as memory, and
+  // of ten thousand stock clients. A slow disk shows as slow acknowledgements, not as memory, and
   // agents that send all they have do not make others wait.
   size_t pending_bytes_max = 12 << 20;
 

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include <boost/asio/ip/address.hpp>
 
+#include "server/api/tls_files.h"
 #include "storage/flush.h"
 
 namespace server {
@@ -81,6 +82,21 @@ struct ListenerOptions {
   friend bool operator==(const ListenerOptions&, const ListenerOptions&) = default;
 };
 
+// Where agents connect. All of it is ours.
+struct ApiOptions {
+  // As ListenerOptions::listen_address, from the same key.
+  std::vector<boost::asio::ip::address> listen_address;
+
+  // Absent: no API over the network. 0: the kernel chooses a free port, for tests.
+  std::optional<uint16_t> api_listen_port;
+
+  TlsFiles tls = {.certificate = "/etc/auspex/tls/server.crt",
+                  .key = "/etc/auspex/tls/server.key",
+                  .ca = "/etc/auspex/tls/ca.crt"};
+
+  friend bool operator==(const ApiOptions&, const ApiOptions&) = default;
+};
+
 // Where records are kept, and how safely.
 struct StoreOptions {
   // Where packages may keep state (FHS /var/lib). An absolute path. Ours.
@@ -127,6 +143,7 @@ struct DaemonIdentity {
 // The whole configuration. Each component takes its own part.
 struct Config {
   ListenerOptions listener;
+  ApiOptions api;
   StoreOptions store;
   DaemonIdentity identity;
 

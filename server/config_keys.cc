@@ -138,7 +138,7 @@ std::string SetPortRange(std::string_view value, std::optional<PortRange>* out) 
   return {};
 }
 
-std::string SetStoreDir(std::string_view value, std::string* out) {
+std::string SetAbsolutePath(std::string_view value, std::string* out) {
   if (value.front() != '/') return "not an absolute path";
   *out = value;
   return {};
@@ -166,9 +166,8 @@ std::string ShowAddresses(const Config& config) {
   return text.empty() ? "all addresses, IPv6 and IPv4" : text;
 }
 
-std::string ShowPort(const Config& config) {
-  const std::optional<uint16_t>& port = config.listener.tcp_listen_port;
-  return port ? std::to_string(*port) : "no network listener";
+std::string ShowPort(const std::optional<uint16_t>& port, const char* none) {
+  return port ? std::to_string(*port) : none;
 }
 
 std::string ShowPortRange(const Config& config) {
@@ -221,13 +220,20 @@ std::string_view RemarkName(const Config& config) {
   return "counts only with name_format = USER";
 }
 
+constexpr std::string_view kAbsolutePath = "an absolute path without blanks";
+
 constexpr HonouredKey kHonouredKeys[] = {
     {"listen_address", "up to 64 different IPv4 and IPv6 addresses, with commas between them",
-     [](auto value, auto* c) { return SetAddresses(value, &c->listener.listen_address); },
+     [](auto value, auto* c) {
+       std::string wrong = SetAddresses(value, &c->listener.listen_address);
+       c->api.listen_address = c->listener.listen_address;
+       return wrong;
+     },
      ShowAddresses},
     {"tcp_listen_port", "a number from 1 to 65535, or 0 for any free port",
      [](auto value, auto* c) { return SetNumber(value, 0, 65535, &c->listener.tcp_listen_port); },
-     ShowPort, nullptr, RemarkPort},
+     [](const auto& c) { return ShowPort(c.listener.tcp_listen_port, "no network listener"); },
+     nullptr, RemarkPort},
     {"tcp_listen_queue", "a number from 1 to 65535",
      [](auto value, auto* c) { return SetNumber(value, 1, 65535, &c->listener.tcp_listen_queue); },
      [](const auto& c) { return std::to_string(c.listener.tcp_listen_queue); }, nullptr,
@@ -251,6 +257,18 @@ constexpr HonouredKey kHonouredKeys[] = {
        return SetChoice(value, kYesNo, &c->listener.replace_stale_connection);
      },
      [](const auto& c) { return WordFor(c.listener.replace_stale_connection, kYesNo); }},
+    {"api_listen_port", "a number from 1 to 65535, or 0 for any free port",
+     [](auto value, auto* c) { return SetNumber(value, 0, 65535, &c->api.api_listen_port); },
+     [](const auto& c) { return ShowPort(c.api.api_listen_port, "no API over the network"); }},
+    {"api_certificate_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.tls.certificate); },
+     [](const auto& c) { return c.api.tls.certificate; }},
+    {"api_key_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.tls.key); },
+     [](const auto& c) { return c.api.tls.key; }},
+    {"api_ca_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.tls.ca); },
+     [](const auto& c) { return c.api.tls.ca; }},
     {"transport", "TCP",
      [](auto value, auto*) {
        return std::string(SameWord(value, "tcp") ? "" : "only TCP is built in");
@@ -258,8 +276,8 @@ constexpr HonouredKey kHonouredKeys[] = {
      [](const auto&) { return std::string("TCP"); }},
     {"enable_krb5", "no", [](auto value, auto*) { return RefuseKerberos(value); },
      [](const auto&) { return std::string("no"); }},
-    {"store_dir", "an absolute path without blanks",
-     [](auto value, auto* c) { return SetStoreDir(value, &c->store.store_dir); },
+    {"store_dir", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->store.store_dir); },
      [](const auto& c) { return c.store.store_dir; }},
     {"flush", "NONE, INCREMENTAL, INCREMENTAL_ASYNC, DATA, SYNC",
      [](auto value, auto* c) { return SetChoice(value, kFlushes, &c->store.flush); },

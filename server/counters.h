@@ -22,6 +22,16 @@ struct Counters {
   X(connections_refused_dup_total, "connections refused by tcp_max_per_addr")                    \
   X(connections_refused_limit_total, "connections refused for want of file descriptors")         \
   X(accept_errors_total, "failures of accept(2)")                                                \
+  X(streams_open, "gauge: streams of agents that are served")                                    \
+  X(streams_accepted_total, "streams of agents that were served")                                \
+  X(streams_replaced_total, "streams ended for a newer one of the same agent")                   \
+  X(streams_refused_identity_total, "streams refused for want of a certificate with a name")     \
+  X(streams_refused_limit_total, "streams refused because there were too many, or agents")       \
+  X(streams_ended_malformed_total, "streams ended by a message that breaks the contract")        \
+  X(batches_stored_total, "batches of agents stored")                                            \
+  X(batches_repeated_total, "batches of agents sent again that were stored before, dropped")     \
+  X(batches_refused_gap_total, "batches of agents that did not follow the last, refused")        \
+  X(batches_lost_total, "batches that agents say they have lost")                                \
   X(heartbeats_total, "heartbeats answered")                                                     \
   X(records_stored_total, "records stored, the collector's own included")                        \
   X(record_bytes_stored_total, "their bytes as the journal holds them")                          \

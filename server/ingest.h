@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include <boost/asio/awaitable.hpp>
 
 #include "storage/batch.h"
@@ -21,7 +21,9 @@ class Ingest {
 
   // Returns when the delivery is stored as durably as the configuration says: only then may it be
   // acknowledged. After a failure it may be stored or not, and must not be acknowledged.
-  virtual boost::asio::awaitable<absl::Status> Append(storage::Delivery delivery) = 0;
+  // The receipt says of an agent's batch whether it was stored.
+  virtual boost::asio::awaitable<absl::StatusOr<storage::Receipt>> Append(
+      storage::Delivery delivery) = 0;
 };
 
 }  // namespace server

@@ -18,6 +18,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
+#include "server/api/api_server.h"
 #include "server/committer.h"
 #include "server/config.h"
 #include "server/counters.h"
@@ -123,7 +124,7 @@ class StoreWatch {
 class Control {
  public:
   Control(asio::io_context& network, const std::string& config_file, const Config& config,
-          Committer& committer, OwnRecords& own_records, Listener& listener,
+          Committer& committer, OwnRecords& own_records, Listener& listener, ApiServer& api,
           const Counters& counters)
       : network_(network),
         config_file_(config_file),
@@ -131,6 +132,7 @@ class Control {
         committer_(committer),
         own_records_(own_records),
         listener_(listener),
+        api_(api),
         counters_(counters),
         signals_(network, SIGTERM, SIGINT, SIGHUP) {
     for (const int signal : {SIGUSR1, SIGUSR2, SIGCONT}) signals_.add(signal);
@@ -182,6 +184,9 @@ class Control {
     if (parsed->config.store.store_dir != store_dir) {
       spdlog::warn("reload: store_dir stays {} until a restart", store_dir);
     }
+    if (parsed->config.api != config_.api) {
+      spdlog::warn("reload: the API keeps its port and files until a restart");
+    }
     const DaemonIdentity identity = config_.identity;
     config_ = parsed->config;
     config_.store.store_dir = store_dir;
@@ -210,7 +215,9 @@ class Control {
 
   asio::awaitable<void> Stop() {
     alarm(kStopSecondsMax);
-    spdlog::info("stopping sessions={}", listener_.session_count());
+    spdlog::info("stopping sessions={} streams={}", listener_.session_count(),
+                 counters_.streams_open);
+    co_await api_.Stop();
     in_good_order_ = co_await listener_.Stop();
     own_records_.End();
     network_.stop();
@@ -222,6 +229,7 @@ class Control {
   Committer& committer_;
   OwnRecords& own_records_;
   Listener& listener_;
+  ApiServer& api_;
   const Counters& counters_;
   asio::signal_set signals_;
   bool in_good_order_ = true;
@@ -276,9 +284,19 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
-  Control control(network, arguments.config_file, config, committer, own_records, listener,
+  ApiServer api(network, committer, own_records, counters, config.api, ApiLimits());
+  const absl::Status serving = api.Start();
+  if (!serving.ok()) {
+    spdlog::error("{}", Text(serving));
+    return EXIT_FAILURE;
+  }
+
+  Control control(network, arguments.config_file, config, committer, own_records, listener, api,
                   counters);
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
+  for (const auto& endpoint : api.endpoints()) {
+    spdlog::info("api address={} port={}", endpoint.address().to_string(), endpoint.port());
+  }
   LogEndpoints("ready", listener);
 
   network.run();
@@ -304,6 +322,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   base::StartLog();
+  server::PrepareGrpc();
   std::signal(SIGPIPE, SIG_IGN);  // Who reads our log may go away; we stay.
   try {
     return server::Run(arguments);

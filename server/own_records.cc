@@ -99,6 +99,12 @@ void OwnRecords::Close(std::string_view address, uint16_t port) {
   Write("DAEMON_CLOSE", absl::StrFormat("addr=%s port=%d res=success", address, port));
 }
 
+void OwnRecords::BatchesLost(std::string_view agent, std::string_view boot_id, uint64_t count) {
+  Write("DAEMON_ERR",
+        absl::StrFormat("op=batches-lost agent=%s boot=%s count=%d res=failed", agent,
+                        absl::BytesToHexString({boot_id.data(), boot_id.size()}), count));
+}
+
 void OwnRecords::StoreDamaged(std::string_view what) {
   Write("DAEMON_ERR", absl::StrFormat("op=recover-store reason=%s res=failed",
                                       absl::BytesToHexString({what.data(), what.size()})));

@@ -33,10 +33,13 @@ class OwnRecords {
   void Refuse(std::string_view refused_for, std::string_view address, uint16_t port);
   void Close(std::string_view address, uint16_t port);
 
-  // What the store had to leave out when it was opened.
+  // An agent says that it has lost batches.
+  void BatchesLost(std::string_view agent, std::string_view boot_id, uint64_t count);
+
   // Something failed that no write returned: blocks cannot be made or read.
   void StoreFailed(std::string_view what);
 
+  // What the store had to leave out when it was opened.
   void StoreDamaged(std::string_view what);
 
  private:

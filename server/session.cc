@@ -121,7 +121,8 @@ asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string rep
     uint64_t records = 0;
     for (const storage::Batch& batch : delivery.batches) records += batch.record_count();
     awaits_store_ = true;
-    const absl::Status stored = co_await context_.ingest.Append(std::move(delivery));
+    const absl::StatusOr<storage::Receipt> stored =
+        co_await context_.ingest.Append(std::move(delivery));
     StoreIsDone();
     if (!stored.ok()) {
       ++context_.counters.sessions_ended_store_total;

@@ -14,10 +14,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # A folder may include itself and the folders that are named for it. See ARCHITECTURE.md.
 LAYERS = {
     "base": set(),
+    "proto": set(),
     "audit": {"base"},
     "query": {"base", "audit"},
     "storage": {"base", "audit", "query"},
-    "server": {"base", "audit", "query", "storage"},
+    "server": {"base", "proto", "audit", "query", "storage"},
     "cli": {"base", "audit", "query", "storage"},
 }
 
@@ -32,6 +33,9 @@ LIBRARIES = [
     (r"<auparse\.h>", {"query"}),
     (r"<boost/", {"server", "cli"}),
     (r"<tcpd\.h>", {"server"}),
+    (r"<grpc", {"server"}),
+    (r"<openssl/", {"server"}),
+    (r"<google/protobuf/", {"server"}),
     (r"<spdlog/", {"base"}),
     (r"<CLI/", {"server", "cli"}),
     (r"<nlohmann/", {"query"}),

@@ -110,7 +110,8 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
       "listen_address = 127.0.0.1, ::1,192.0.2.7\ntcp_listen_port = 0\ntcp_listen_queue = 128\n"
       "tcp_max_per_addr = 1024\ntcp_client_ports = 1-1023\ntcp_client_max_idle = 60\n"
       "use_libwrap = no\nreplace_stale_connection = no\nstore_dir = /srv/store\nflush = data\n"
-      "freq = 7\nname_format = user\nname = web1\n",
+      "freq = 7\nname_format = user\nname = web1\napi_listen_port = 50051\n"
+      "api_certificate_file = /a.crt\napi_key_file = /a.key\napi_ca_file = /ca.crt\n",
       "f");
   ASSERT_TRUE(parsed.ok()) << FormatReport(parsed);
 
@@ -118,6 +119,9 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
   for (const char* address : {"127.0.0.1", "::1", "192.0.2.7"}) {
     expected.listener.listen_address.push_back(boost::asio::ip::make_address(address));
   }
+  expected.api = {.listen_address = expected.listener.listen_address,
+                  .api_listen_port = 50051,
+                  .tls = {.certificate = "/a.crt", .key = "/a.key", .ca = "/ca.crt"}};
   expected.listener.tcp_listen_port = 0;
   expected.listener.tcp_listen_queue = 128;
   expected.listener.tcp_max_per_addr = 1024;
@@ -389,7 +393,8 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
 
   std::vector<std::string> unset;
   for (const DefaultInForce& key : example->defaults) unset.push_back(key.key);
-  EXPECT_THAT(unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "name"));
+  EXPECT_THAT(unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports",
+                                 "api_listen_port", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));

@@ -1,0 +1,154 @@
+#include "server/api/api_server.h"
+
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+namespace server {
+
+namespace {
+
+namespace asio = boost::asio;
+using grpc::experimental::FileWatcherCertificateProvider;
+using grpc::experimental::TlsServerCredentialsOptions;
+using std::chrono::milliseconds;
+
+// gRPC 1.51 has no option for the lowest version of TLS, but one for the cipher suites of TLS 1.2;
+// those of 1.3 are others. We leave it one that needs a pre-shared key, which nobody has: whoever
+// offers 1.2 is refused.
+constexpr char kOldCipherSuites[] = "ECDHE-PSK-CHACHA20-POLY1305";
+
+// A connection that has not shown who it is within this is closed.
+constexpr milliseconds kHandshakeTime{10'000};
+
+// As the listener's keepalive: two minutes to notice a dead peer.
+constexpr milliseconds kKeepaliveTime{60'000};
+constexpr milliseconds kKeepaliveTimeout{60'000};
+
+// Calls at once over one connection. An agent has one.
+constexpr int kCallsPerConnectionMax = 100;
+
+// What gRPC reads of a stream ahead of what we take. By itself it would read megabytes ahead of
+// each of a thousand agents. With a round trip of 100 ms it still lets an agent send ten thousand
+// records a second.
+constexpr int kLookaheadBytes = 256 << 10;
+
+// What gRPC itself may hold for all connections: as far as it keeps to it.
+constexpr size_t kMemoryMax = size_t{256} << 20;
+
+// Called by any thread. Whoever can connect can make gRPC say that a handshake has failed.
+void LogOfGrpc(gpr_log_func_args* entry) {
+  static std::mutex mutex;
+  static base::LogLimit limit(20);
+  if (entry->severity != GPR_LOG_SEVERITY_ERROR) return;
+  const std::lock_guard lock(mutex);
+  if (!limit.Allow()) return;
+  spdlog::warn("grpc: {} (and {} more before it)", entry->message, limit.TakeSuppressed());
+}
+
+std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsFiles& files,
+                                                     std::chrono::seconds refresh) {
+  TlsServerCredentialsOptions options(std::make_shared<FileWatcherCertificateProvider>(
+      files.key, files.certificate, files.ca, static_cast<unsigned>(refresh.count())));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  return grpc::experimental::TlsServerCredentials(options);
+}
+
+std::string ToText(const asio::ip::tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  return absl::StrFormat(endpoint.address().is_v6() ? "[%s]:%d" : "%s:%d", address,
+                         endpoint.port());
+}
+
+}  // namespace
+
+void PrepareGrpc() {
+  setenv("GRPC_SSL_CIPHER_SUITES", kOldCipherSuites, 1);
+  gpr_set_log_function(&LogOfGrpc);
+  google::protobuf::SetLogHandler(nullptr);  // It tells of what is on the wire.
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+}
+
+ApiServer::ApiServer(asio::io_context& network, Committer& committer, OwnRecords& own_records,
+                     Counters& counters, const ApiOptions& options, const ApiLimits& limits)
+    : network_(network),
+      options_(options),
+      limits_(limits),
+      ingest_(network, committer, own_records, counters, limits.ingest) {}
+
+ApiServer::~ApiServer() = default;
+
+absl::Status ApiServer::Start() {
+  if (!options_.api_listen_port) return absl::OkStatus();
+  const absl::Status usable = CheckTlsFiles(options_.tls);
+  if (!usable.ok()) return usable;
+
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&ingest_);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits_.ingest.batch_bytes_max));
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime.count());
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTime.count());
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeout.count());
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
+  grpc::ResourceQuota quota("api");
+  builder.SetResourceQuota(quota.Resize(kMemoryMax));
+
+  std::vector<asio::ip::address> addresses = options_.listen_address;
+  if (addresses.empty()) addresses.push_back(asio::ip::address_v6::any());
+  const auto credentials = Credentials(options_.tls, limits_.tls_refresh);
+  std::vector<int> ports(addresses.size());
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const asio::ip::tcp::endpoint endpoint(addresses[i], *options_.api_listen_port);
+    builder.AddListeningPort(ToText(endpoint), credentials, &ports[i]);
+  }
+  server_ = builder.BuildAndStart();
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    if (ports[i] == 0 || server_ == nullptr) {
+      server_.reset();
+      return absl::UnavailableError(
+          absl::StrFormat("cannot listen on %s port %d for the API: see the warnings of grpc",
+                          addresses[i].to_string(), *options_.api_listen_port));
+    }
+    endpoints_.emplace_back(addresses[i], static_cast<uint16_t>(ports[i]));
+  }
+  return absl::OkStatus();
+}
+
+asio::awaitable<void> ApiServer::Stop() {
+  if (server_ == nullptr) co_return;
+  co_await ingest_.Stop();
+  // Waits for gRPC's threads, which may wait for the network: so it has a thread of its own.
+  const auto shut_down = [this](auto handler) {
+    std::thread([this, handler = std::move(handler)]() mutable {
+      server_->Shutdown(std::chrono::system_clock::now());
+      asio::post(network_, [handler = std::move(handler)]() mutable { std::move(handler)(); });
+    }).detach();
+  };
+  co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(shut_down,
+                                                                        asio::use_awaitable);
+  server_.reset();
+}
+
+}  // namespace server

@@ -1,0 +1,58 @@
+// The network side of the API: gRPC over TLS 1.3, for callers with a certificate.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "server/api/ingest_service.h"
+#include "server/config.h"
+
+namespace server {
+
+struct ApiLimits {
+  IngestLimits ingest;
+
+  // How often the files of TLS are looked at: a new certificate is in use after so long.
+  std::chrono::seconds tls_refresh{10};
+};
+
+// Makes gRPC speak TLS 1.3 only, and through our log. Call once, from main(), before gRPC is used
+// and before there are threads.
+void PrepareGrpc();
+
+// Belongs to the network thread.
+class ApiServer {
+ public:
+  // All must outlive the server. The network must run until Stop() has returned.
+  ApiServer(boost::asio::io_context& network, Committer& committer, OwnRecords& own_records,
+            Counters& counters, const ApiOptions& options, const ApiLimits& limits);
+  ~ApiServer();
+
+  // Serves from here on; does nothing without api_listen_port. A failure names the file, or the
+  // address and the port.
+  absl::Status Start();
+
+  // Ends all calls in good order, then all connections.
+  boost::asio::awaitable<void> Stop();
+
+  // Where it listens, for instance when the kernel chose the port. All have the same one.
+  std::vector<boost::asio::ip::tcp::endpoint> endpoints() const { return endpoints_; }
+
+ private:
+  boost::asio::io_context& network_;
+  const ApiOptions options_;
+  const ApiLimits limits_;
+  IngestService ingest_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
+};
+
+}  // namespace server

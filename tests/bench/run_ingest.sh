@@ -1,0 +1,92 @@
+#!/bin/bash
+# Measures batches over the API: starts auspexd on a store on disk with certificates made for it, lets
+# ingest_bench send the log of a busy host, and prints the medians of the rates beside what an import
+# of the same log takes. Durable and indexed: each run ends when all is acknowledged; how long the
+# indexer then still has to go is printed, too.
+#
+#   run_ingest.sh [BUILD_DIRECTORY] [LOG]        LOG: ../shared/bench/build-host.log.zst
+#
+# Environment: RUNS (5), STREAMS ("1 16"), BATCH_RECORDS (1000), SETTINGS ("KEY=VALUE ..." of auspexd.conf).
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "${1:-$root/build/release}" && pwd)
+packed=${2:-$root/../shared/bench/build-host.log.zst}
+runs=${RUNS:-5}
+batch_records=${BATCH_RECORDS:-1000}
+
+directory=$(mktemp -d -p "$build" ingest-bench.XXXXXX)
+server=
+finish() {
+  [ -z "$server" ] || { kill "$server" && wait "$server"; } || true
+  rm -rf "$directory"
+}
+trap finish EXIT
+
+# Makes a key and a certificate of our CA. Usage: certify FILE NAME
+certify() {
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
+    -keyout "$directory/$1.key" -out "$directory/$1.csr" 2> /dev/null
+  openssl x509 -req -in "$directory/$1.csr" -CA "$directory/ca.crt" -CAkey "$directory/ca.key" \
+    -days 2 -extfile <(echo "subjectAltName=DNS:$2") -out "$directory/$1.crt" 2> /dev/null
+}
+
+start() {
+  rm -rf "$directory/store" "$directory/log"
+  mkdir "$directory/store"
+  {
+    for setting in ${SETTINGS:-}; do echo "${setting%%=*} = ${setting#*=}"; done
+    echo "api_listen_port = 0"
+    echo "listen_address = 127.0.0.1"
+    echo "store_dir = $directory/store"
+    echo "api_certificate_file = $directory/server.crt"
+    echo "api_key_file = $directory/server.key"
+    echo "api_ca_file = $directory/ca.crt"
+  } > "$directory/auspexd.conf"
+  "$build/bin/auspexd" --config "$directory/auspexd.conf" 2> "$directory/log" &
+  server=$!
+  port=
+  for _ in $(seq 600); do
+    [ -e "$directory/log" ] && port=$(sed -n 's/^info api .*port=\([0-9]*\).*/\1/p' "$directory/log")
+    [ -z "$port" ] || return 0
+    kill -0 "$server" 2> /dev/null || break
+    sleep 0.1
+  done
+  echo "auspexd does not start:" >&2
+  cat "$directory/log" >&2
+  exit 1
+}
+
+stop() {
+  memory=$(awk '/VmHWM/ {print int($2 / 1024)}' "/proc/$server/status")
+  kill "$server"
+  wait "$server" || { echo "auspexd: exit $?" && cat "$directory/log"; } >&2
+  server=
+}
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench \
+  -keyout "$directory/ca.key" -out "$directory/ca.crt" 2> /dev/null
+certify server localhost
+zstd -dcq "$packed" > "$directory/audit.log"
+
+echo "import of the log: $(
+  /usr/bin/time -f '%e s' "$build/bin/auspex" import --store "$directory/imported" --host h \
+    "$directory/audit.log" 2>&1 > /dev/null | tail -1)"
+made=0
+for streams in ${STREAMS:-1 16}; do
+  while [ "$made" -lt "$streams" ]; do
+    made=$((made + 1))
+    certify "agent$made" "agent$made"
+  done
+  for _ in $(seq "$runs"); do
+    start
+    "$build/bin/bench/ingest_bench" --port "$port" --ca "$directory/ca.crt" \
+      --certificates "$directory" --log "$directory/audit.log" --streams "$streams" \
+      --batch-records "$batch_records" | tr '\n' ' '
+    stop
+    echo "auspexd: $memory MB at most"
+  done | tee "$directory/runs"
+  sed 's|.* \([0-9]*\) records/s.*|\1|' "$directory/runs" | sort -n |
+    awk -v streams="$streams" '{rate[NR] = $1} END {
+      printf "%d streams: median %d records/s\n", streams, rate[int((NR + 1) / 2)]}'
+done

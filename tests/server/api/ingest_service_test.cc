@@ -1,0 +1,470 @@
+#include "server/api/ingest_service.h"
+
+#include <future>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include "audit/record.h"
+#include "server/api/api_server.h"
+#include "tests/server/api/certificates.h"
+#include "tests/storage/temporary_directory.h"
+
+namespace server {
+namespace {
+
+namespace asio = boost::asio;
+using auspex::v1::DeliverRequest;
+using auspex::v1::DeliverResponse;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+std::string Line(uint32_t serial) {
+  return absl::StrFormat("type=USER_LOGIN msg=audit(1626611363.%03d:%d): pid=7", serial, serial);
+}
+
+// gRPC learns once how it is to be.
+const bool kIsPrepared = [] {
+  PrepareGrpc();
+  return true;
+}();
+
+// One stream, as an agent sees it.
+class Agent {
+ public:
+  explicit Agent(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(auspex::v1::IngestService::NewStub(channel)), stream_(stub_->Deliver(&context_)) {}
+
+  bool Send(const DeliverRequest& request) { return stream_->Write(request); }
+
+  bool Hello(const std::string& boot_id = "boot1") {
+    DeliverRequest request;
+    request.mutable_hello()->set_boot_id(boot_id);
+    return Send(request);
+  }
+
+  bool Batch(uint64_t number, uint64_t follows, const std::vector<std::string>& records) {
+    DeliverRequest request;
+    request.mutable_batch()->set_number(number);
+    request.mutable_batch()->set_follows(follows);
+    for (const std::string& record : records) request.mutable_batch()->add_records(record);
+    return Send(request);
+  }
+
+  // A batch of one record with the batch's number as its serial.
+  bool Batch(uint64_t number) {
+    return Batch(number, number - 1, {Line(static_cast<uint32_t>(number))});
+  }
+
+  // The next response in short; empty at the end.
+  std::string Next() {
+    DeliverResponse response;
+    if (!stream_->Read(&response)) return "";
+    switch (response.message_case()) {
+      case DeliverResponse::kWelcome:
+        return absl::StrCat("welcome ", response.welcome().last_number());
+      case DeliverResponse::kAck:
+        return absl::StrCat("ack ", response.ack().number());
+      case DeliverResponse::kGap:
+        return absl::StrCat("gap ", response.gap().number(), " ", response.gap().last_number());
+      default:
+        return "another";
+    }
+  }
+
+  // Reads until a batch is acknowledged. False if the stream ends first.
+  bool AwaitAck(uint64_t number) {
+    for (std::string next = Next(); !next.empty(); next = Next()) {
+      if (next == absl::StrCat("ack ", number)) return true;
+    }
+    return false;
+  }
+
+  void HalfClose() { stream_->WritesDone(); }
+
+  // What is left to be read, and how the stream has ended.
+  grpc::Status End() {
+    while (!Next().empty()) continue;
+    return stream_->Finish();
+  }
+
+ private:
+  std::unique_ptr<auspex::v1::IngestService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<DeliverRequest, DeliverResponse>> stream_;
+};
+
+class IngestServiceTest : public testing::Test {
+ protected:
+  IngestServiceTest() : thread_([this] { network_.run(); }) {}
+
+  ~IngestServiceTest() override {
+    Stop();
+    committer_.reset();
+    work_.reset();
+    thread_.join();
+  }
+
+  void Start() {
+    auto opened = storage::EventStore::Open(directory_.path() + "/store", {});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    committer_.emplace(network_, *store_, counters_, CommitterOptions());
+    own_records_.emplace(*committer_, DaemonIdentity());
+    const CertificateFiles server = ca_.Issue("server", "/CN=collector", "DNS:localhost");
+    const ApiOptions options{
+        .listen_address = {asio::ip::address_v4::loopback()},
+        .api_listen_port = 0,
+        .tls = {.certificate = server.certificate, .key = server.key, .ca = ca_.certificate()}};
+    api_.emplace(network_, *committer_, *own_records_, counters_, options, limits_);
+    const absl::Status started = api_->Start();
+    ASSERT_TRUE(started.ok()) << started;
+  }
+
+  void Stop() {
+    if (!api_) return;
+    asio::co_spawn(network_, api_->Stop(), asio::use_future).get();
+    api_.reset();
+  }
+
+  uint16_t port() const { return api_->endpoints().front().port(); }
+
+  std::shared_ptr<grpc::Channel> Connect(
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
+    // Without this, channels with the same arguments share a connection.
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(absl::StrCat("localhost:", port()), credentials, arguments);
+  }
+
+  std::shared_ptr<grpc::Channel> ConnectWith(const CertificateFiles& files) const {
+    return Connect(grpc::SslCredentials({.pem_root_certs = ReadWhole(ca_.certificate()),
+                                         .pem_private_key = ReadWhole(files.key),
+                                         .pem_cert_chain = ReadWhole(files.certificate)}));
+  }
+
+  std::shared_ptr<grpc::Channel> ConnectAs(const std::string& name) const {
+    return ConnectWith(ca_.Issue(name, "/CN=" + name));
+  }
+
+  // A counter, as the network thread has it.
+  uint64_t Count(uint64_t Counters::*counter) {
+    return asio::post(network_, std::packaged_task<uint64_t()>([&] { return counters_.*counter; }))
+        .get();
+  }
+
+  // The records of all hosts but the collector, as "kind host record".
+  std::vector<std::string> Stored() const {
+    std::vector<std::string> stored;
+    const absl::Status searched = store_->Search({}, [&](const storage::FoundEvent& found) {
+      if (found.host.kind == storage::IdentityKind::kCollector) return true;
+      EXPECT_EQ(found.address, "127.0.0.1");
+      for (size_t i = 0; i < found.event.record_count(); ++i) {
+        stored.push_back(absl::StrCat(static_cast<int>(found.host.kind), " ", found.host.name, " ",
+                                      std::string(found.event.line(i))));
+      }
+      return true;
+    });
+    EXPECT_TRUE(searched.ok()) << searched;
+    return stored;
+  }
+
+  grpc::StatusCode CodeFor(const std::shared_ptr<grpc::Channel>& channel) const {
+    Agent agent(channel);
+    agent.Hello();
+    return agent.End().error_code();
+  }
+
+  TemporaryDirectory directory_;
+  const TestCa ca_{directory_.path(), "ours"};
+  ApiLimits limits_;
+  asio::io_context network_{1};
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{
+      asio::make_work_guard(network_)};
+  std::thread thread_;
+  Counters counters_;
+  std::unique_ptr<storage::EventStore> store_;
+  std::optional<Committer> committer_;
+  std::optional<OwnRecords> own_records_;
+  std::optional<ApiServer> api_;
+};
+
+TEST_F(IngestServiceTest, StoresWhatItAcknowledges) {
+  Start();
+  Agent agent(ConnectAs("web1"));
+  agent.Hello();
+  EXPECT_EQ(agent.Next(), "welcome 0");
+  agent.Batch(1, 0, {Line(1), Line(2)});
+  agent.Batch(2, 1, {Line(3)});
+  EXPECT_TRUE(agent.AwaitAck(2));
+  EXPECT_THAT(Stored(), ElementsAre("3 web1 " + Line(1), "3 web1 " + Line(2), "3 web1 " + Line(3)));
+  agent.HalfClose();
+  EXPECT_TRUE(agent.End().ok());
+}
+
+TEST_F(IngestServiceTest, KnowsAnAgentByItsFirstDnsName) {
+  Start();
+  Agent agent(ConnectWith(ca_.Issue("two", "/CN=Some Person", "DNS:web2,DNS:web3")));
+  agent.Hello();
+  agent.Batch(1);
+  EXPECT_TRUE(agent.AwaitAck(1));
+  EXPECT_THAT(Stored(), ElementsAre("3 web2 " + Line(1)));
+}
+
+TEST_F(IngestServiceTest, AcknowledgesARepeatAndStoresItOnce) {
+  Start();
+  const auto channel = ConnectAs("web1");
+  Agent agent(channel);
+  agent.Hello();
+  agent.Batch(1);
+  agent.Batch(2);
+  EXPECT_TRUE(agent.AwaitAck(2));
+  agent.Batch(1);
+  EXPECT_TRUE(agent.AwaitAck(2));
+  agent.HalfClose();
+  EXPECT_TRUE(agent.End().ok());
+
+  Agent again(channel);
+  again.Hello();
+  EXPECT_EQ(again.Next(), "welcome 2");
+  again.Batch(2);
+  again.Batch(3);
+  EXPECT_TRUE(again.AwaitAck(3));
+  EXPECT_THAT(Stored(), ElementsAre("3 web1 " + Line(1), "3 web1 " + Line(2), "3 web1 " + Line(3)));
+  EXPECT_EQ(Count(&Counters::batches_repeated_total), 2u);
+}
+
+TEST_F(IngestServiceTest, RefusesAGapAndGoesOn) {
+  Start();
+  Agent agent(ConnectAs("web1"));
+  agent.Hello();
+  EXPECT_EQ(agent.Next(), "welcome 0");
+  agent.Batch(3);
+  EXPECT_EQ(agent.Next(), "gap 3 0");
+  agent.Batch(1);
+  EXPECT_EQ(agent.Next(), "ack 1");
+  EXPECT_THAT(Stored(), ElementsAre("3 web1 " + Line(1)));
+}
+
+TEST_F(IngestServiceTest, CountsWhatAnAgentHasLost) {
+  Start();
+  Agent agent(ConnectAs("web1"));
+  agent.Hello();
+  agent.Batch(1);
+  agent.Batch(5, 1, {Line(5)});
+  EXPECT_TRUE(agent.AwaitAck(5));
+  EXPECT_EQ(Count(&Counters::batches_lost_total), 3u);
+}
+
+TEST_F(IngestServiceTest, CountsEachBootAnew) {
+  Start();
+  const auto channel = ConnectAs("web1");
+  for (const uint32_t boot : {1, 2}) {
+    Agent agent(channel);
+    agent.Hello(absl::StrCat("boot", boot));
+    EXPECT_EQ(agent.Next(), "welcome 0");
+    agent.Batch(1, 0, {Line(boot)});
+    EXPECT_TRUE(agent.AwaitAck(1));
+  }
+  EXPECT_THAT(Stored(), ElementsAre("3 web1 " + Line(1), "3 web1 " + Line(2)));
+}
+
+TEST_F(IngestServiceTest, LetsTheNewerStreamOfAnAgentWin) {
+  Start();
+  const auto channel = ConnectAs("web1");
+  Agent older(channel);
+  older.Hello();
+  EXPECT_EQ(older.Next(), "welcome 0");
+  Agent newer(channel);
+  newer.Hello();
+  EXPECT_EQ(newer.Next(), "welcome 0");
+  EXPECT_EQ(older.End().error_code(), grpc::StatusCode::ABORTED);
+  newer.Batch(1);
+  EXPECT_TRUE(newer.AwaitAck(1));
+  EXPECT_EQ(Count(&Counters::streams_replaced_total), 1u);
+}
+
+TEST_F(IngestServiceTest, NamesWhatBreaksTheContract) {
+  Start();
+  const std::string long_record(audit::kRecordBytesMax + 1, 'x');
+  const struct {
+    uint64_t number;
+    uint64_t follows;
+    std::vector<std::string> records;
+    std::string message;
+  } cases[] = {
+      {0, 0, {Line(1)}, "batch: the number is 0"},
+      {1, 1, {Line(1)}, "batch 1: follows 1"},
+      {1, 0, {}, "batch 1: no records"},
+      {1, 0, {Line(1), ""}, "batch 1: record 1 has 0 bytes, 1 to 16384 are allowed"},
+      {1, 0, {long_record}, "batch 1: record 0 has 16385 bytes, 1 to 16384 are allowed"},
+      {1, 0, {Line(1) + "\n" + Line(2)}, "batch 1: record 0 holds a newline"},
+      {1, 0, std::vector<std::string>(65'537, "x"), "batch 1: 65537 records, the limit is 65536"},
+  };
+  const auto channel = ConnectAs("web1");
+  for (const auto& [number, follows, records, message] : cases) {
+    Agent agent(channel);
+    agent.Hello();
+    agent.Batch(number, follows, records);
+    const grpc::Status end = agent.End();
+    EXPECT_EQ(end.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << message;
+    EXPECT_EQ(end.error_message(), message);
+  }
+  EXPECT_THAT(Stored(), IsEmpty());
+}
+
+TEST_F(IngestServiceTest, WantsOneHelloFirst) {
+  Start();
+  const auto channel = ConnectAs("web1");
+  Agent without(channel);
+  without.Batch(1);
+  EXPECT_EQ(without.End().error_message(), "the first message is not Hello");
+  Agent with_two(channel);
+  with_two.Hello();
+  EXPECT_EQ(with_two.Next(), "welcome 0");
+  with_two.Hello();
+  EXPECT_EQ(with_two.End().error_message(), "a second Hello");
+  Agent with_nothing(channel);
+  with_nothing.Send(DeliverRequest());
+  EXPECT_EQ(with_nothing.End().error_message(), "a message that is neither Hello nor Batch");
+  for (const size_t size : {0, 65}) {
+    Agent odd(channel);
+    odd.Hello(std::string(size, 'b'));
+    EXPECT_THAT(odd.End().error_message(), HasSubstr("1 to 64 are allowed"));
+  }
+}
+
+TEST_F(IngestServiceTest, DoesNotWaitLongForHello) {
+  limits_.ingest.hello_time = std::chrono::milliseconds(20);
+  Start();
+  Agent agent(ConnectAs("web1"));
+  EXPECT_EQ(agent.End().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(IngestServiceTest, AcknowledgesWhatItHasReadWhenItStops) {
+  Start();
+  Agent agent(ConnectAs("web1"));
+  agent.Hello();
+  agent.Batch(1);
+  EXPECT_TRUE(agent.AwaitAck(1));
+  Stop();
+  EXPECT_EQ(agent.End().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(Stored(), ElementsAre("3 web1 " + Line(1)));
+}
+
+TEST_F(IngestServiceTest, SurvivesAMessageThatIsTooLarge) {
+  Start();
+  const auto channel = ConnectAs("web1");
+  Agent agent(channel);
+  agent.Hello();
+  EXPECT_EQ(agent.Next(), "welcome 0");
+  // 100 MB.
+  agent.Batch(1, 0, std::vector<std::string>(10'000, std::string(10'000, 'x')));
+  EXPECT_EQ(agent.End().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  Agent next(channel);
+  next.Hello();
+  next.Batch(1);
+  EXPECT_TRUE(next.AwaitAck(1));
+}
+
+// It sends what is answered by a gap each time, and reads none of them: the collector reads it no
+// further, and others do not notice.
+TEST_F(IngestServiceTest, DoesNotGatherRepliesForWhoDoesNotRead) {
+  Start();
+  Agent deaf(ConnectAs("deaf"));
+  deaf.Hello();
+  EXPECT_EQ(deaf.Next(), "welcome 0");
+  constexpr uint64_t kBatches = 20'000;
+  std::thread sender([&] {
+    for (uint64_t number = 2; number < kBatches; ++number) {
+      if (!deaf.Batch(number)) break;
+    }
+    deaf.HalfClose();
+  });
+  Agent other(ConnectAs("web1"));
+  other.Hello();
+  other.Batch(1);
+  EXPECT_TRUE(other.AwaitAck(1));
+  // Once it listens, it hears all of them.
+  for (uint64_t number = 2; number < kBatches; ++number) {
+    ASSERT_EQ(deaf.Next(), absl::StrCat("gap ", number, " 0"));
+  }
+  sender.join();
+  EXPECT_TRUE(deaf.End().ok());
+}
+
+TEST_F(IngestServiceTest, RefusesStreamsBeyondTheLimit) {
+  limits_.ingest.streams_max = 1;
+  Start();
+  Agent first(ConnectAs("web1"));
+  first.Hello();
+  EXPECT_EQ(first.Next(), "welcome 0");
+  EXPECT_EQ(CodeFor(ConnectAs("web2")), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(Count(&Counters::streams_refused_limit_total), 1u);
+}
+
+TEST_F(IngestServiceTest, LetsInOnlyWhoShowsACertificateOfItsCa) {
+  Start();
+  const TestCa other(directory_.path(), "other");
+  const std::string roots = ReadWhole(ca_.certificate());
+  EXPECT_EQ(CodeFor(ConnectWith(other.Issue("web1", "/CN=web1"))), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(CodeFor(ConnectWith(ca_.Issue("old", "/CN=web1", "", true))),
+            grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(CodeFor(Connect(grpc::SslCredentials({roots, "", ""}))), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(CodeFor(Connect(grpc::InsecureChannelCredentials())), grpc::StatusCode::UNAVAILABLE);
+  // One that the CA has signed, but that names no host.
+  EXPECT_EQ(CodeFor(ConnectWith(ca_.Issue("blank", "/CN=web 1"))),
+            grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(CodeFor(ConnectWith(ca_.Issue("unnamed", "/O=nobody"))),
+            grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_THAT(Stored(), IsEmpty());
+}
+
+TEST_F(IngestServiceTest, SpeaksTls13Only) {
+  Start();
+  const CertificateFiles files = ca_.Issue("web1", "/CN=web1");
+  const auto connects = [&](const std::string& version) {
+    const std::string command = absl::StrFormat(
+        "openssl s_client %s -alpn h2 -connect 127.0.0.1:%d -CAfile %s -cert %s -key %s "
+        "-verify_return_error < /dev/null > /dev/null 2>&1",
+        version, port(), ca_.certificate(), files.certificate, files.key);
+    return std::system(command.c_str()) == 0;
+  };
+  EXPECT_TRUE(connects("-tls1_3"));
+  EXPECT_FALSE(connects("-tls1_2"));
+}
+
+// As a load balancer asks for it.
+TEST_F(IngestServiceTest, TellsItsHealth) {
+  Start();
+  grpc::GenericStub stub(ConnectAs("balancer"));
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const grpc::Slice of_all_services;
+  const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check",
+                                          grpc::ByteBuffer(&of_all_services, 1), &queue);
+  call->StartCall();
+  grpc::ByteBuffer answer;
+  grpc::Status status;
+  call->Finish(&answer, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  grpc::Slice slice;
+  ASSERT_TRUE(answer.DumpToSingleSlice(&slice).ok());
+  EXPECT_EQ(std::string(slice.begin(), slice.end()), "\x08\x01");  // SERVING.
+}
+
+}  // namespace
+}  // namespace server
