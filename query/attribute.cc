@@ -179,7 +179,35 @@ std::string_view EnrichedName(Attribute attribute) {
   }
 }
 
+struct NamedAttribute {
+  Attribute attribute;
+  std::string_view name;
+};
+
+constexpr auto kAttributeNames = std::to_array<NamedAttribute>({
+    {Attribute::kPid, "pid"},         {Attribute::kPpid, "ppid"},
+    {Attribute::kUid, "uid"},         {Attribute::kEuid, "euid"},
+    {Attribute::kAuid, "auid"},       {Attribute::kGid, "gid"},
+    {Attribute::kEgid, "egid"},       {Attribute::kSession, "session"},
+    {Attribute::kExit, "exit"},       {Attribute::kExe, "exe"},
+    {Attribute::kComm, "comm"},       {Attribute::kTerminal, "terminal"},
+    {Attribute::kHost, "host"},       {Attribute::kFile, "file"},
+    {Attribute::kCwd, "cwd"},         {Attribute::kKey, "key"},
+    {Attribute::kSubject, "subject"}, {Attribute::kObject, "object"},
+    {Attribute::kUuid, "uuid"},       {Attribute::kVm, "vm"},
+});
+
 }  // namespace
+
+std::string_view AttributeName(Attribute attribute) {
+  return std::ranges::find(kAttributeNames, attribute, &NamedAttribute::attribute)->name;
+}
+
+std::optional<Attribute> ParseAttribute(std::string_view name) {
+  const auto found = std::ranges::find(kAttributeNames, name, &NamedAttribute::name);
+  if (found == kAttributeNames.end()) return std::nullopt;
+  return found->attribute;
+}
 
 void ForEachValue(Attribute attribute, const audit::Event& event, ValueSink sink) {
   if (attribute == Attribute::kKey) {

@@ -47,6 +47,12 @@ enum class Attribute : uint8_t {
   kVm,
 };
 
+// The name that the API has for it: "pid", "file". It does not change.
+std::string_view AttributeName(Attribute attribute);
+
+// The reverse. nullopt for any other text.
+std::optional<Attribute> ParseAttribute(std::string_view name);
+
 // Calls `sink` with each value. It is valid during the call. A value that stands for "there is
 // none", such as (none), is given as it is written, but not that of a key.
 void ForEachValue(Attribute attribute, const audit::Event& event,

@@ -94,6 +94,9 @@ struct ApiOptions {
                   .key = "/etc/auspex/tls/server.key",
                   .ca = "/etc/auspex/tls/ca.crt"};
 
+  // Who may do what: see access.h. Empty: whoever has a certificate is an agent.
+  std::string access_file;
+
   friend bool operator==(const ApiOptions&, const ApiOptions&) = default;
 };
 

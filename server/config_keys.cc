@@ -269,6 +269,12 @@ constexpr HonouredKey kHonouredKeys[] = {
     {"api_ca_file", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.tls.ca); },
      [](const auto& c) { return c.api.tls.ca; }},
+    {"api_access_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.access_file); },
+     [](const auto& c) {
+       return c.api.access_file.empty() ? "every caller with a certificate is an agent"
+                                        : c.api.access_file;
+     }},
     {"transport", "TCP",
      [](auto value, auto*) {
        return std::string(SameWord(value, "tcp") ? "" : "only TCP is built in");

@@ -26,6 +26,7 @@ struct Counters {
   X(streams_accepted_total, "streams of agents that were served")                                \
   X(streams_replaced_total, "streams ended for a newer one of the same agent")                   \
   X(streams_refused_identity_total, "streams refused for want of a certificate with a name")     \
+  X(streams_refused_role_total, "streams refused because the caller's role is not ingest")       \
   X(streams_refused_limit_total, "streams refused because there were too many, or agents")       \
   X(streams_ended_malformed_total, "streams ended by a message that breaks the contract")        \
   X(batches_stored_total, "batches of agents stored")                                            \

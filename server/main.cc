@@ -155,6 +155,7 @@ class Control {
           break;  // Nothing is ever suspended: the store comes back by itself.
         case SIGCONT:
           spdlog::info("state {}", ToText(counters_));
+          spdlog::info("queries {}", ToText(api_.query_counters()));
           committer_.RunBetweenCommits([](storage::EventStore& store) {
             spdlog::info("store {}", storage::ToText(store.Activity()));
           });
@@ -195,6 +196,8 @@ class Control {
     if (!listening.ok()) spdlog::error("reload: {}", Text(listening));
     if (listener_.endpoints() != endpoints) LogEndpoints("listening", listener_);
     if (config_.identity != identity) own_records_.SetIdentity(config_.identity);
+    const absl::Status access = api_.ReloadAccess();
+    if (!access.ok()) spdlog::error("reload: access stays as it was: {}", Text(access));
     committer_.RunBetweenCommits([options = StoreOptionsOf(config_)](storage::EventStore& store) {
       store.SetFlush(options.flush, options.flush_records);
     });
@@ -284,7 +287,7 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
-  ApiServer api(network, committer, own_records, counters, config.api, ApiLimits());
+  ApiServer api(network, **store, committer, own_records, counters, config.api, ApiLimits());
   const absl::Status serving = api.Start();
   if (!serving.ok()) {
     spdlog::error("{}", Text(serving));

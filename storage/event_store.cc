@@ -41,8 +41,9 @@ uint64_t EventStore::NextConnection() { return engine_->NextConnection(); }
 void EventStore::SetFlush(Flush flush, uint32_t flush_records) {
   engine_->SetFlush(flush, flush_records);
 }
-std::vector<Identity> EventStore::Hosts(const std::vector<std::string>& host_patterns) const {
-  return engine_->Hosts(host_patterns);
+std::vector<Identity> EventStore::Hosts(const std::vector<std::string>& host_patterns,
+                                        const std::vector<std::string>& visible_hosts) const {
+  return engine_->Hosts(host_patterns, visible_hosts);
 }
 
 absl::Status EventStore::Settle(std::stop_token stop) { return engine_->Settle(std::move(stop)); }
@@ -55,7 +56,8 @@ absl::Status EventStore::DropDay(const Identity& host, uint32_t day) {
 
 absl::Status EventStore::Search(const SearchRequest& request,
                                 const std::function<bool(const FoundEvent&)>& sink) const {
-  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  absl::StatusOr<Engine::Moment> moment =
+      engine_->Look(request.host_patterns, request.stop, request.visible_hosts);
   if (!moment.ok()) return moment.status();
   StoreSearch search(moment->view, moment->hosts, request);
   return search.FindEvents(sink);
@@ -63,14 +65,16 @@ absl::Status EventStore::Search(const SearchRequest& request,
 
 absl::Status EventStore::SearchMalformed(
     const SearchRequest& request, const std::function<bool(const MalformedRecord&)>& sink) const {
-  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  absl::StatusOr<Engine::Moment> moment =
+      engine_->Look(request.host_patterns, request.stop, request.visible_hosts);
   if (!moment.ok()) return moment.status();
   StoreSearch search(moment->view, moment->hosts, request);
   return search.FindMalformed(sink);
 }
 
 absl::StatusOr<std::vector<ValueCount>> EventStore::Count(const CountRequest& request) const {
-  absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  absl::StatusOr<Engine::Moment> moment =
+      engine_->Look(request.host_patterns, request.stop, request.visible_hosts);
   if (!moment.ok()) return moment.status();
   return CountValues(moment->view, moment->hosts, request);
 }

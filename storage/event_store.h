@@ -114,8 +114,9 @@ class EventStore {
   // Changes how durable the next Append() is.
   void SetFlush(Flush flush, uint32_t flush_records);
 
-  // The hosts that have records and match one of the patterns, as in SearchRequest, sorted by name.
-  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns = {}) const;
+  // The hosts that have records and match, as in SearchRequest, sorted by name.
+  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns = {},
+                              const std::vector<std::string>& visible_hosts = {}) const;
 
   // Calls `sink` with each event that matches, in the order of the request, until it returns false
   // or the limit is reached. Sees all that was appended before, and nothing that is appended after.

@@ -21,9 +21,10 @@ class HostTable {
  public:
   std::optional<HostId> Find(const Identity& host) const;
 
-  // By number, the hosts whose name matches one of the shell patterns (fnmatch(3)): all, if there
-  // are none. The others are empty.
-  std::vector<std::optional<Identity>> Matching(const std::vector<std::string>& patterns) const;
+  // By number, the hosts whose name matches one of the shell patterns (fnmatch(3)), and one of
+  // those in `visible`: all do, if there are none. The others are empty.
+  std::vector<std::optional<Identity>> Matching(const std::vector<std::string>& patterns,
+                                                const std::vector<std::string>& visible) const;
 
   // Adds a host that is not there.
   HostId Add(const Identity& host);

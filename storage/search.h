@@ -63,6 +63,9 @@ struct SearchRequest {
   // Shell patterns (fnmatch(3)); a host matches if its name matches one. Empty: all hosts.
   std::vector<std::string> host_patterns = {};
 
+  // Likewise, of the hosts that there are for the asker. Empty: all.
+  std::vector<std::string> visible_hosts = {};
+
   SearchOrder order = SearchOrder::kReceipt;
   std::optional<uint64_t> limit = {};          // Of events.
   std::optional<SearchCursor> after = {};      // Only events behind it. Of the same order.
@@ -95,6 +98,7 @@ struct CountRequest {
   query::TermField field = {};
   query::Predicate predicate = {};
   std::vector<std::string> host_patterns = {};
+  std::vector<std::string> visible_hosts = {};  // As in SearchRequest.
   std::stop_token stop = {};
   size_t values_max = 1'000'000;  // kResourceExhausted beyond it.
 };

@@ -295,11 +295,12 @@ uint64_t EventStore::Engine::NextConnection() {
 }
 
 std::vector<Identity> EventStore::Engine::Hosts(
-    const std::vector<std::string>& host_patterns) const {
+    const std::vector<std::string>& host_patterns,
+    const std::vector<std::string>& visible_hosts) const {
   std::vector<Identity> hosts;
   {
     const std::lock_guard lock(mutex_);
-    for (std::optional<Identity>& host : hosts_.Matching(host_patterns)) {
+    for (std::optional<Identity>& host : hosts_.Matching(host_patterns, visible_hosts)) {
       if (host) hosts.push_back(*std::move(host));
     }
   }
@@ -308,13 +309,14 @@ std::vector<Identity> EventStore::Engine::Hosts(
 }
 
 absl::StatusOr<EventStore::Engine::Moment> EventStore::Engine::Look(
-    const std::vector<std::string>& host_patterns, const std::stop_token& stop) const {
+    const std::vector<std::string>& host_patterns, const std::stop_token& stop,
+    const std::vector<std::string>& visible_hosts) const {
   Moment moment;
   std::shared_ptr<Running> running;
   {
     const std::lock_guard lock(mutex_);
     running = running_;
-    moment.hosts = hosts_.Matching(host_patterns);
+    moment.hosts = hosts_.Matching(host_patterns, visible_hosts);
   }
   const auto wanted = [&](HostId id) { return id < moment.hosts.size() && moment.hosts[id]; };
   absl::StatusOr<StoreView> view = absl::UnavailableError("store: not open after a disk error");

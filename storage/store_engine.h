@@ -60,7 +60,8 @@ class EventStore::Engine {
   absl::Status SyncIfDue();
   absl::Status Seal();
   uint64_t NextConnection();
-  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns) const;
+  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns,
+                              const std::vector<std::string>& visible_hosts) const;
   StoreActivity Activity() const;
   absl::Status Settle(std::stop_token stop);
   absl::Status DropDay(const Identity& host, Day day);
@@ -72,7 +73,8 @@ class EventStore::Engine {
     std::vector<std::optional<Identity>> hosts;
   };
   absl::StatusOr<Moment> Look(const std::vector<std::string>& host_patterns,
-                              const std::stop_token& stop) const;
+                              const std::stop_token& stop,
+                              const std::vector<std::string>& visible_hosts = {}) const;
 
   const std::string& path() const { return path_; }
 

@@ -18,7 +18,8 @@ LAYERS = {
     "audit": {"base"},
     "query": {"base", "audit"},
     "storage": {"base", "audit", "query"},
-    "server": {"base", "proto", "audit", "query", "storage"},
+    "api": {"base", "proto", "audit", "query", "storage"},
+    "server": {"base", "proto", "audit", "query", "storage", "api"},
     "cli": {"base", "audit", "query", "storage"},
 }
 

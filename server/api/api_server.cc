@@ -88,12 +88,14 @@ void PrepareGrpc() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 }
 
-ApiServer::ApiServer(asio::io_context& network, Committer& committer, OwnRecords& own_records,
-                     Counters& counters, const ApiOptions& options, const ApiLimits& limits)
+ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store,
+                     Committer& committer, OwnRecords& own_records, Counters& counters,
+                     const ApiOptions& options, const ApiLimits& limits)
     : network_(network),
       options_(options),
       limits_(limits),
-      ingest_(network, committer, own_records, counters, limits.ingest) {}
+      ingest_(network, committer, own_records, counters, access_, limits.ingest),
+      query_(store, access_, limits.query) {}
 
 ApiServer::~ApiServer() = default;
 
@@ -101,9 +103,12 @@ absl::Status ApiServer::Start() {
   if (!options_.api_listen_port) return absl::OkStatus();
   const absl::Status usable = CheckTlsFiles(options_.tls);
   if (!usable.ok()) return usable;
+  const absl::Status readable = ReloadAccess();
+  if (!readable.ok()) return readable;
 
   grpc::ServerBuilder builder;
   builder.RegisterService(&ingest_);
+  builder.RegisterService(&query_);
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits_.ingest.batch_bytes_max));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime.count());
@@ -136,12 +141,27 @@ absl::Status ApiServer::Start() {
   return absl::OkStatus();
 }
 
+absl::Status ApiServer::ReloadAccess() {
+  AccessRules rules;
+  if (!options_.access_file.empty()) {
+    absl::StatusOr<AccessRules> read = AccessRules::ReadFile(options_.access_file);
+    if (!read.ok()) return read.status();
+    rules = *std::move(read);
+  }
+  access_.Replace(std::move(rules));
+  ingest_.EndRevoked();
+  query_.EndRevoked();
+  return absl::OkStatus();
+}
+
 asio::awaitable<void> ApiServer::Stop() {
   if (server_ == nullptr) co_return;
   co_await ingest_.Stop();
-  // Waits for gRPC's threads, which may wait for the network: so it has a thread of its own.
+  // Waits for calls and for gRPC's threads, which may wait for the network: so it has a thread of
+  // its own.
   const auto shut_down = [this](auto handler) {
     std::thread([this, handler = std::move(handler)]() mutable {
+      query_.Stop();
       server_->Shutdown(std::chrono::system_clock::now());
       asio::post(network_, [handler = std::move(handler)]() mutable { std::move(handler)(); });
     }).detach();

@@ -12,13 +12,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "server/api/access.h"
 #include "server/api/ingest_service.h"
+#include "server/api/query_service.h"
 #include "server/config.h"
 
 namespace server {
 
 struct ApiLimits {
   IngestLimits ingest;
+  QueryLimits query;
 
   // How often the files of TLS are looked at: a new certificate is in use after so long.
   std::chrono::seconds tls_refresh{10};
@@ -32,13 +35,18 @@ void PrepareGrpc();
 class ApiServer {
  public:
   // All must outlive the server. The network must run until Stop() has returned.
-  ApiServer(boost::asio::io_context& network, Committer& committer, OwnRecords& own_records,
-            Counters& counters, const ApiOptions& options, const ApiLimits& limits);
+  ApiServer(boost::asio::io_context& network, const storage::EventStore& store,
+            Committer& committer, OwnRecords& own_records, Counters& counters,
+            const ApiOptions& options, const ApiLimits& limits);
   ~ApiServer();
 
   // Serves from here on; does nothing without api_listen_port. A failure names the file, or the
   // address and the port.
   absl::Status Start();
+
+  // Reads the rules of access again, and ends the calls that they do not allow any more. After a
+  // failure the old ones hold.
+  absl::Status ReloadAccess();
 
   // Ends all calls in good order, then all connections.
   boost::asio::awaitable<void> Stop();
@@ -46,11 +54,15 @@ class ApiServer {
   // Where it listens, for instance when the kernel chose the port. All have the same one.
   std::vector<boost::asio::ip::tcp::endpoint> endpoints() const { return endpoints_; }
 
+  const QueryCounters& query_counters() const { return query_.counters(); }
+
  private:
   boost::asio::io_context& network_;
   const ApiOptions options_;
   const ApiLimits limits_;
+  Access access_;
   IngestService ingest_;
+  QueryService query_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
 };

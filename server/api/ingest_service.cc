@@ -117,6 +117,12 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
       ++counters().streams_refused_identity_total;
       return End(Refusal(grpc::StatusCode::UNAUTHENTICATED, std::string(name_.status().message())));
     }
+    if (const Role role = service_.access_.GrantOf(*name_).role; role != Role::kIngest) {
+      ++counters().streams_refused_role_total;
+      return End(
+          Refusal(grpc::StatusCode::PERMISSION_DENIED,
+                  absl::StrFormat("the role of %s is %s, not ingest", *name_, RoleName(role))));
+    }
     agent_ = *name_;
     EndAfter(service_.limits_.hello_time, "no Hello was said in time");
     Proceed();
@@ -345,12 +351,13 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 };
 
 IngestService::IngestService(asio::io_context& network, Committer& committer,
-                             OwnRecords& own_records, Counters& counters,
+                             OwnRecords& own_records, Counters& counters, const Access& access,
                              const IngestLimits& limits)
     : network_(network),
       committer_(committer),
       own_records_(own_records),
       counters_(counters),
+      access_(access),
       limits_(limits),
       ended_(network, asio::steady_timer::time_point::max()) {}
 
@@ -399,6 +406,13 @@ void IngestService::Forget(const std::shared_ptr<Stream>& stream) {
     if (newest != by_agent_.end() && newest->second == stream.get()) by_agent_.erase(newest);
   }
   if (streams_.empty()) ended_.cancel();
+}
+
+void IngestService::EndRevoked() {
+  for (const std::shared_ptr<Stream>& stream : std::vector(streams_.begin(), streams_.end())) {
+    if (access_.GrantOf(stream->agent()).role == Role::kIngest) continue;
+    stream->End(Refusal(grpc::StatusCode::PERMISSION_DENIED, "the agent's role is another"));
+  }
 }
 
 asio::awaitable<void> IngestService::Stop() {

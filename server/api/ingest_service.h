@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "proto/auspex/v1/ingest.grpc.pb.h"
+#include "server/api/access.h"
 #include "server/committer.h"
 #include "server/own_records.h"
 
@@ -47,11 +48,15 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
  public:
   // All must outlive the service, and the network must run until Stop() has returned.
   IngestService(boost::asio::io_context& network, Committer& committer, OwnRecords& own_records,
-                Counters& counters, const IngestLimits& limits);
+                Counters& counters, const Access& access, const IngestLimits& limits);
 
   // Called by gRPC.
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Deliver(
       grpc::CallbackServerContext* context) override;
+
+  // Ends the streams of whoever is no agent any more. To be called on the network thread when the
+  // rules of access have changed.
+  void EndRevoked();
 
   // Refuses new streams, ends all there are in good order, and returns when they have ended. On the
   // network thread.
@@ -67,6 +72,7 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
   Committer& committer_;
   OwnRecords& own_records_;
   Counters& counters_;
+  const Access& access_;
   const IngestLimits limits_;
 
   // Of the network thread.

@@ -1,28 +1,19 @@
 #include "server/api/ingest_service.h"
 
-#include <future>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_future.hpp>
 #include <gmock/gmock.h>
-#include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include "audit/record.h"
-#include "server/api/api_server.h"
-#include "tests/server/api/certificates.h"
-#include "tests/storage/temporary_directory.h"
+#include "tests/server/api/api_fixture.h"
 
 namespace server {
 namespace {
 
-namespace asio = boost::asio;
 using auspex::v1::DeliverRequest;
 using auspex::v1::DeliverResponse;
 using testing::ElementsAre;
@@ -32,12 +23,6 @@ using testing::IsEmpty;
 std::string Line(uint32_t serial) {
   return absl::StrFormat("type=USER_LOGIN msg=audit(1626611363.%03d:%d): pid=7", serial, serial);
 }
-
-// gRPC learns once how it is to be.
-const bool kIsPrepared = [] {
-  PrepareGrpc();
-  return true;
-}();
 
 // One stream, as an agent sees it.
 class Agent {
@@ -104,65 +89,8 @@ class Agent {
   std::unique_ptr<grpc::ClientReaderWriter<DeliverRequest, DeliverResponse>> stream_;
 };
 
-class IngestServiceTest : public testing::Test {
+class IngestServiceTest : public ApiTest {
  protected:
-  IngestServiceTest() : thread_([this] { network_.run(); }) {}
-
-  ~IngestServiceTest() override {
-    Stop();
-    committer_.reset();
-    work_.reset();
-    thread_.join();
-  }
-
-  void Start() {
-    auto opened = storage::EventStore::Open(directory_.path() + "/store", {});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
-    committer_.emplace(network_, *store_, counters_, CommitterOptions());
-    own_records_.emplace(*committer_, DaemonIdentity());
-    const CertificateFiles server = ca_.Issue("server", "/CN=collector", "DNS:localhost");
-    const ApiOptions options{
-        .listen_address = {asio::ip::address_v4::loopback()},
-        .api_listen_port = 0,
-        .tls = {.certificate = server.certificate, .key = server.key, .ca = ca_.certificate()}};
-    api_.emplace(network_, *committer_, *own_records_, counters_, options, limits_);
-    const absl::Status started = api_->Start();
-    ASSERT_TRUE(started.ok()) << started;
-  }
-
-  void Stop() {
-    if (!api_) return;
-    asio::co_spawn(network_, api_->Stop(), asio::use_future).get();
-    api_.reset();
-  }
-
-  uint16_t port() const { return api_->endpoints().front().port(); }
-
-  std::shared_ptr<grpc::Channel> Connect(
-      const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
-    // Without this, channels with the same arguments share a connection.
-    grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return grpc::CreateCustomChannel(absl::StrCat("localhost:", port()), credentials, arguments);
-  }
-
-  std::shared_ptr<grpc::Channel> ConnectWith(const CertificateFiles& files) const {
-    return Connect(grpc::SslCredentials({.pem_root_certs = ReadWhole(ca_.certificate()),
-                                         .pem_private_key = ReadWhole(files.key),
-                                         .pem_cert_chain = ReadWhole(files.certificate)}));
-  }
-
-  std::shared_ptr<grpc::Channel> ConnectAs(const std::string& name) const {
-    return ConnectWith(ca_.Issue(name, "/CN=" + name));
-  }
-
-  // A counter, as the network thread has it.
-  uint64_t Count(uint64_t Counters::*counter) {
-    return asio::post(network_, std::packaged_task<uint64_t()>([&] { return counters_.*counter; }))
-        .get();
-  }
-
   // The records of all hosts but the collector, as "kind host record".
   std::vector<std::string> Stored() const {
     std::vector<std::string> stored;
@@ -184,19 +112,6 @@ class IngestServiceTest : public testing::Test {
     agent.Hello();
     return agent.End().error_code();
   }
-
-  TemporaryDirectory directory_;
-  const TestCa ca_{directory_.path(), "ours"};
-  ApiLimits limits_;
-  asio::io_context network_{1};
-  std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{
-      asio::make_work_guard(network_)};
-  std::thread thread_;
-  Counters counters_;
-  std::unique_ptr<storage::EventStore> store_;
-  std::optional<Committer> committer_;
-  std::optional<OwnRecords> own_records_;
-  std::optional<ApiServer> api_;
 };
 
 TEST_F(IngestServiceTest, StoresWhatItAcknowledges) {
@@ -442,6 +357,24 @@ TEST_F(IngestServiceTest, SpeaksTls13Only) {
   };
   EXPECT_TRUE(connects("-tls1_3"));
   EXPECT_FALSE(connects("-tls1_2"));
+}
+
+TEST_F(IngestServiceTest, LetsInAgentsOnlyAndEndsWhoIsNoneAnyMore) {
+  SetAccess("viewer alice *\nnone web9\ningest web*\n");
+  Start();
+  EXPECT_EQ(CodeFor(ConnectAs("alice")), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(CodeFor(ConnectAs("web9")), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(CodeFor(ConnectAs("db1")), grpc::StatusCode::PERMISSION_DENIED);
+  Agent revoked(ConnectAs("web1"));
+  revoked.Hello();
+  revoked.Batch(1);
+  EXPECT_TRUE(revoked.AwaitAck(1));
+  Agent other(ConnectAs("web2"));
+  other.Hello();
+  SetAccess("none web1\ningest web*\n");
+  EXPECT_EQ(revoked.End().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  other.Batch(1);
+  EXPECT_TRUE(other.AwaitAck(1));
 }
 
 // As a load balancer asks for it.

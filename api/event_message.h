@@ -1,0 +1,32 @@
+// Events, cursors and orders as messages (proto/auspex/v1/query.proto).
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include "proto/auspex/v1/query.pb.h"
+#include "storage/search.h"
+
+namespace api {
+
+// kInvalidArgument if it is not defined.
+absl::StatusOr<storage::SearchOrder> OrderOf(auspex::v1::Order order);
+auspex::v1::Order MessageOf(storage::SearchOrder order);
+
+auspex::v1::Event::IdentityKind MessageOf(storage::IdentityKind kind);
+
+// Opaque to callers:
+//
+//   cursor := version u8 (1) | order u8 | number u64 (5 times, big-endian)
+//
+// kInvalidArgument if the bytes are none.
+absl::StatusOr<storage::SearchCursor> CursorOf(std::string_view bytes);
+std::string MessageOf(const storage::SearchCursor& cursor);
+
+// Fills in an empty message.
+void Fill(const storage::FoundEvent& found, auspex::v1::Event* message);
+
+}  // namespace api

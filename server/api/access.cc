@@ -1,0 +1,126 @@
+#include "server/api/access.h"
+
+#include <cerrno>
+#include <fnmatch.h>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+
+namespace server {
+
+namespace {
+
+// A line for each of ten thousand callers.
+constexpr size_t kFileBytesMax = 1 << 20;
+
+struct NamedRole {
+  Role role;
+  std::string_view name;
+};
+
+constexpr NamedRole kRoles[] = {
+    {Role::kNone, "none"},
+    {Role::kIngest, "ingest"},
+    {Role::kViewer, "viewer"},
+    {Role::kAdmin, "admin"},
+};
+
+std::optional<Role> ParseRole(std::string_view name) {
+  for (const NamedRole& role : kRoles) {
+    if (role.name == name) return role.role;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view RoleName(Role role) {
+  for (const NamedRole& named : kRoles) {
+    if (named.role == role) return named.name;
+  }
+  return "";
+}
+
+AccessRules::AccessRules() : lines_({{.name_glob = "*", .grant = {.role = Role::kIngest}}}) {}
+
+absl::StatusOr<AccessRules> AccessRules::Parse(std::string_view text,
+                                               const std::string& file_name) {
+  if (text.size() > kFileBytesMax) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: longer than 1 MB", file_name));
+  }
+  AccessRules rules;
+  rules.lines_.clear();
+  size_t number = 0;
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(std::string(text), '\n'))) {
+    ++number;
+    const std::vector<std::string> words =
+        absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
+    if (words.empty() || words.front().starts_with('#')) continue;
+    const auto wrong = [&](const std::string& what) {
+      return absl::InvalidArgumentError(absl::StrFormat("%s:%d: %s", file_name, number, what));
+    };
+    const std::optional<Role> role = ParseRole(words.front());
+    if (!role) {
+      return wrong(absl::StrFormat("\"%s\" is no role: ingest, viewer, admin or none",
+                                   absl::CHexEscape(words.front())));
+    }
+    if (words.size() < 2) return wrong("whom the role is for is missing");
+    Line& made = rules.lines_.emplace_back();
+    made.name_glob = words[1];
+    made.grant = {.role = *role, .hosts = {words.begin() + 2, words.end()}};
+    if (*role == Role::kViewer && made.grant.hosts.empty()) {
+      return wrong("a viewer needs hosts that it may see: * for all");
+    }
+    if (*role != Role::kViewer && !made.grant.hosts.empty()) {
+      return wrong("only a viewer has hosts");
+    }
+  }
+  return rules;
+}
+
+absl::StatusOr<AccessRules> AccessRules::ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kFileBytesMax + 1, '\0');
+  if (file) {
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<size_t>(file.gcount()));
+  }
+  if (!file && !file.eof()) {
+    const int error = errno;
+    const std::string message =
+        absl::StrFormat("%s: %s", path, std::generic_category().message(error));
+    return error == ENOENT ? absl::NotFoundError(message) : absl::UnavailableError(message);
+  }
+  return Parse(text, path);
+}
+
+Grant AccessRules::GrantOf(const std::string& certificate_name) const {
+  for (const Line& line : lines_) {
+    if (fnmatch(line.name_glob.c_str(), certificate_name.c_str(), 0) == 0) return line.grant;
+  }
+  return {};
+}
+
+Grant Access::GrantOf(const std::string& certificate_name) const {
+  std::shared_ptr<const AccessRules> rules;
+  {
+    const std::lock_guard lock(mutex_);
+    rules = rules_;
+  }
+  return rules->GrantOf(certificate_name);
+}
+
+void Access::Replace(AccessRules rules) {
+  auto replaced = std::make_shared<const AccessRules>(std::move(rules));
+  const std::lock_guard lock(mutex_);
+  rules_.swap(replaced);
+}
+
+}  // namespace server

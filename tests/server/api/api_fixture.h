@@ -1,0 +1,122 @@
+// What tests of the API have in common.
+
+#pragma once
+
+#include <fstream>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <grpcpp/create_channel.h>
+#include <gtest/gtest.h>
+
+#include "server/api/api_server.h"
+#include "tests/server/api/certificates.h"
+#include "tests/storage/temporary_directory.h"
+
+namespace server {
+
+// gRPC learns once how it is to be.
+inline const bool kGrpcIsPrepared = [] {
+  PrepareGrpc();
+  return true;
+}();
+
+// A collector with a store, a CA and the API, on a free port of this machine.
+class ApiTest : public testing::Test {
+ protected:
+  ApiTest() : thread_([this] { network_.run(); }) {}
+
+  ~ApiTest() override {
+    Stop();
+    committer_.reset();
+    work_.reset();
+    thread_.join();
+  }
+
+  void Start() {
+    auto opened = storage::EventStore::Open(directory_.path() + "/store", {});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    committer_.emplace(network_, *store_, counters_, CommitterOptions());
+    own_records_.emplace(*committer_, DaemonIdentity());
+    const CertificateFiles server = ca_.Issue("server", "/CN=collector", "DNS:localhost");
+    const ApiOptions options{
+        .listen_address = {boost::asio::ip::address_v4::loopback()},
+        .api_listen_port = 0,
+        .tls = {.certificate = server.certificate, .key = server.key, .ca = ca_.certificate()},
+        .access_file = access_file_};
+    api_.emplace(network_, *store_, *committer_, *own_records_, counters_, options, limits_);
+    const absl::Status started = api_->Start();
+    ASSERT_TRUE(started.ok()) << started;
+  }
+
+  // Sets the rules of access: before the start, or then by a reload.
+  void SetAccess(const std::string& text) {
+    access_file_ = directory_.path() + "/access";
+    std::ofstream(access_file_) << text;
+    if (!api_) return;
+    const absl::Status reloaded = OnNetwork<absl::Status>([this] { return api_->ReloadAccess(); });
+    ASSERT_TRUE(reloaded.ok()) << reloaded;
+  }
+
+  void Stop() {
+    if (!api_) return;
+    boost::asio::co_spawn(network_, api_->Stop(), boost::asio::use_future).get();
+    api_.reset();
+  }
+
+  uint16_t port() const { return api_->endpoints().front().port(); }
+
+  std::shared_ptr<grpc::Channel> Connect(
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
+    // Without this, channels with the same arguments share a connection.
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return grpc::CreateCustomChannel(absl::StrCat("localhost:", port()), credentials, arguments);
+  }
+
+  std::shared_ptr<grpc::Channel> ConnectWith(const CertificateFiles& files) const {
+    return Connect(grpc::SslCredentials({.pem_root_certs = ReadWhole(ca_.certificate()),
+                                         .pem_private_key = ReadWhole(files.key),
+                                         .pem_cert_chain = ReadWhole(files.certificate)}));
+  }
+
+  std::shared_ptr<grpc::Channel> ConnectAs(const std::string& name) const {
+    return ConnectWith(ca_.Issue(name, "/CN=" + name));
+  }
+
+  template <typename Result>
+  Result OnNetwork(std::function<Result()> task) {
+    return boost::asio::post(network_, std::packaged_task<Result()>(std::move(task))).get();
+  }
+
+  // A counter, as the network thread has it.
+  uint64_t Count(uint64_t Counters::*counter) {
+    return OnNetwork<uint64_t>([&] { return counters_.*counter; });
+  }
+
+  TemporaryDirectory directory_;
+  const TestCa ca_{directory_.path(), "ours"};
+  ApiLimits limits_;
+  std::string access_file_;
+  boost::asio::io_context network_{1};
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_{
+      boost::asio::make_work_guard(network_)};
+  std::thread thread_;
+  Counters counters_;
+  std::unique_ptr<storage::EventStore> store_;
+  std::optional<Committer> committer_;
+  std::optional<OwnRecords> own_records_;
+  std::optional<ApiServer> api_;
+};
+
+}  // namespace server
