@@ -29,6 +29,7 @@ struct Counters {
   X(streams_refused_role_total, "streams refused because the caller's role is not ingest")       \
   X(streams_refused_limit_total, "streams refused because there were too many, or agents")       \
   X(streams_ended_malformed_total, "streams ended by a message that breaks the contract")        \
+  X(streams_ended_store_total, "streams ended because the store could not write")                \
   X(batches_stored_total, "batches of agents stored")                                            \
   X(batches_repeated_total, "batches of agents sent again that were stored before, dropped")     \
   X(batches_refused_gap_total, "batches of agents that did not follow the last, refused")        \

@@ -148,6 +148,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
   void Take(std::optional<Message> message, size_t bytes) {
     is_reading_ = false;
+    if (end_) return Proceed();  // A batch is sent again.
     if (!message) {
       has_read_all_ = true;
       End(boot_id_.empty() ? Wrong("the first message is not Hello") : grpc::Status::OK);
@@ -170,6 +171,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
       spdlog::info("stream begun agent={} address={} software={}", agent_, peer_.address,
                    absl::CHexEscape(hello.software()));
     }
+    ++at_store_;
     service_.committer_.RunBetweenCommits(
         [self = shared_from_this(), boot_id = boot_id_](storage::EventStore& store) {
           self->Post([last = store.LastBatchNumber(self->Identity(), boot_id)](Stream& stream) {
@@ -184,10 +186,12 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   }
 
   void Welcome(const absl::StatusOr<uint64_t>& last) {
+    --at_store_;
     if (!last.ok()) {
-      ++counters().sessions_ended_store_total;
-      return End(Refusal(grpc::StatusCode::UNAVAILABLE, "the store cannot be written to"));
+      ++counters().streams_ended_store_total;
+      End(Refusal(grpc::StatusCode::UNAVAILABLE, "the store cannot be written to"));
     }
+    if (end_) return Proceed();
     is_welcome_ = true;
     acknowledged_ = stored_ = *last;
     auspex::v1::Welcome& welcome = *replies_.emplace_back().mutable_welcome();
@@ -201,14 +205,13 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   }
 
   void TakeBatch(ReceivedBatch batch, size_t bytes) {
-    if (end_) return;  // It is sent again.
     if (!is_welcome_) return End(Wrong("the first message is not Hello"));
     counters().records_malformed_total += batch.malformed;
     storage::Delivery delivery{.received_ms = base::NowMs()};
     delivery.number = {.boot_id = boot_id_, .number = batch.number, .follows = batch.follows};
     delivery.batches.push_back(std::move(batch.records));
     unacknowledged_bytes_ += bytes;
-    ++being_stored_;
+    ++at_store_;
     asio::co_spawn(
         service_.network_,
         [self = shared_from_this(), delivery = std::move(delivery), bytes]() mutable {
@@ -222,11 +225,11 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
     const absl::StatusOr<storage::Receipt> receipt =
         co_await service_.committer_.Append(std::move(delivery));
     unacknowledged_bytes_ -= bytes;
-    --being_stored_;
+    --at_store_;
     if (receipt.ok()) {
       Settle(number, *receipt);
     } else {
-      ++counters().sessions_ended_store_total;
+      ++counters().streams_ended_store_total;
       End(Refusal(grpc::StatusCode::UNAVAILABLE, "the store cannot be written to"));
     }
     Proceed();
@@ -239,7 +242,9 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
         if (const uint64_t lost = batch.number - batch.follows - 1; lost > 0) {
           counters().batches_lost_total += lost;
           service_.own_records_.BatchesLost(agent_, batch.boot_id, lost);
-          spdlog::warn("batches lost agent={} count={} before={}", agent_, lost, batch.number);
+          if (service_.stream_log_.Allow()) {
+            spdlog::warn("batches lost agent={} count={} before={}", agent_, lost, batch.number);
+          }
         }
         stored_ = std::max(stored_, batch.number);
         break;
@@ -267,7 +272,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
     if (is_finished_) return;
     Write();
     Read();
-    if (!end_ || is_writing_ || being_stored_ > 0) return;
+    if (!end_ || is_writing_ || at_store_ > 0) return;
     is_finished_ = true;
     deadline_.cancel();
     Finish(*end_);
@@ -345,7 +350,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   uint64_t stored_ = 0;                  // The last batch that can be acknowledged,
   uint64_t acknowledged_ = 0;            // and the last that is.
   size_t unacknowledged_bytes_ = 0;
-  size_t being_stored_ = 0;
+  size_t at_store_ = 0;  // Batches, and the question for the last one, that are under way.
   std::optional<grpc::Status> end_;
   asio::steady_timer deadline_;
 };
@@ -385,8 +390,10 @@ void IngestService::Begin(const std::shared_ptr<Stream>& stream) {
   Stream*& newest = by_agent_[stream->agent()];
   if (newest != nullptr) {
     ++counters_.streams_replaced_total;
-    spdlog::warn("stream replaced agent={} old={} new={}", stream->agent(), newest->peer().address,
-                 stream->peer().address);
+    if (stream_log_.Allow()) {
+      spdlog::warn("stream replaced agent={} old={} new={}", stream->agent(),
+                   newest->peer().address, stream->peer().address);
+    }
     newest->End(Refusal(grpc::StatusCode::ABORTED, "a newer stream of this agent has begun"));
   }
   newest = stream.get();

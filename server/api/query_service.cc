@@ -23,6 +23,9 @@ using auspex::v1::SearchResponse;
 
 constexpr uint32_t kValuesUsual = 1000;
 
+// Their names, of up to 255 bytes, fit in a message that clients take (4 MB).
+constexpr uint32_t kHostsMax = 10'000;
+
 // The codes are the same ones.
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
@@ -132,18 +135,56 @@ class QueryService::UnaryCall : public grpc::ServerUnaryReactor {
   std::stop_source stop_;
 };
 
+absl::Status QueryService::ListHosts(const Asker& asker, const HostsRequest& request,
+                                     HostsResponse* response) const {
+  const uint32_t limit = request.limit() == 0 ? kHostsMax : std::min(request.limit(), kHostsMax);
+  for (const storage::Identity& host : store_.Hosts(ToVector(request.hosts()), asker.grant.hosts)) {
+    if (!request.after().empty() && host.name <= request.after()) continue;
+    // Two hosts of one name stay together: the next page begins behind the name.
+    const int count = response->hosts_size();
+    if (count >= static_cast<int>(limit) && response->hosts(count - 1).name() != host.name) {
+      response->set_more(true);
+      break;
+    }
+    HostsResponse::Host& message = *response->add_hosts();
+    message.set_name(host.name);
+    message.set_identity(api::MessageOf(host.kind));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status QueryService::CountValues(const Asker& asker, const FieldValuesRequest& request,
+                                       const std::stop_token& stop,
+                                       FieldValuesResponse* response) const {
+  const auto field = query::ParseTermField(request.field());
+  if (!field || !query::IsIndexed(*field)) {
+    return absl::InvalidArgumentError(absl::StrCat("no indexed field \"", request.field(), "\""));
+  }
+  absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request.predicate());
+  if (!predicate.ok()) return predicate.status();
+  const auto values = store_.Count({.field = *field,
+                                    .predicate = *std::move(predicate),
+                                    .host_patterns = ToVector(request.hosts()),
+                                    .visible_hosts = asker.grant.hosts,
+                                    .stop = stop,
+                                    .values_max = limits_.values_max});
+  if (!values.ok()) return values.status();
+  response->set_value_count(values->size());
+  const size_t limit = request.limit() == 0 ? kValuesUsual : request.limit();
+  for (size_t i = 0; i < std::min(limit, values->size()); ++i) {
+    FieldValuesResponse::Value& message = *response->add_values();
+    message.set_value((*values)[i].value);
+    message.set_events((*values)[i].events);
+  }
+  return absl::OkStatus();
+}
+
 grpc::ServerUnaryReactor* QueryService::Hosts(grpc::CallbackServerContext* context,
                                               const HostsRequest* request,
                                               HostsResponse* response) {
   return UnaryCall::Start(*this, *context,
                           [this, request, response](const Asker& asker, const std::stop_token&) {
-                            for (const storage::Identity& host :
-                                 store_.Hosts(ToVector(request->hosts()), asker.grant.hosts)) {
-                              HostsResponse::Host& message = *response->add_hosts();
-                              message.set_name(host.name);
-                              message.set_identity(api::MessageOf(host.kind));
-                            }
-                            return absl::OkStatus();
+                            return ListHosts(asker, *request, response);
                           });
 }
 
@@ -151,30 +192,8 @@ grpc::ServerUnaryReactor* QueryService::FieldValues(grpc::CallbackServerContext*
                                                     const FieldValuesRequest* request,
                                                     FieldValuesResponse* response) {
   return UnaryCall::Start(
-      *this, *context,
-      [this, request, response](const Asker& asker, const std::stop_token& stop) -> absl::Status {
-        const auto field = query::ParseTermField(request->field());
-        if (!field || !query::IsIndexed(*field)) {
-          return absl::InvalidArgumentError(
-              absl::StrCat("no indexed field \"", request->field(), "\""));
-        }
-        absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request->predicate());
-        if (!predicate.ok()) return predicate.status();
-        const auto values = store_.Count({.field = *field,
-                                          .predicate = *std::move(predicate),
-                                          .host_patterns = ToVector(request->hosts()),
-                                          .visible_hosts = asker.grant.hosts,
-                                          .stop = stop,
-                                          .values_max = limits_.values_max});
-        if (!values.ok()) return values.status();
-        response->set_value_count(values->size());
-        const size_t limit = request->limit() == 0 ? kValuesUsual : request->limit();
-        for (size_t i = 0; i < std::min(limit, values->size()); ++i) {
-          FieldValuesResponse::Value& message = *response->add_values();
-          message.set_value((*values)[i].value);
-          message.set_events((*values)[i].events);
-        }
-        return absl::OkStatus();
+      *this, *context, [this, request, response](const Asker& asker, const std::stop_token& stop) {
+        return CountValues(asker, *request, stop, response);
       });
 }
 

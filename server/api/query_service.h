@@ -98,6 +98,12 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
   // What to tell of a call that was ended by us.
   absl::Status ReasonToEnd(const Asker& asker) const;
 
+  absl::Status ListHosts(const Asker& asker, const auspex::v1::HostsRequest& request,
+                         auspex::v1::HostsResponse* response) const;
+  absl::Status CountValues(const Asker& asker, const auspex::v1::FieldValuesRequest& request,
+                           const std::stop_token& stop,
+                           auspex::v1::FieldValuesResponse* response) const;
+
   const storage::EventStore& store_;
   const Access& access_;
   const QueryLimits limits_;

@@ -184,6 +184,27 @@ TEST_F(QueryServiceTest, ShowsAViewerItsHostsAsIfThereWereNoOthers) {
   EXPECT_THAT(FieldValues("root", OfField("node")), ElementsAre("web1 3", "db1 1"));
 }
 
+TEST_F(QueryServiceTest, ListsHostsPageByPage) {
+  Start();
+  for (const char* const host : {"c", "a", "b"}) Deliver(host, {1});
+  const auto stub = StubAs("root");
+  HostsRequest request;
+  request.add_hosts("?");
+  request.set_limit(2);
+  const auto next = [&] {
+    grpc::ClientContext context;
+    HostsResponse response;
+    EXPECT_TRUE(stub->Hosts(&context, request, &response).ok());
+    std::string names;
+    for (const HostsResponse::Host& host : response.hosts()) names += host.name();
+    if (response.more()) names += "...";
+    return names;
+  };
+  EXPECT_EQ(next(), "ab...");
+  request.set_after("b");
+  EXPECT_EQ(next(), "c");
+}
+
 TEST_F(QueryServiceTest, CountsTheValuesOfAField) {
   Start();
   Deliver("web1", {1, 2, 4});
