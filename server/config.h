@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include <boost/asio/ip/address.hpp>
 
+#include "server/api/local_socket_options.h"
 #include "server/api/tls_files.h"
 #include "storage/flush.h"
 
@@ -96,6 +97,8 @@ struct ApiOptions {
 
   // Who may do what: see access.h. Empty: whoever has a certificate is an agent.
   std::string access_file;
+
+  LocalSocketOptions socket;
 
   friend bool operator==(const ApiOptions&, const ApiOptions&) = default;
 };

@@ -275,6 +275,16 @@ constexpr HonouredKey kHonouredKeys[] = {
        return c.api.access_file.empty() ? "every caller with a certificate is an agent"
                                         : c.api.access_file;
      }},
+    {"api_socket", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.socket.path); },
+     [](const auto& c) {
+       return c.api.socket.path.empty() ? "no unix socket" : c.api.socket.path;
+     }},
+    {"api_socket_group", "the name of a group",
+     [](auto value, auto* c) { return SetName(value, &c->api.socket.group); },
+     [](const auto& c) {
+       return c.api.socket.group.empty() ? "only root may connect" : c.api.socket.group;
+     }},
     {"transport", "TCP",
      [](auto value, auto*) {
        return std::string(SameWord(value, "tcp") ? "" : "only TCP is built in");

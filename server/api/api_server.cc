@@ -19,6 +19,7 @@
 #include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
 
 namespace server {
 
@@ -95,14 +96,15 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
       options_(options),
       limits_(limits),
       ingest_(network, committer, own_records, counters, access_, limits.ingest),
-      query_(store, access_, limits.query) {}
+      query_(store, access_, local_callers_, limits.query),
+      local_socket_(network, local_callers_, options.socket, [this](int descriptor) {
+        grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
+      }) {}
 
 ApiServer::~ApiServer() = default;
 
 absl::Status ApiServer::Start() {
-  if (!options_.api_listen_port) return absl::OkStatus();
-  const absl::Status usable = CheckTlsFiles(options_.tls);
-  if (!usable.ok()) return usable;
+  if (!options_.api_listen_port && options_.socket.path.empty()) return absl::OkStatus();
   const absl::Status readable = ReloadAccess();
   if (!readable.ok()) return readable;
 
@@ -120,15 +122,21 @@ absl::Status ApiServer::Start() {
   grpc::ResourceQuota quota("api");
   builder.SetResourceQuota(quota.Resize(kMemoryMax));
 
-  std::vector<asio::ip::address> addresses = options_.listen_address;
-  if (addresses.empty()) addresses.push_back(asio::ip::address_v6::any());
-  const auto credentials = Credentials(options_.tls, limits_.tls_refresh);
+  std::vector<asio::ip::address> addresses;
+  if (options_.api_listen_port) {
+    const absl::Status usable = CheckTlsFiles(options_.tls);
+    if (!usable.ok()) return usable;
+    addresses = options_.listen_address;
+    if (addresses.empty()) addresses.push_back(asio::ip::address_v6::any());
+  }
   std::vector<int> ports(addresses.size());
   for (size_t i = 0; i < addresses.size(); ++i) {
     const asio::ip::tcp::endpoint endpoint(addresses[i], *options_.api_listen_port);
-    builder.AddListeningPort(ToText(endpoint), credentials, &ports[i]);
+    builder.AddListeningPort(ToText(endpoint), Credentials(options_.tls, limits_.tls_refresh),
+                             &ports[i]);
   }
   server_ = builder.BuildAndStart();
+  if (server_ == nullptr && addresses.empty()) return absl::UnavailableError("gRPC does not start");
   for (size_t i = 0; i < addresses.size(); ++i) {
     if (ports[i] == 0 || server_ == nullptr) {
       server_.reset();
@@ -138,7 +146,7 @@ absl::Status ApiServer::Start() {
     }
     endpoints_.emplace_back(addresses[i], static_cast<uint16_t>(ports[i]));
   }
-  return absl::OkStatus();
+  return local_socket_.Start();
 }
 
 absl::Status ApiServer::ReloadAccess() {
@@ -156,6 +164,7 @@ absl::Status ApiServer::ReloadAccess() {
 
 asio::awaitable<void> ApiServer::Stop() {
   if (server_ == nullptr) co_return;
+  local_socket_.Stop();
   co_await ingest_.Stop();
   // Waits for calls and for gRPC's threads, which may wait for the network: so it has a thread of
   // its own.

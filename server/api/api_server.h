@@ -1,4 +1,5 @@
-// The network side of the API: gRPC over TLS 1.3, for callers with a certificate.
+// The API: gRPC over TLS 1.3, for callers with a certificate, and through a unix socket, for the
+// operators of this machine.
 
 #pragma once
 
@@ -40,8 +41,8 @@ class ApiServer {
             const ApiOptions& options, const ApiLimits& limits);
   ~ApiServer();
 
-  // Serves from here on; does nothing without api_listen_port. A failure names the file, or the
-  // address and the port.
+  // Serves from here on; does nothing without api_listen_port and api_socket. A failure names the
+  // file, or the address and the port.
   absl::Status Start();
 
   // Reads the rules of access again, and ends the calls that they do not allow any more. After a
@@ -61,9 +62,11 @@ class ApiServer {
   const ApiOptions options_;
   const ApiLimits limits_;
   Access access_;
+  LocalCallers local_callers_;
   IngestService ingest_;
   QueryService query_;
   std::unique_ptr<grpc::Server> server_;
+  LocalSocket local_socket_;
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
 };
 

@@ -20,6 +20,7 @@
 
 #include "proto/auspex/v1/query.grpc.pb.h"
 #include "server/api/access.h"
+#include "server/api/local_socket.h"
 #include "storage/event_store.h"
 
 namespace server {
@@ -53,8 +54,9 @@ std::string ToText(const QueryCounters& counters);
 
 class QueryService : public auspex::v1::QueryService::CallbackService {
  public:
-  // Both must outlive the service.
-  QueryService(const storage::EventStore& store, const Access& access, const QueryLimits& limits);
+  // All must outlive the service.
+  QueryService(const storage::EventStore& store, const Access& access,
+               const LocalCallers& local_callers, const QueryLimits& limits);
 
   // Called by gRPC.
   grpc::ServerWriteReactor<auspex::v1::SearchResponse>* Search(
@@ -80,6 +82,7 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
   struct Asker {
     std::string name;
     Grant grant;
+    bool is_local = false;  // Through the unix socket: the access file says nothing of it.
   };
   struct Running {
     Asker asker;
@@ -95,6 +98,9 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
   // place back. A failure if there is none. `stop` ends the call.
   absl::Status Run(const Asker& asker, std::stop_source stop, std::function<void()> answer);
 
+  // What the asker may do now.
+  Grant GrantOf(const Asker& asker) const;
+
   // What to tell of a call that was ended by us.
   absl::Status ReasonToEnd(const Asker& asker) const;
 
@@ -106,6 +112,7 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
 
   const storage::EventStore& store_;
   const Access& access_;
+  const LocalCallers& local_callers_;
   const QueryLimits limits_;
   mutable QueryCounters counters_;
 

@@ -111,7 +111,8 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
       "tcp_max_per_addr = 1024\ntcp_client_ports = 1-1023\ntcp_client_max_idle = 60\n"
       "use_libwrap = no\nreplace_stale_connection = no\nstore_dir = /srv/store\nflush = data\n"
       "freq = 7\nname_format = user\nname = web1\napi_listen_port = 50051\n"
-      "api_access_file = /access\napi_certificate_file = /a.crt\napi_key_file = "
+      "api_socket = /run/s\napi_socket_group = adm\napi_access_file = "
+      "/access\napi_certificate_file = /a.crt\napi_key_file = "
       "/a.key\napi_ca_file = /ca.crt\n",
       "f");
   ASSERT_TRUE(parsed.ok()) << FormatReport(parsed);
@@ -123,7 +124,8 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
   expected.api = {.listen_address = expected.listener.listen_address,
                   .api_listen_port = 50051,
                   .tls = {.certificate = "/a.crt", .key = "/a.key", .ca = "/ca.crt"},
-                  .access_file = "/access"};
+                  .access_file = "/access",
+                  .socket = {.path = "/run/s", .group = "adm"}};
   expected.listener.tcp_listen_port = 0;
   expected.listener.tcp_listen_queue = 128;
   expected.listener.tcp_max_per_addr = 1024;
@@ -395,8 +397,9 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
 
   std::vector<std::string> unset;
   for (const DefaultInForce& key : example->defaults) unset.push_back(key.key);
-  EXPECT_THAT(unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports",
-                                 "api_listen_port", "api_access_file", "name"));
+  EXPECT_THAT(
+      unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
+                         "api_access_file", "api_socket", "api_socket_group", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));

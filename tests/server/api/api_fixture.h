@@ -53,7 +53,8 @@ class ApiTest : public testing::Test {
         .listen_address = {boost::asio::ip::address_v4::loopback()},
         .api_listen_port = 0,
         .tls = {.certificate = server.certificate, .key = server.key, .ca = ca_.certificate()},
-        .access_file = access_file_};
+        .access_file = access_file_,
+        .socket = {.path = socket_path_, .group = socket_group_}};
     api_.emplace(network_, *store_, *committer_, *own_records_, counters_, options, limits_);
     const absl::Status started = api_->Start();
     ASSERT_TRUE(started.ok()) << started;
@@ -92,6 +93,10 @@ class ApiTest : public testing::Test {
                                          .pem_cert_chain = ReadWhole(files.certificate)}));
   }
 
+  std::shared_ptr<grpc::Channel> ConnectLocally() const {
+    return grpc::CreateChannel("unix:" + socket_path_, grpc::InsecureChannelCredentials());
+  }
+
   std::shared_ptr<grpc::Channel> ConnectAs(const std::string& name) const {
     return ConnectWith(ca_.Issue(name, "/CN=" + name));
   }
@@ -110,6 +115,8 @@ class ApiTest : public testing::Test {
   const TestCa ca_{directory_.path(), "ours"};
   ApiLimits limits_;
   std::string access_file_;
+  const std::string socket_path_ = directory_.path() + "/api.sock";
+  std::string socket_group_;
   boost::asio::io_context network_{1};
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_{
       boost::asio::make_work_guard(network_)};
