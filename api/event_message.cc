@@ -1,6 +1,11 @@
 #include "api/event_message.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
+
+#include "storage/coding.h"
 
 namespace api {
 
@@ -10,38 +15,30 @@ namespace v1 = auspex::v1;
 using storage::SearchOrder;
 
 constexpr char kCursorVersion = 1;
-constexpr size_t kNumberBytes = sizeof(uint64_t);
+
+struct NamedOrder {
+  v1::Order message;
+  SearchOrder order;
+};
+
+constexpr NamedOrder kOrders[] = {
+    {v1::ORDER_RECEIPT, SearchOrder::kReceipt},
+    {v1::ORDER_RECEIPT_DESCENDING, SearchOrder::kReceiptDescending},
+    {v1::ORDER_TIME, SearchOrder::kTime},
+    {v1::ORDER_TIME_DESCENDING, SearchOrder::kTimeDescending},
+};
 
 }  // namespace
 
 absl::StatusOr<SearchOrder> OrderOf(v1::Order order) {
-  switch (order) {
-    case v1::ORDER_RECEIPT:
-      return SearchOrder::kReceipt;
-    case v1::ORDER_RECEIPT_DESCENDING:
-      return SearchOrder::kReceiptDescending;
-    case v1::ORDER_TIME:
-      return SearchOrder::kTime;
-    case v1::ORDER_TIME_DESCENDING:
-      return SearchOrder::kTimeDescending;
-    default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("order ", static_cast<int>(order), " is not defined"));
-  }
+  const auto* const found = std::ranges::find(kOrders, order, &NamedOrder::message);
+  if (found != std::end(kOrders)) return found->order;
+  return absl::InvalidArgumentError(
+      absl::StrCat("order ", static_cast<int>(order), " is not defined"));
 }
 
 v1::Order MessageOf(SearchOrder order) {
-  switch (order) {
-    case SearchOrder::kReceipt:
-      return v1::ORDER_RECEIPT;
-    case SearchOrder::kReceiptDescending:
-      return v1::ORDER_RECEIPT_DESCENDING;
-    case SearchOrder::kTime:
-      return v1::ORDER_TIME;
-    case SearchOrder::kTimeDescending:
-      return v1::ORDER_TIME_DESCENDING;
-  }
-  return v1::ORDER_RECEIPT;
+  return std::ranges::find(kOrders, order, &NamedOrder::order)->message;
 }
 
 v1::Event::IdentityKind MessageOf(storage::IdentityKind kind) {
@@ -59,31 +56,22 @@ v1::Event::IdentityKind MessageOf(storage::IdentityKind kind) {
 }
 
 absl::StatusOr<storage::SearchCursor> CursorOf(std::string_view bytes) {
-  storage::SearchCursor cursor;
   const absl::Status wrong = absl::InvalidArgumentError("after: not a cursor of this collector");
-  if (bytes.size() != 2 + cursor.key.size() * kNumberBytes || bytes[0] != kCursorVersion) {
-    return wrong;
-  }
+  if (bytes.size() < 2 || bytes[0] != kCursorVersion) return wrong;
   const absl::StatusOr<SearchOrder> order = OrderOf(static_cast<v1::Order>(bytes[1]));
   if (!order.ok()) return wrong;
-  cursor.order = *order;
   bytes.remove_prefix(2);
+  storage::SearchCursor cursor{.order = *order};
   for (uint64_t& number : cursor.key) {
-    for (const char byte : bytes.substr(0, kNumberBytes)) {
-      number = number << 8 | static_cast<uint8_t>(byte);
-    }
-    bytes.remove_prefix(kNumberBytes);
+    if (!storage::TakeFixed64(&bytes, &number)) return wrong;
   }
+  if (!bytes.empty()) return wrong;
   return cursor;
 }
 
 std::string MessageOf(const storage::SearchCursor& cursor) {
   std::string bytes = {kCursorVersion, static_cast<char>(MessageOf(cursor.order))};
-  for (const uint64_t number : cursor.key) {
-    for (size_t byte = kNumberBytes; byte-- > 0;) {
-      bytes.push_back(static_cast<char>(number >> (8 * byte)));
-    }
-  }
+  for (const uint64_t number : cursor.key) storage::PutFixed64(&bytes, number);
   return bytes;
 }
 

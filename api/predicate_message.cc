@@ -6,8 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "audit/record.h"
-
 namespace api {
 
 namespace {

@@ -18,11 +18,11 @@ namespace {
 
 using storage::Flush;
 
-// auditd reads its counts into an int.
 // A terabyte, and a day: beyond them a mistake is more likely than a wish.
 constexpr uint32_t kOpenBlocksMemoryMax = 1 << 20;
 constexpr uint32_t kOpenBlocksAgeMax = 86'400;
 
+// auditd reads its counts into an int.
 constexpr uint32_t kIntMax = std::numeric_limits<int32_t>::max();
 
 // How far a known key may be from an unknown one. With three, short keys resemble everything.
