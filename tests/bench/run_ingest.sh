@@ -15,13 +15,8 @@ packed=${2:-$root/../shared/bench/build-host.log.zst}
 runs=${RUNS:-5}
 batch_records=${BATCH_RECORDS:-1000}
 
-directory=$(mktemp -d -p "$build" ingest-bench.XXXXXX)
-server=
-finish() {
-  [ -z "$server" ] || { kill "$server" && wait "$server"; } || true
-  rm -rf "$directory"
-}
-trap finish EXIT
+runs_in=ingest-bench
+. "$root/tests/bench/server.sh"
 
 # Makes a key and a certificate of our CA. Usage: certify FILE NAME
 certify() {
@@ -29,39 +24,6 @@ certify() {
     -keyout "$directory/$1.key" -out "$directory/$1.csr" 2> /dev/null
   openssl x509 -req -in "$directory/$1.csr" -CA "$directory/ca.crt" -CAkey "$directory/ca.key" \
     -days 2 -extfile <(echo "subjectAltName=DNS:$2") -out "$directory/$1.crt" 2> /dev/null
-}
-
-start() {
-  rm -rf "$directory/store" "$directory/log"
-  mkdir "$directory/store"
-  {
-    for setting in ${SETTINGS:-}; do echo "${setting%%=*} = ${setting#*=}"; done
-    echo "api_listen_port = 0"
-    echo "listen_address = 127.0.0.1"
-    echo "store_dir = $directory/store"
-    echo "api_certificate_file = $directory/server.crt"
-    echo "api_key_file = $directory/server.key"
-    echo "api_ca_file = $directory/ca.crt"
-  } > "$directory/auspexd.conf"
-  "$build/bin/auspexd" --config "$directory/auspexd.conf" 2> "$directory/log" &
-  server=$!
-  port=
-  for _ in $(seq 600); do
-    [ -e "$directory/log" ] && port=$(sed -n 's/^info api .*port=\([0-9]*\).*/\1/p' "$directory/log")
-    [ -z "$port" ] || return 0
-    kill -0 "$server" 2> /dev/null || break
-    sleep 0.1
-  done
-  echo "auspexd does not start:" >&2
-  cat "$directory/log" >&2
-  exit 1
-}
-
-stop() {
-  memory=$(awk '/VmHWM/ {print int($2 / 1024)}' "/proc/$server/status")
-  kill "$server"
-  wait "$server" || { echo "auspexd: exit $?" && cat "$directory/log"; } >&2
-  server=
 }
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench \
@@ -79,10 +41,13 @@ for streams in ${STREAMS:-1 16}; do
     certify "agent$made" "agent$made"
   done
   for _ in $(seq "$runs"); do
-    start
+    # shellcheck disable=SC2086  # Words, or none.
+    start api api_listen_port=0 "api_certificate_file=$directory/server.crt" \
+      "api_key_file=$directory/server.key" "api_ca_file=$directory/ca.crt" ${SETTINGS:-}
     "$build/bin/bench/ingest_bench" --port "$port" --ca "$directory/ca.crt" \
       --certificates "$directory" --log "$directory/audit.log" --streams "$streams" \
       --batch-records "$batch_records" | tr '\n' ' '
+    memory=$(awk '/VmHWM/ {print int($2 / 1024)}' "/proc/$server/status")
     stop
     echo "auspexd: $memory MB at most"
   done | tee "$directory/runs"

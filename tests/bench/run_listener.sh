@@ -15,43 +15,8 @@ shift || true
 runs=${RUNS:-5}
 bench=$build/bin/bench/listener_bench
 
-directory=$(mktemp -d -p "$build" listener-bench.XXXXXX)
-server=
-finish() {
-  [ -z "$server" ] || { kill "$server" && wait "$server"; } || true
-  rm -rf "$directory"
-}
-trap finish EXIT
-
-# Starts a server on an empty store; sets $server and $port.
-start() {
-  rm -rf "$directory/store" "$directory/log"
-  mkdir "$directory/store"
-  {
-    echo "tcp_listen_port = 0"
-    echo "listen_address = 127.0.0.1"
-    echo "store_dir = $directory/store"
-    for setting in "$@"; do echo "${setting%%=*} = ${setting#*=}"; done
-  } > "$directory/auspexd.conf"
-  "$build/bin/auspexd" --config "$directory/auspexd.conf" 2> "$directory/log" &
-  server=$!
-  port=
-  for _ in $(seq 600); do
-    [ -e "$directory/log" ] && port=$(sed -n 's/^info ready .*port=\([0-9]*\).*/\1/p' "$directory/log")
-    [ -z "$port" ] || return 0
-    kill -0 "$server" 2> /dev/null || break
-    sleep 0.1
-  done
-  echo "auspexd does not start:" >&2
-  cat "$directory/log" >&2
-  exit 1
-}
-
-stop() {
-  kill "$server"
-  wait "$server" || { echo "auspexd: exit $?" && cat "$directory/log"; } >&2
-  server=
-}
+runs_in=listener-bench
+. "$root/tests/bench/server.sh"
 
 ulimit -n "$(ulimit -Hn)"
 echo "fdatasync of this disk:"
@@ -124,7 +89,7 @@ measure() {
 with_auditd=
 if [ "$(id -u)" -eq 0 ] && [ -x "$root/build/tools/sbin/auditd" ]; then with_auditd=yes; fi
 for _ in $(seq "$runs"); do
-  start "$@"
+  start ready tcp_listen_port=0 "$@"
   measure auspexd
   [ -n "$with_auditd" ] || continue
   for flush in INCREMENTAL_ASYNC SYNC; do
@@ -152,7 +117,7 @@ PYTHON
 done
 
 if [ "${IDLE:-10000}" -gt 0 ]; then
-  start "$@"
+  start ready tcp_listen_port=0 "$@"
   "$bench" --port "$port" --idle "${IDLE:-10000}" --pid "$server"
   stop
 fi

@@ -12,39 +12,11 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "${1:-$root/build/release}" && pwd)
-runs=${RUNS:-5}
-real_runs=${REAL_RUNS:-1}
 hosts=${HOSTS:-1000}
 days=${DAYS:-7}
 records=${RECORDS:-1000}
-auspex=$build/bin/auspex
-aureport=$root/build/tools/sbin/aureport
-packed=$root/../shared/bench/build-host.log.zst
-[ -e "$packed" ] || { echo "$packed is not there" >&2; exit 1; }
-export TZ=UTC LC_ALL=C
-
-directory=$(mktemp -d -p "$build" report-bench.XXXXXX)
-output=$(mktemp -p /dev/shm)
-trap 'rm -rf "$directory" "$output"' EXIT
-cd "$directory"
-zstd -q -d "$packed" -o log
-"$auspex" import --store store --host host0 log > /dev/null
-
-# Median wall time in seconds of so many runs of a command.
-seconds() {
-  local count=$1 start
-  shift
-  for _ in $(seq "$count"); do
-    start=$EPOCHREALTIME
-    "$@" > "$output" 2> /dev/null < /dev/null || true
-    echo "$EPOCHREALTIME $start" | awk '{printf "%.3f\n", $1 - $2}'
-  done | sort -n | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'
-}
-
-real() {
-  [ -x "$aureport" ] || { echo -; return; }
-  LD_LIBRARY_PATH=$(echo "$root"/build/tools/lib/*-linux-*) seconds "$real_runs" "$aureport" -if log "$@"
-}
+runs_in=report-bench
+. "$root/tests/bench/real_log.sh"
 
 # Without the real one, if REAL is empty: it sorts 15,000 totals by exchanging neighbours, from the start
 # again after each, and had not ended after 400 s.
@@ -53,7 +25,7 @@ row() {
   store=$(seconds "$runs" "$auspex" report --store store "$@")
   lines=$(wc -l < "$output")
   log=$(seconds "$runs" "$auspex" report -if log "$@")
-  real_time=$([ -n "${REAL-yes}" ] && real "$@" || echo -)
+  real_time=$([ -n "${REAL-yes}" ] && real aureport "$@" || echo -)
   printf '%-24s %9d %8s %8s %9s %12s %9s\n' "${*:-(summary)}" "$lines" "$store" "$log" "$real_time" \
     "$(echo "$real_time $store" | awk '{if ($1 != "-") printf "%.0f", $1 / $2}')" \
     "$(echo "$real_time $log" | awk '{if ($1 != "-") printf "%.0f", $1 / $2}')"

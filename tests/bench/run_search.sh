@@ -10,43 +10,15 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "${1:-$root/build/release}" && pwd)
-runs=${RUNS:-5}
-real_runs=${REAL_RUNS:-1}
-auspex=$build/bin/auspex
-ausearch=$root/build/tools/sbin/ausearch
-packed=$root/../shared/bench/build-host.log.zst
-[ -e "$packed" ] || { echo "$packed is not there" >&2; exit 1; }
-export TZ=UTC LC_ALL=C
-
-directory=$(mktemp -d -p "$build" search-bench.XXXXXX)
-output=$(mktemp -p /dev/shm)
-trap 'rm -rf "$directory" "$output"' EXIT
-cd "$directory"
-zstd -q -d "$packed" -o log
-"$auspex" import --store store --host host0 log > /dev/null
-
-# Median wall time in seconds of so many runs of a command.
-seconds() {
-  local count=$1 start
-  shift
-  for _ in $(seq "$count"); do
-    start=$EPOCHREALTIME
-    "$@" > "$output" 2> /dev/null < /dev/null || true
-    echo "$EPOCHREALTIME $start" | awk '{printf "%.3f\n", $1 - $2}'
-  done | sort -n | awk '{a[NR] = $1} END {print a[int((NR + 1) / 2)]}'
-}
-
-real() {
-  [ -x "$ausearch" ] || { echo -; return; }
-  LD_LIBRARY_PATH=$(echo "$root"/build/tools/lib/*-linux-*) seconds "$real_runs" "$ausearch" -if log "$@"
-}
+runs_in=search-bench
+. "$root/tests/bench/real_log.sh"
 
 row() {
   local store log real_time
   store=$(seconds "$runs" "$auspex" search --store store "$@")
   lines=$(wc -l < "$output")
   log=$(seconds "$runs" "$auspex" search -if log "$@")
-  real_time=$(real "$@")
+  real_time=$(real ausearch "$@")
   printf '%-44s %9d %8s %8s %9s %9s\n' "$*" "$lines" "$store" "$log" "$real_time" \
     "$(echo "$real_time $log" | awk '{if ($1 != "-") printf "%.0f", $1 / $2}')"
 }
