@@ -47,10 +47,8 @@ enum class Attribute : uint8_t {
   kVm,
 };
 
-// The name that the API has for it: "pid", "file". It does not change.
-std::string_view AttributeName(Attribute attribute);
-
-// The reverse. nullopt for any other text.
+// The attribute that the API calls so: "pid", "file". The names do not change. nullopt for any
+// other text.
 std::optional<Attribute> ParseAttribute(std::string_view name);
 
 // Calls `sink` with each value. It is valid during the call. A value that stands for "there is

@@ -18,8 +18,7 @@ LAYERS = {
     "audit": {"base"},
     "query": {"base", "audit"},
     "storage": {"base", "audit", "query"},
-    "api": {"base", "proto", "audit", "query", "storage"},
-    "server": {"base", "proto", "audit", "query", "storage", "api"},
+    "server": {"base", "proto", "audit", "query", "storage"},
     "cli": {"base", "audit", "query", "storage"},
 }
 

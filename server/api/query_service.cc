@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "api/event_message.h"
-#include "api/predicate_message.h"
+#include "server/api/event_message.h"
 #include "server/api/peer_name.h"
+#include "server/api/predicate_message.h"
 
 namespace server {
 
@@ -156,7 +156,7 @@ absl::Status QueryService::ListHosts(const Asker& asker, const HostsRequest& req
     }
     HostsResponse::Host& message = *response->add_hosts();
     message.set_name(host.name);
-    message.set_identity(api::MessageOf(host.kind));
+    message.set_identity(MessageOf(host.kind));
   }
   return absl::OkStatus();
 }
@@ -168,7 +168,7 @@ absl::Status QueryService::CountValues(const Asker& asker, const FieldValuesRequ
   if (!field || !query::IsIndexed(*field)) {
     return absl::InvalidArgumentError(absl::StrCat("no indexed field \"", request.field(), "\""));
   }
-  absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request.predicate());
+  absl::StatusOr<query::Predicate> predicate = PredicateOf(request.predicate());
   if (!predicate.ok()) return predicate.status();
   const auto values = store_.Count({.field = *field,
                                     .predicate = *std::move(predicate),
@@ -245,9 +245,9 @@ class QueryService::SearchCall : public grpc::ServerWriteReactor<SearchResponse>
 
  private:
   absl::Status Answer(const Asker& asker) {
-    absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request_.predicate());
+    absl::StatusOr<query::Predicate> predicate = PredicateOf(request_.predicate());
     if (!predicate.ok()) return predicate.status();
-    const absl::StatusOr<storage::SearchOrder> order = api::OrderOf(request_.order());
+    const absl::StatusOr<storage::SearchOrder> order = OrderOf(request_.order());
     if (!order.ok()) return order.status();
     storage::SearchRequest search{.predicate = *std::move(predicate),
                                   .host_patterns = ToVector(request_.hosts()),
@@ -256,7 +256,7 @@ class QueryService::SearchCall : public grpc::ServerWriteReactor<SearchResponse>
                                   .stop = stop_.get_token()};
     if (request_.limit() > 0) search.limit = request_.limit();
     if (!request_.after().empty()) {
-      const absl::StatusOr<storage::SearchCursor> after = api::CursorOf(request_.after());
+      const absl::StatusOr<storage::SearchCursor> after = CursorOf(request_.after());
       if (!after.ok()) return after.status();
       if (after->order != *order) {
         return absl::InvalidArgumentError("after: the cursor is of a search with another order");
@@ -266,7 +266,7 @@ class QueryService::SearchCall : public grpc::ServerWriteReactor<SearchResponse>
     const absl::Status searched =
         service_.store_.Search(search, [&](const storage::FoundEvent& found) {
           auspex::v1::Event& event = *gathered_.add_events();
-          api::Fill(found, &event);
+          Fill(found, &event);
           gathered_bytes_ += event.ByteSizeLong();
           return gathered_bytes_ < service_.limits_.answer_bytes || Write();
         });

@@ -10,7 +10,7 @@
 #include "proto/auspex/v1/query.pb.h"
 #include "storage/search.h"
 
-namespace api {
+namespace server {
 
 // kInvalidArgument if it is not defined.
 absl::StatusOr<storage::SearchOrder> OrderOf(auspex::v1::Order order);
@@ -29,4 +29,4 @@ std::string MessageOf(const storage::SearchCursor& cursor);
 // Fills in an empty message.
 void Fill(const storage::FoundEvent& found, auspex::v1::Event* message);
 
-}  // namespace api
+}  // namespace server

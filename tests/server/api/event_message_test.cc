@@ -1,8 +1,8 @@
-#include "api/event_message.h"
+#include "server/api/event_message.h"
 
 #include <gtest/gtest.h>
 
-namespace api {
+namespace server {
 namespace {
 
 TEST(Cursor, ComesBackAsItWas) {
@@ -26,4 +26,4 @@ TEST(Cursor, IsRefusedIfItIsNone) {
 }
 
 }  // namespace
-}  // namespace api
+}  // namespace server

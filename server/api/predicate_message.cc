@@ -1,12 +1,11 @@
-#include "api/predicate_message.h"
+#include "server/api/predicate_message.h"
 
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "absl/strings/str_cat.h"
 
-namespace api {
+namespace server {
 
 namespace {
 
@@ -23,16 +22,12 @@ absl::StatusOr<query::TermMatch> MatchOf(v1::Match match) {
   return Wrong(absl::StrCat("match ", static_cast<int>(match), " is not defined"));
 }
 
-v1::Match MessageOf(query::TermMatch match) {
-  return match == query::TermMatch::kIs ? v1::MATCH_IS : v1::MATCH_CONTAINS;
-}
-
 absl::StatusOr<query::Attribute> AttributeOf(const std::string& name) {
   if (const auto attribute = query::ParseAttribute(name)) return *attribute;
   return Wrong(absl::StrCat("no attribute \"", name, "\""));
 }
 
-class Reader {
+class PredicateReader {
  public:
   absl::StatusOr<query::Predicate> Read(const Predicate& message) {
     if (++conditions_ > kPredicateConditionsMax) {
@@ -135,69 +130,10 @@ class Reader {
   int depth_ = 0;
 };
 
-// Writes one condition.
-class Writer {
- public:
-  explicit Writer(Predicate& message) : message_(message) {}
-
-  void operator()(const query::Everything&) const {}
-  void operator()(const query::SerialIs& is) const { message_.set_serial(is.serial); }
-  void operator()(const query::TypeIn& in) const {
-    message_.mutable_record_types()->mutable_types()->Add(in.types.begin(), in.types.end());
-  }
-  void operator()(const query::NodeIs& is) const { message_.set_node(is.node); }
-  void operator()(const query::TimeIn& in) const {
-    const query::TimeRange everything;
-    v1::TimeRange& time = *message_.mutable_time();
-    if (in.range.from_ms != everything.from_ms) time.set_from_ms(in.range.from_ms);
-    if (in.range.to_ms != everything.to_ms) time.set_to_ms(in.range.to_ms);
-  }
-  void operator()(const query::HasTerm& is) const {
-    v1::TermIs& term = *message_.mutable_term();
-    term.set_field(std::string(query::TermFieldName(is.field)));
-    term.set_text(is.text);
-    term.set_match(MessageOf(is.match));
-  }
-  void operator()(const query::AttributeIs& is) const {
-    v1::AttributeIs& attribute = *message_.mutable_attribute();
-    attribute.set_attribute(std::string(query::AttributeName(is.attribute)));
-    attribute.set_text(is.text);
-    attribute.set_match(MessageOf(is.match));
-  }
-  void operator()(const query::NameIs& is) const {
-    v1::NameIs& name = *message_.mutable_name();
-    name.set_attribute(std::string(query::AttributeName(is.attribute)));
-    name.set_name(is.name);
-    if (is.number) name.set_number(*is.number);
-  }
-  void operator()(const query::SuccessIs& is) const { message_.set_success(is.success); }
-  void operator()(const query::SyscallIs& is) const {
-    v1::SyscallIs& syscall = *message_.mutable_syscall();
-    if (is.machine) syscall.set_machine(*is.machine);
-    if (is.number) syscall.set_number(*is.number);
-  }
-  void operator()(const query::AllOf& of) const { Write(of.parts, message_.mutable_all_of()); }
-  void operator()(const query::AnyOf& of) const { Write(of.parts, message_.mutable_any_of()); }
-  void operator()(const query::NoneOf& of) const { Write(of.parts, message_.mutable_none_of()); }
-
- private:
-  static void Write(const std::vector<query::Predicate>& parts, Predicate::Parts* message) {
-    for (const query::Predicate& part : parts) *message->add_parts() = api::MessageOf(part);
-  }
-
-  Predicate& message_;
-};
-
 }  // namespace
 
 absl::StatusOr<query::Predicate> PredicateOf(const Predicate& message) {
-  return Reader().Read(message);
+  return PredicateReader().Read(message);
 }
 
-Predicate MessageOf(const query::Predicate& predicate) {
-  Predicate message;
-  std::visit(Writer(message), predicate.condition());
-  return message;
-}
-
-}  // namespace api
+}  // namespace server

@@ -7,7 +7,7 @@
 #include "proto/auspex/v1/query.pb.h"
 #include "query/predicate.h"
 
-namespace api {
+namespace server {
 
 // Far beyond what a person asks. Predicates are walked by recursion, and for each event.
 inline constexpr int kPredicateDepthMax = 32;
@@ -16,6 +16,4 @@ inline constexpr int kPredicateConditionsMax = 10'000;
 // kInvalidArgument names what is not defined, or the limit that is passed.
 absl::StatusOr<query::Predicate> PredicateOf(const auspex::v1::Predicate& message);
 
-auspex::v1::Predicate MessageOf(const query::Predicate& predicate);
-
-}  // namespace api
+}  // namespace server

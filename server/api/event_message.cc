@@ -1,4 +1,4 @@
-#include "api/event_message.h"
+#include "server/api/event_message.h"
 
 #include <algorithm>
 #include <iterator>
@@ -7,7 +7,7 @@
 
 #include "storage/coding.h"
 
-namespace api {
+namespace server {
 
 namespace {
 
@@ -89,4 +89,4 @@ void Fill(const storage::FoundEvent& found, v1::Event* message) {
   message->set_cursor(MessageOf(found.cursor));
 }
 
-}  // namespace api
+}  // namespace server
