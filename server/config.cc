@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
 #include <map>
-#include <memory>
-#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "base/small_file.h"
 #include "server/config_keys.h"
 
 namespace server {
@@ -190,18 +188,10 @@ ParsedConfig ParseConfig(std::string_view text, std::string_view file_name) {
 }
 
 absl::StatusOr<ParsedConfig> ReadConfigFile(const std::string& path) {
-  const auto failure = [&path](int error) {
-    const std::string message =
-        absl::StrFormat("configuration %s: %s", path, std::generic_category().message(error));
-    return error == ENOENT ? absl::NotFoundError(message) : absl::UnavailableError(message);
-  };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
-                                                             std::fclose);
-  if (file == nullptr) return failure(errno);
-  std::string text(kConfigBytesMax + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return failure(errno);
-  return ParseConfig(text, path);
+  const absl::StatusOr<std::string> text = base::ReadSmallFile(path, kConfigBytesMax + 1);
+  if (text.ok()) return ParseConfig(*text, path);
+  return absl::Status(text.status().code(),
+                      absl::StrCat("configuration ", text.status().message()));
 }
 
 std::string FormatFinding(const ParsedConfig& parsed, const Finding& finding) {

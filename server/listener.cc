@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "server/end_process.h"
+#include "server/plain_address.h"
 
 namespace server {
 
@@ -34,13 +35,6 @@ constexpr size_t kAcceptorsMax = kListenAddressesMax;
 constexpr int kWaitingPerAddressMax = 4;
 
 constexpr auto kProbePoll = std::chrono::milliseconds(50);
-
-asio::ip::address Plain(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  }
-  return address;
-}
 
 absl::Status ListenFailed(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
   return absl::UnavailableError(absl::StrFormat("cannot listen on %s port %d: %s",
@@ -195,7 +189,7 @@ asio::awaitable<void> Listener::Admit(Socket socket) {
   boost::system::error_code gone;
   const tcp::endpoint remote = socket.remote_endpoint(gone);
   if (gone) co_return;  // It has hung up already.
-  const asio::ip::address plain = Plain(remote.address());
+  const asio::ip::address plain = PlainAddress(remote.address());
   const std::string address = plain.to_string();
   const char* const reason = co_await ReasonToRefuse(plain, remote.port());
   if (stopping_) co_return;

@@ -1,16 +1,14 @@
 #include "server/api/access.h"
 
-#include <cerrno>
 #include <fnmatch.h>
-#include <fstream>
-#include <iterator>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+
+#include "base/small_file.h"
 
 namespace server {
 
@@ -86,19 +84,9 @@ absl::StatusOr<AccessRules> AccessRules::Parse(std::string_view text,
 }
 
 absl::StatusOr<AccessRules> AccessRules::ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kFileBytesMax + 1, '\0');
-  if (file) {
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<size_t>(file.gcount()));
-  }
-  if (!file && !file.eof()) {
-    const int error = errno;
-    const std::string message =
-        absl::StrFormat("%s: %s", path, std::generic_category().message(error));
-    return error == ENOENT ? absl::NotFoundError(message) : absl::UnavailableError(message);
-  }
-  return Parse(text, path);
+  const absl::StatusOr<std::string> text = base::ReadSmallFile(path, kFileBytesMax + 1);
+  if (!text.ok()) return text.status();
+  return Parse(*text, path);
 }
 
 Grant AccessRules::GrantOf(const std::string& certificate_name) const {

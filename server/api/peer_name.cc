@@ -1,13 +1,14 @@
 #include "server/api/peer_name.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "absl/strings/str_replace.h"
 #include <boost/asio/ip/address.hpp>
 #include <grpc/grpc_security_constants.h>
 
+#include "base/number.h"
 #include "server/config.h"
+#include "server/plain_address.h"
 
 namespace server {
 
@@ -47,13 +48,10 @@ PeerAddress ParsePeer(const std::string& peer) {
     return {.address = peer};
   }
   PeerAddress parsed{.address = text.substr(kind + 1, colon - kind - 1)};
-  std::from_chars(text.data() + colon + 1, text.data() + text.size(), parsed.port);
+  parsed.port = base::ParseNumber<uint16_t>(text.substr(colon + 1)).value_or(0);
   boost::system::error_code error;
   const auto address = boost::asio::ip::make_address(parsed.address, error);
-  if (!error && address.is_v6() && address.to_v6().is_v4_mapped()) {
-    parsed.address =
-        boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
+  if (!error) parsed.address = PlainAddress(address).to_string();
   return parsed;
 }
 
