@@ -220,8 +220,9 @@ class Control {
     alarm(kStopSecondsMax);
     spdlog::info("stopping sessions={} streams={}", listener_.session_count(),
                  counters_.streams_open);
-    co_await api_.Stop();
-    in_good_order_ = co_await listener_.Stop();
+    const bool api_in_good_order = co_await api_.Stop();
+    const bool listener_in_good_order = co_await listener_.Stop();
+    in_good_order_ = api_in_good_order && listener_in_good_order;
     own_records_.End();
     network_.stop();
   }

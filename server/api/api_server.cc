@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -73,12 +74,6 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsFiles& files,
   return grpc::experimental::TlsServerCredentials(options);
 }
 
-std::string ToText(const asio::ip::tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  return absl::StrFormat(endpoint.address().is_v6() ? "[%s]:%d" : "%s:%d", address,
-                         endpoint.port());
-}
-
 }  // namespace
 
 void PrepareGrpc() {
@@ -132,8 +127,8 @@ absl::Status ApiServer::Start() {
   std::vector<int> ports(addresses.size());
   for (size_t i = 0; i < addresses.size(); ++i) {
     const asio::ip::tcp::endpoint endpoint(addresses[i], *options_.api_listen_port);
-    builder.AddListeningPort(ToText(endpoint), Credentials(options_.tls, limits_.tls_refresh),
-                             &ports[i]);
+    builder.AddListeningPort((std::ostringstream() << endpoint).str(),
+                             Credentials(options_.tls, limits_.tls_refresh), &ports[i]);
   }
   server_ = builder.BuildAndStart();
   if (server_ == nullptr && addresses.empty()) return absl::UnavailableError("gRPC does not start");
@@ -162,10 +157,10 @@ absl::Status ApiServer::ReloadAccess() {
   return absl::OkStatus();
 }
 
-asio::awaitable<void> ApiServer::Stop() {
-  if (server_ == nullptr) co_return;
+asio::awaitable<bool> ApiServer::Stop() {
+  if (server_ == nullptr) co_return true;
   local_socket_.Stop();
-  co_await ingest_.Stop();
+  const bool in_good_order = co_await ingest_.Stop();
   // Waits for calls and for gRPC's threads, which may wait for the network: so it has a thread of
   // its own.
   const auto shut_down = [this](auto handler) {
@@ -178,6 +173,7 @@ asio::awaitable<void> ApiServer::Stop() {
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(shut_down,
                                                                         asio::use_awaitable);
   server_.reset();
+  co_return in_good_order;
 }
 
 }  // namespace server

@@ -49,8 +49,8 @@ class ApiServer {
   // failure the old ones hold.
   absl::Status ReloadAccess();
 
-  // Ends all calls in good order, then all connections.
-  boost::asio::awaitable<void> Stop();
+  // Ends all calls in good order, then all connections. False if some had to be cut off.
+  boost::asio::awaitable<bool> Stop();
 
   // Where it listens, for instance when the kernel chose the port. All have the same one.
   std::vector<boost::asio::ip::tcp::endpoint> endpoints() const { return endpoints_; }

@@ -322,6 +322,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
           if (*reason != '\0') {
             self->End(Refusal(grpc::StatusCode::DEADLINE_EXCEEDED, reason));
           } else {
+            if (self->service_.stopping_) self->service_.in_good_order_ = false;
             self->context_->TryCancel();
           }
         });
@@ -422,7 +423,7 @@ void IngestService::EndRevoked() {
   }
 }
 
-asio::awaitable<void> IngestService::Stop() {
+asio::awaitable<bool> IngestService::Stop() {
   stopping_ = true;
   for (const std::shared_ptr<Stream>& stream : std::vector(streams_.begin(), streams_.end())) {
     stream->End(Refusal(grpc::StatusCode::UNAVAILABLE, "the collector is stopping"));
@@ -431,6 +432,7 @@ asio::awaitable<void> IngestService::Stop() {
     boost::system::error_code cancelled;
     co_await ended_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   }
+  co_return in_good_order_;
 }
 
 }  // namespace server

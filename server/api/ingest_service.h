@@ -58,9 +58,9 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
   // rules of access have changed.
   void EndRevoked();
 
-  // Refuses new streams, ends all there are in good order, and returns when they have ended. On the
-  // network thread.
-  boost::asio::awaitable<void> Stop();
+  // Refuses new streams, ends all there are in good order, and returns when they have ended. False
+  // if some had to be cut off. On the network thread.
+  boost::asio::awaitable<bool> Stop();
 
  private:
   class Stream;
@@ -79,6 +79,7 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
   absl::flat_hash_set<std::shared_ptr<Stream>> streams_;
   absl::flat_hash_map<std::string, Stream*> by_agent_;  // The newest of each.
   bool stopping_ = false;
+  bool in_good_order_ = true;
   boost::asio::steady_timer ended_;  // Cancelled when the last stream has ended.
   base::LogLimit stream_log_{200};
 };

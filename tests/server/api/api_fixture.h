@@ -69,28 +69,36 @@ class ApiTest : public testing::Test {
     ASSERT_TRUE(reloaded.ok()) << reloaded;
   }
 
-  void Stop() {
-    if (!api_) return;
-    boost::asio::co_spawn(network_, api_->Stop(), boost::asio::use_future).get();
+  // Whether all calls have ended in good order.
+  bool Stop() {
+    if (!api_) return true;
+    const bool in_good_order =
+        boost::asio::co_spawn(network_, api_->Stop(), boost::asio::use_future).get();
     api_.reset();
+    return in_good_order;
   }
 
   uint16_t port() const { return api_->endpoints().front().port(); }
 
   std::shared_ptr<grpc::Channel> Connect(
-      const std::shared_ptr<grpc::ChannelCredentials>& credentials) const {
+      const std::shared_ptr<grpc::ChannelCredentials>& credentials,
+      const std::string& server_name = "localhost") const {
     // Without this, channels with the same arguments share a connection.
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    // A client that does not read has room for 64 kB, and no more as time goes by.
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     // By the address, since c-ares leaks a few bytes for each name that it looks up.
-    arguments.SetSslTargetNameOverride("localhost");
+    arguments.SetSslTargetNameOverride(server_name);
     return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port()), credentials, arguments);
   }
 
-  std::shared_ptr<grpc::Channel> ConnectWith(const CertificateFiles& files) const {
+  std::shared_ptr<grpc::Channel> ConnectWith(const CertificateFiles& files,
+                                             const std::string& server_name = "localhost") const {
     return Connect(grpc::SslCredentials({.pem_root_certs = ReadWhole(ca_.certificate()),
                                          .pem_private_key = ReadWhole(files.key),
-                                         .pem_cert_chain = ReadWhole(files.certificate)}));
+                                         .pem_cert_chain = ReadWhole(files.certificate)}),
+                   server_name);
   }
 
   std::shared_ptr<grpc::Channel> ConnectLocally() const {

@@ -91,6 +91,23 @@ class Agent {
 
 class IngestServiceTest : public ApiTest {
  protected:
+  // Waits until an agent that gets nothing but gaps is read no further: not while another one is
+  // served a hundred times. Returns how many batches were refused.
+  uint64_t AwaitStall() {
+    Agent other(ConnectAs("web1"));
+    other.Hello();
+    uint64_t number = 1;
+    for (uint64_t before = 0;;) {
+      for (const uint64_t end = number + 100; number < end; ++number) {
+        other.Batch(number);
+        EXPECT_TRUE(other.AwaitAck(number));
+      }
+      const uint64_t refused = Count(&Counters::batches_refused_gap_total);
+      if (refused > 0 && refused == before) return refused;
+      before = refused;
+    }
+  }
+
   // The records of all hosts but the collector, as "kind host record".
   std::vector<std::string> Stored() const {
     std::vector<std::string> stored;
@@ -272,9 +289,24 @@ TEST_F(IngestServiceTest, AcknowledgesWhatItHasReadWhenItStops) {
   agent.Hello();
   agent.Batch(1);
   EXPECT_TRUE(agent.AwaitAck(1));
-  Stop();
+  EXPECT_TRUE(Stop());
   EXPECT_EQ(agent.End().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(Stored(), ElementsAre("3 web1 " + Line(1)));
+}
+
+// It has replies on their way to an agent that takes none.
+TEST_F(IngestServiceTest, CutsOffWhoDoesNotReadWhenItStops) {
+  limits_.ingest.end_time = std::chrono::milliseconds(200);
+  Start();
+  Agent deaf(ConnectAs("deaf"));
+  deaf.Hello();
+  std::thread sender([&] {
+    for (uint64_t gap = 2; deaf.Batch(gap); ++gap) continue;
+  });
+  AwaitStall();
+  EXPECT_FALSE(Stop());
+  sender.join();
+  EXPECT_FALSE(deaf.End().ok());
 }
 
 TEST_F(IngestServiceTest, SurvivesAMessageThatIsTooLarge) {
@@ -306,10 +338,7 @@ TEST_F(IngestServiceTest, DoesNotGatherRepliesForWhoDoesNotRead) {
     }
     deaf.HalfClose();
   });
-  Agent other(ConnectAs("web1"));
-  other.Hello();
-  other.Batch(1);
-  EXPECT_TRUE(other.AwaitAck(1));
+  EXPECT_LT(AwaitStall(), kBatches - 2);
   // Once it listens, it hears all of them.
   for (uint64_t number = 2; number < kBatches; ++number) {
     ASSERT_EQ(deaf.Next(), absl::StrCat("gap ", number, " 0"));
@@ -343,6 +372,22 @@ TEST_F(IngestServiceTest, LetsInOnlyWhoShowsACertificateOfItsCa) {
   EXPECT_EQ(CodeFor(ConnectWith(ca_.Issue("unnamed", "/O=nobody"))),
             grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_THAT(Stored(), IsEmpty());
+}
+
+TEST_F(IngestServiceTest, TakesANewCertificateWithoutARestart) {
+  limits_.tls_refresh = std::chrono::seconds(1);
+  Start();
+  const CertificateFiles agent = ca_.Issue("web1", "/CN=web1");
+  const auto answers_as = [&](const std::string& name) {
+    Agent caller(ConnectWith(agent, name));
+    caller.Hello();
+    return caller.Next() == "welcome 0";
+  };
+  EXPECT_TRUE(answers_as("localhost"));
+  EXPECT_FALSE(answers_as("renewed"));
+  ca_.Issue("server", "/CN=collector", "DNS:renewed");  // Into the files of the one before.
+  while (!answers_as("renewed")) continue;
+  EXPECT_FALSE(answers_as("localhost"));
 }
 
 TEST_F(IngestServiceTest, SpeaksTls13Only) {
