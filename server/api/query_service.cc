@@ -77,7 +77,8 @@ absl::Status QueryService::Run(const Asker& asker, std::stop_source stop,
   uint64_t call = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return absl::UnavailableError("the collector is stopping");
+    // The rules may have changed since they were asked, and EndRevoked() have looked already.
+    if (stopping_ || GrantOf(asker) != asker.grant) return ReasonToEnd(asker);
     if (running_.size() >= limits_.calls_max) {
       ++counters_.calls_refused_limit;
       return absl::ResourceExhaustedError(
@@ -222,11 +223,7 @@ class QueryService::SearchCall : public grpc::ServerWriteReactor<SearchResponse>
           absl::Status answered = self->Answer(asker);
           // Finish() must not come while a message is on its way.
           if (!self->AwaitWritten() && answered.ok()) answered = absl::CancelledError();
-          if (self->is_stalled_) {
-            answered = absl::DeadlineExceededError("the answer was not read in time");
-          } else if (absl::IsCancelled(answered)) {
-            answered = self->service_.ReasonToEnd(asker);
-          }
+          if (absl::IsCancelled(answered)) answered = self->service_.ReasonToEnd(asker);
           self->Finish(ToGrpc(answered));
         });
     if (!running.ok()) Finish(ToGrpc(running));
@@ -288,14 +285,13 @@ class QueryService::SearchCall : public grpc::ServerWriteReactor<SearchResponse>
     return true;
   }
 
-  // Waits until no message is on its way; one that is not taken in time is given up, and the call
-  // with it. False if the call is over.
+  // Waits until no message is on its way. One that is not taken in time is given up, and the call
+  // with it: its caller then hears of no other status than CANCELLED. False if the call is over.
   bool AwaitWritten() {
     std::unique_lock lock(mutex_);
     const auto is_written = [this] { return !is_writing_; };
     if (!written_.wait_for(lock, stop_.get_token(), service_.limits_.stall_max, is_written)) {
       if (!stop_.stop_requested()) {
-        is_stalled_ = true;
         ++service_.counters_.calls_ended_stalled;
         stop_.request_stop();
       }
@@ -314,7 +310,6 @@ class QueryService::SearchCall : public grpc::ServerWriteReactor<SearchResponse>
   // Of the call's thread.
   SearchResponse gathered_;
   size_t gathered_bytes_ = 0;
-  bool is_stalled_ = false;
 
   SearchResponse message_;  // Of the write that is under way.
   std::mutex mutex_;        // Guards what follows.
