@@ -155,7 +155,7 @@ class Control {
           break;  // Nothing is ever suspended: the store comes back by itself.
         case SIGCONT:
           spdlog::info("state {}", ToText(counters_));
-          spdlog::info("queries {}", ToText(api_.query_counters()));
+          spdlog::info("calls {}", ToText(api_.call_counters()));
           committer_.RunBetweenCommits([](storage::EventStore& store) {
             spdlog::info("store {}", storage::ToText(store.Activity()));
           });

@@ -91,10 +91,13 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
       options_(options),
       limits_(limits),
       ingest_(network, committer, own_records, counters, access_, limits.ingest),
-      query_(store, access_, local_callers_, limits.query),
+      calls_(callers_, limits.calls, [](const EndedCall&) {}),
+      query_methods_(store, limits.query),
       local_socket_(network, local_callers_, options.socket, [this](int descriptor) {
         grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
-      }) {}
+      }) {
+  methods_.Add(query_methods_.All());
+}
 
 ApiServer::~ApiServer() = default;
 
@@ -105,7 +108,7 @@ absl::Status ApiServer::Start() {
 
   grpc::ServerBuilder builder;
   builder.RegisterService(&ingest_);
-  builder.RegisterService(&query_);
+  builder.RegisterService(&query_service_);
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits_.ingest.batch_bytes_max));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime.count());
@@ -153,7 +156,7 @@ absl::Status ApiServer::ReloadAccess() {
   }
   access_.Replace(std::move(rules));
   ingest_.EndRevoked();
-  query_.EndRevoked();
+  calls_.EndRevoked();
   return absl::OkStatus();
 }
 
@@ -165,7 +168,7 @@ asio::awaitable<bool> ApiServer::Stop() {
   // its own.
   const auto shut_down = [this](auto handler) {
     std::thread([this, handler = std::move(handler)]() mutable {
-      query_.Stop();
+      calls_.Stop();
       server_->Shutdown(std::chrono::system_clock::now());
       asio::post(network_, [handler = std::move(handler)]() mutable { std::move(handler)(); });
     }).detach();

@@ -14,7 +14,12 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "server/api/access.h"
+#include "server/api/caller.h"
+#include "server/api/calls.h"
+#include "server/api/grpc_call.h"
 #include "server/api/ingest_service.h"
+#include "server/api/method.h"
+#include "server/api/query_methods.h"
 #include "server/api/query_service.h"
 #include "server/config.h"
 
@@ -22,6 +27,7 @@ namespace server {
 
 struct ApiLimits {
   IngestLimits ingest;
+  CallLimits calls;
   QueryLimits query;
 
   // How often the files of TLS are looked at: a new certificate is in use after so long.
@@ -55,7 +61,7 @@ class ApiServer {
   // Where it listens, for instance when the kernel chose the port. All have the same one.
   std::vector<boost::asio::ip::tcp::endpoint> endpoints() const { return endpoints_; }
 
-  const QueryCounters& query_counters() const { return query_.counters(); }
+  const CallCounters& call_counters() const { return calls_.counters(); }
 
  private:
   boost::asio::io_context& network_;
@@ -63,8 +69,13 @@ class ApiServer {
   const ApiLimits limits_;
   Access access_;
   LocalCallers local_callers_;
+  const Callers callers_{access_, local_callers_};
   IngestService ingest_;
-  QueryService query_;
+  Calls calls_;
+  QueryMethods query_methods_;
+  MethodTable methods_;
+  GrpcCalls grpc_calls_{calls_, callers_, methods_};
+  QueryService query_service_{grpc_calls_};
   std::unique_ptr<grpc::Server> server_;
   LocalSocket local_socket_;
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;

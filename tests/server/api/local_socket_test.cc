@@ -39,7 +39,7 @@ TEST_F(LocalSocketTest, LetsTheUserOfTheServerAsk) {
   const grpc::Status status = Ask();
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_TRUE(Ask().ok());
-  EXPECT_EQ(api_->query_counters().calls_total, 2u);
+  EXPECT_EQ(api_->call_counters().calls_total, 2u);
   Stop();
   EXPECT_NE(access(socket_path_.c_str(), F_OK), 0);
 }

@@ -3,7 +3,7 @@
 #include "absl/strings/str_format.h"
 #include <gmock/gmock.h>
 
-// Includes server/api/query_service.h, too. Boost must come before it: a header of Asio's calls a
+// Includes server/api/api_server.h, too. Boost must come before it: a header of Asio's calls a
 // function query(), and finds our namespace instead.
 #include "tests/server/api/api_fixture.h"
 
@@ -237,7 +237,7 @@ TEST_F(QueryServiceTest, AnswersWhoMayAskOnly) {
     FieldValues(name, OfField("key"), &status);
     EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
   }
-  EXPECT_EQ(api_->query_counters().calls_refused_role, 4u);
+  EXPECT_EQ(api_->call_counters().calls_refused_role, 4u);
 }
 
 TEST_F(QueryServiceTest, NamesWhatIsNotDefined) {
@@ -264,14 +264,14 @@ TEST_F(QueryServiceTest, NamesWhatIsNotDefined) {
 
 // The reader of a large answer takes nothing: it is cut off, and others are answered meanwhile.
 TEST_F(QueryServiceTest, CutsOffWhoDoesNotRead) {
-  limits_.query.stall_max = std::chrono::milliseconds(200);
+  limits_.calls.stall_max = std::chrono::milliseconds(200);
   Start();
   DeliverMuch();
   const auto stub = StubAs("root");
   grpc::ClientContext context;
   const auto reader = stub->Search(&context, SearchRequest());
   EXPECT_THAT(Hosts("alice"), ElementsAre("web1"));
-  while (api_->query_counters().calls_ended_stalled == 0) std::this_thread::yield();
+  while (api_->call_counters().calls_ended_stalled == 0) std::this_thread::yield();
   size_t found = 0;
   for (SearchResponse response; reader->Read(&response);) found += response.events_size();
   EXPECT_LT(found, kMany);
@@ -296,7 +296,7 @@ TEST_F(QueryServiceTest, EndsTheCallsOfWhoMayNotSeeThatAnyMore) {
 }
 
 TEST_F(QueryServiceTest, RefusesCallsBeyondTheLimit) {
-  limits_.query.calls_max = 1;
+  limits_.calls.calls_max = 1;
   Start();
   DeliverMuch();
   const auto stub = StubAs("root");

@@ -1,0 +1,121 @@
+#include "server/api/calls.h"
+
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace server {
+
+std::string ToText(const CallCounters& counters) {
+  return absl::StrCat("calls_open=", counters.calls_open.load(),
+                      " calls_total=", counters.calls_total.load(),
+                      " calls_refused_identity_total=", counters.calls_refused_identity.load(),
+                      " calls_refused_role_total=", counters.calls_refused_role.load(),
+                      " calls_refused_limit_total=", counters.calls_refused_limit.load(),
+                      " calls_ended_stalled_total=", counters.calls_ended_stalled.load(),
+                      " calls_ended_revoked_total=", counters.calls_ended_revoked.load());
+}
+
+Calls::Calls(const Callers& callers, const CallLimits& limits,
+             std::function<void(const EndedCall&)> ended)
+    : callers_(callers), limits_(limits), ended_call_(std::move(ended)) {}
+
+void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
+                   const google::protobuf::Message& request, Replies& replies,
+                   std::stop_source stop, std::function<void(const absl::Status&)> done) {
+  if (!caller.ok()) {
+    ++counters_.calls_refused_identity;
+    return done(caller.status());
+  }
+  uint64_t number = 0;
+  const absl::Status place = TakePlace(method, *caller, stop, &number);
+  if (!place.ok()) {
+    ended_call_({.caller = *caller, .method = method, .request = request, .status = place});
+    return done(place);
+  }
+  ++counters_.calls_total;
+  std::thread([this, number, &method, caller = *caller, &request, &replies, stop,
+               done = std::move(done)]() mutable {
+    Call call{.caller = caller, .stop = stop.get_token()};
+    absl::Status answered = method.answer(call, request, replies);
+    // Nothing else may be done to a call while a message is on its way.
+    if (!replies.Flush() && answered.ok()) answered = absl::CancelledError();
+    if (absl::IsCancelled(answered)) {
+      const std::lock_guard lock(mutex_);
+      answered = ReasonToEnd(caller);
+    }
+    ended_call_({.caller = caller,
+                 .method = method,
+                 .request = request,
+                 .results = call.results,
+                 .status = answered});
+    done(answered);
+    done = nullptr;
+    GivePlaceBack(number);
+  }).detach();
+}
+
+absl::Status Calls::TakePlace(const Method& method, const Caller& caller,
+                              const std::stop_source& stop, uint64_t* call) {
+  if (caller.grant.role < method.role) {
+    ++counters_.calls_refused_role;
+    return absl::PermissionDeniedError(
+        absl::StrCat("the role of ", caller.name, " is ", std::string(RoleName(caller.grant.role)),
+                     ": this needs ", std::string(RoleName(method.role))));
+  }
+  const std::lock_guard lock(mutex_);
+  // The rules may have changed since they were asked, and EndRevoked() have looked already.
+  if (stopping_ || callers_.GrantOf(caller) != caller.grant) return ReasonToEnd(caller);
+  const size_t of_caller = running_of_[caller.name];
+  if (running_.size() >= limits_.calls_max || of_caller >= limits_.calls_of_caller_max) {
+    ++counters_.calls_refused_limit;
+    if (of_caller == 0) running_of_.erase(caller.name);
+    return absl::ResourceExhaustedError(
+        running_.size() >= limits_.calls_max
+            ? absl::StrCat("more than ", limits_.calls_max, " calls at once")
+            : absl::StrCat("more than ", limits_.calls_of_caller_max, " calls at once of ",
+                           caller.name));
+  }
+  *call = next_call_++;
+  running_.emplace(*call, Running{.caller = caller, .stop = stop});
+  ++running_of_[caller.name];
+  counters_.calls_open = running_.size();
+  return absl::OkStatus();
+}
+
+void Calls::GivePlaceBack(uint64_t call) {
+  const std::lock_guard lock(mutex_);
+  const auto running = running_.find(call);
+  const auto of_caller = running_of_.find(running->second.caller.name);
+  if (--of_caller->second == 0) running_of_.erase(of_caller);
+  running_.erase(running);
+  counters_.calls_open = running_.size();
+  ended_.notify_all();
+}
+
+// Why a call had to end. With mutex_ held.
+absl::Status Calls::ReasonToEnd(const Caller& caller) const {
+  if (callers_.GrantOf(caller) != caller.grant) {
+    return absl::PermissionDeniedError(absl::StrCat("what ", caller.name, " may see has changed"));
+  }
+  if (stopping_) return absl::UnavailableError("the collector is stopping");
+  return absl::CancelledError("the caller has left, or did not read");
+}
+
+void Calls::EndRevoked() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [call, running] : running_) {
+    if (callers_.GrantOf(running.caller) == running.caller.grant) continue;
+    if (running.stop.request_stop()) ++counters_.calls_ended_revoked;
+  }
+}
+
+void Calls::Stop() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  for (auto& [call, running] : running_) running.stop.request_stop();
+  ended_.wait(lock, [this] { return running_.empty(); });
+}
+
+}  // namespace server

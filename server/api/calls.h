@@ -1,0 +1,116 @@
+// The calls that are being answered: how many there may be, who makes them, how they end.
+//
+// Each call has a thread of its own while it is answered: a search reads from the disk, and waits
+// for a reader that is slow.
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <unordered_map>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+
+#include "server/api/caller.h"
+#include "server/api/method.h"
+
+namespace server {
+
+struct CallLimits {
+  // Calls that are answered at once: what two processors can do something for, and some that wait
+  // for their readers.
+  size_t calls_max = 64;
+
+  // Of them, those of one caller: one dashboard must not take the places of all others.
+  size_t calls_of_caller_max = 32;
+
+  // A caller that does not take a message within this is cut off.
+  std::chrono::milliseconds stall_max{60'000};
+
+  // Messages that wait for a caller to read, of one call.
+  size_t answer_bytes = 64 << 10;
+};
+
+// What is counted of calls. For any thread.
+struct CallCounters {
+  std::atomic<uint64_t> calls_open = 0;              // A gauge.
+  std::atomic<uint64_t> calls_total = 0;             // That were answered.
+  std::atomic<uint64_t> calls_refused_identity = 0;  // Nobody knows who has called.
+  std::atomic<uint64_t> calls_refused_role = 0;      // The caller may not do this.
+  std::atomic<uint64_t> calls_refused_limit = 0;     // There were too many.
+  std::atomic<uint64_t> calls_ended_stalled = 0;     // Their callers did not read.
+  std::atomic<uint64_t> calls_ended_revoked = 0;     // Their callers may not ask any more.
+};
+
+// "name=value name=value ...".
+std::string ToText(const CallCounters& counters);
+
+// A call that has ended, or was refused to a caller that we know.
+struct EndedCall {
+  const Caller& caller;
+  const Method& method;
+  const google::protobuf::Message& request;
+  uint64_t results = 0;
+  absl::Status status = {};
+};
+
+// For any thread.
+class Calls {
+ public:
+  // `callers` must outlive the calls. `ended` is told of each call before its caller is, on the
+  // thread of the call.
+  Calls(const Callers& callers, const CallLimits& limits,
+        std::function<void(const EndedCall&)> ended);
+
+  // Answers a call on a thread of its own, then calls `done` there with how it has ended: when all
+  // replies are on their way, or the call is over. If the call is refused `done` is called at once.
+  // `request` and `replies` must live until then. `stop` ends the call.
+  void Answer(const Method& method, const absl::StatusOr<Caller>& caller,
+              const google::protobuf::Message& request, Replies& replies, std::stop_source stop,
+              std::function<void(const absl::Status&)> done);
+
+  // Ends the calls of whoever may not do any more what it might when they began. To be called when
+  // the rules of access have changed.
+  void EndRevoked();
+
+  // Refuses new calls, and ends those there are. Waits until no thread of a call is left.
+  void Stop();
+
+  // A caller did not read for `stall_max`.
+  void CountStalled() { ++counters_.calls_ended_stalled; }
+
+  const CallLimits& limits() const { return limits_; }
+  const CallCounters& counters() const { return counters_; }
+
+ private:
+  struct Running {
+    Caller caller;
+    std::stop_source stop;
+  };
+
+  absl::Status TakePlace(const Method& method, const Caller& caller, const std::stop_source& stop,
+                         uint64_t* call);
+  void GivePlaceBack(uint64_t call);
+  absl::Status ReasonToEnd(const Caller& caller) const;
+
+  const Callers& callers_;
+  const CallLimits limits_;
+  const std::function<void(const EndedCall&)> ended_call_;
+  CallCounters counters_;
+
+  std::mutex mutex_;  // Guards what follows.
+  std::condition_variable ended_;
+  std::unordered_map<uint64_t, Running> running_;
+  absl::flat_hash_map<std::string, size_t> running_of_;  // By the name of the caller.
+  uint64_t next_call_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace server

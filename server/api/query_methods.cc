@@ -1,0 +1,132 @@
+#include "server/api/query_methods.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/functional/bind_front.h"
+#include "absl/strings/str_cat.h"
+
+#include "server/api/event_message.h"
+#include "server/api/predicate_message.h"
+
+namespace server {
+
+namespace {
+
+using auspex::v1::FieldValuesRequest;
+using auspex::v1::FieldValuesResponse;
+using auspex::v1::HostsRequest;
+using auspex::v1::HostsResponse;
+using auspex::v1::SearchRequest;
+using auspex::v1::SearchResponse;
+
+constexpr uint32_t kValuesUsual = 1000;
+
+// Their names, of up to 255 bytes, fit in a message that clients take (4 MB).
+constexpr uint32_t kHostsMax = 10'000;
+
+std::vector<std::string> ToVector(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+}  // namespace
+
+std::vector<Method> QueryMethods::All() {
+  constexpr char kService[] = "auspex.v1.QueryService";
+  return {
+      StreamMethod<SearchRequest, SearchResponse>(kService, "Search", Role::kViewer,
+                                                  absl::bind_front(&QueryMethods::Search, this)),
+      UnaryMethod<HostsRequest, HostsResponse>(kService, "Hosts", Role::kViewer,
+                                               absl::bind_front(&QueryMethods::Hosts, this)),
+      UnaryMethod<FieldValuesRequest, FieldValuesResponse>(
+          kService, "FieldValues", Role::kViewer,
+          absl::bind_front(&QueryMethods::FieldValues, this)),
+  };
+}
+
+absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
+                                  const SendEvents& send) const {
+  absl::StatusOr<query::Predicate> predicate = PredicateOf(request.predicate());
+  if (!predicate.ok()) return predicate.status();
+  const absl::StatusOr<storage::SearchOrder> order = OrderOf(request.order());
+  if (!order.ok()) return order.status();
+  storage::SearchRequest search{.predicate = *std::move(predicate),
+                                .host_patterns = ToVector(request.hosts()),
+                                .visible_hosts = call.caller.grant.hosts,
+                                .order = *order,
+                                .stop = call.stop,
+                                .memory_bytes_max = limits_.search_bytes_max};
+  if (request.limit() > 0) search.limit = request.limit();
+  if (!request.after().empty()) {
+    const absl::StatusOr<storage::SearchCursor> after = CursorOf(request.after());
+    if (!after.ok()) return after.status();
+    if (after->order != *order) {
+      return absl::InvalidArgumentError("after: the cursor is of a search with another order");
+    }
+    search.after = *after;
+  }
+  SearchResponse gathered;
+  size_t gathered_bytes = 0;
+  const absl::Status searched = store_.Search(search, [&](const storage::FoundEvent& found) {
+    auspex::v1::Event& event = *gathered.add_events();
+    Fill(found, &event);
+    ++call.results;
+    gathered_bytes += event.ByteSizeLong();
+    if (gathered_bytes < limits_.message_bytes) return true;
+    gathered_bytes = 0;
+    const bool wanted = send(gathered);
+    gathered.Clear();
+    return wanted;
+  });
+  if (searched.ok() && gathered.events_size() > 0) send(gathered);
+  return searched;
+}
+
+absl::Status QueryMethods::Hosts(Call& call, const HostsRequest& request,
+                                 HostsResponse* response) const {
+  const uint32_t limit = request.limit() == 0 ? kHostsMax : std::min(request.limit(), kHostsMax);
+  for (const storage::Identity& host :
+       store_.Hosts(ToVector(request.hosts()), call.caller.grant.hosts)) {
+    if (!request.after().empty() && host.name <= request.after()) continue;
+    // Two hosts of one name stay together: the next page begins behind the name.
+    const int count = response->hosts_size();
+    if (count >= static_cast<int>(limit) && response->hosts(count - 1).name() != host.name) {
+      response->set_more(true);
+      break;
+    }
+    HostsResponse::Host& message = *response->add_hosts();
+    message.set_name(host.name);
+    message.set_identity(MessageOf(host.kind));
+  }
+  call.results = static_cast<uint64_t>(response->hosts_size());
+  return absl::OkStatus();
+}
+
+absl::Status QueryMethods::FieldValues(Call& call, const FieldValuesRequest& request,
+                                       FieldValuesResponse* response) const {
+  const auto field = query::ParseTermField(request.field());
+  if (!field || !query::IsIndexed(*field)) {
+    return absl::InvalidArgumentError(absl::StrCat("no indexed field \"", request.field(), "\""));
+  }
+  absl::StatusOr<query::Predicate> predicate = PredicateOf(request.predicate());
+  if (!predicate.ok()) return predicate.status();
+  const auto values = store_.Count({.field = *field,
+                                    .predicate = *std::move(predicate),
+                                    .host_patterns = ToVector(request.hosts()),
+                                    .visible_hosts = call.caller.grant.hosts,
+                                    .stop = call.stop,
+                                    .values_max = limits_.values_max});
+  if (!values.ok()) return values.status();
+  response->set_value_count(values->size());
+  const size_t limit = request.limit() == 0 ? kValuesUsual : request.limit();
+  for (size_t i = 0; i < std::min(limit, values->size()); ++i) {
+    FieldValuesResponse::Value& message = *response->add_values();
+    message.set_value((*values)[i].value);
+    message.set_events((*values)[i].events);
+  }
+  call.results = static_cast<uint64_t>(response->values_size());
+  return absl::OkStatus();
+}
+
+}  // namespace server

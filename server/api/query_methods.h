@@ -1,0 +1,52 @@
+// QueryService (proto/auspex/v1/query.proto): what viewers and admins ask, answered by the store.
+
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "proto/auspex/v1/query.pb.h"
+#include "server/api/method.h"
+#include "storage/event_store.h"
+
+namespace server {
+
+struct QueryLimits {
+  // Events of a search are sent when they are so many bytes together.
+  size_t message_bytes = 64 << 10;
+
+  // What a search may hold, about, for events that wait for their turn. 64 of them are half a
+  // gigabyte.
+  size_t search_bytes_max = 8 << 20;
+
+  // Of one call: values that are counted.
+  size_t values_max = 1'000'000;
+};
+
+// For any thread.
+class QueryMethods {
+ public:
+  // `store` must outlive the methods, and these objects the calls of them.
+  QueryMethods(const storage::EventStore& store, const QueryLimits& limits)
+      : store_(store), limits_(limits) {}
+
+  std::vector<Method> All();
+
+ private:
+  using SendEvents = std::function<bool(auspex::v1::SearchResponse&)>;
+
+  absl::Status Search(Call& call, const auspex::v1::SearchRequest& request,
+                      const SendEvents& send) const;
+  absl::Status Hosts(Call& call, const auspex::v1::HostsRequest& request,
+                     auspex::v1::HostsResponse* response) const;
+  absl::Status FieldValues(Call& call, const auspex::v1::FieldValuesRequest& request,
+                           auspex::v1::FieldValuesResponse* response) const;
+
+  const storage::EventStore& store_;
+  const QueryLimits limits_;
+};
+
+}  // namespace server
