@@ -69,12 +69,12 @@ class ApiServer {
   const ApiLimits limits_;
   Access access_;
   LocalCallers local_callers_;
-  const Callers callers_{access_, local_callers_};
+  const Callers callers_{access_};
   IngestService ingest_;
   Calls calls_;
   QueryMethods query_methods_;
   MethodTable methods_;
-  GrpcCalls grpc_calls_{calls_, callers_, methods_};
+  GrpcCalls grpc_calls_{calls_, callers_, local_callers_, methods_};
   QueryService query_service_{grpc_calls_};
   std::unique_ptr<grpc::Server> server_;
   LocalSocket local_socket_;

@@ -1,26 +1,21 @@
 #include "server/api/caller.h"
 
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
-#include "server/api/peer_name.h"
-
 namespace server {
 
-absl::StatusOr<Caller> Callers::Find(const grpc::ServerContextBase& context) const {
-  const std::string peer = context.peer();
-  if (const std::optional<LocalCaller> local = local_callers_.Find(peer)) {
-    return Caller{.name = absl::StrCat("uid ", local->uid),
+absl::StatusOr<Caller> Callers::Find(Proofs proofs) const {
+  if (proofs.local) {
+    return Caller{.name = absl::StrCat("uid ", proofs.local->uid),
                   .proof = Caller::Proof::kSocket,
                   .grant = {.role = Role::kAdmin}};
   }
-  absl::StatusOr<std::string> name = CertificateName(*context.auth_context());
-  if (!name.ok()) return name.status();
-  PeerAddress address = ParsePeer(peer);
-  Caller caller{
-      .name = *std::move(name), .address = std::move(address.address), .port = address.port};
+  if (!proofs.certificate_name.ok()) return proofs.certificate_name.status();
+  Caller caller{.name = *std::move(proofs.certificate_name),
+                .address = std::move(proofs.address),
+                .port = proofs.port};
   caller.grant = GrantOf(caller);
   return caller;
 }

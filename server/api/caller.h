@@ -3,10 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include <grpcpp/server_context.h>
 
 #include "server/api/access.h"
 #include "server/api/local_socket.h"
@@ -27,22 +27,28 @@ struct Caller {
   uint16_t port = 0;
 };
 
+// What a caller has shown, whatever way it came.
+struct Proofs {
+  std::optional<LocalCaller> local = {};
+  absl::StatusOr<std::string> certificate_name;  // As CertificateName() tells it.
+  std::string address = {};
+  uint16_t port = 0;
+};
+
 // Finds out who calls, for any thread.
 class Callers {
  public:
-  // Both must outlive the object.
-  Callers(const Access& access, const LocalCallers& local_callers)
-      : access_(access), local_callers_(local_callers) {}
+  // Must outlive the object.
+  explicit Callers(const Access& access) : access_(access) {}
 
   // kUnauthenticated if it does not show who it is.
-  absl::StatusOr<Caller> Find(const grpc::ServerContextBase& context) const;
+  absl::StatusOr<Caller> Find(Proofs proofs) const;
 
   // What the caller may do now.
   Grant GrantOf(const Caller& caller) const;
 
  private:
   const Access& access_;
-  const LocalCallers& local_callers_;
 };
 
 }  // namespace server

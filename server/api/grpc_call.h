@@ -10,10 +10,12 @@
 #include <string>
 #include <string_view>
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include "server/api/caller.h"
 #include "server/api/calls.h"
+#include "server/api/local_socket.h"
 #include "server/api/method.h"
 
 namespace server {
@@ -28,13 +30,13 @@ inline grpc::Status ToGrpc(const absl::Status& status) {
 template <typename Response>
 class GrpcStream : public grpc::ServerWriteReactor<Response>, public Replies {
  public:
-  static grpc::ServerWriteReactor<Response>* Answer(Calls& calls, const Callers& callers,
-                                                    const Method& method,
+  static grpc::ServerWriteReactor<Response>* Answer(Calls& calls, const Method& method,
+                                                    const absl::StatusOr<Caller>& caller,
                                                     grpc::CallbackServerContext* context,
                                                     const google::protobuf::Message& request) {
     const std::shared_ptr<GrpcStream> stream(new GrpcStream(calls, context));
     stream->self_ = stream;
-    calls.Answer(method, callers.Find(*context), request, *stream, stream->stop_,
+    calls.Answer(method, caller, request, *stream, stream->stop_,
                  [stream](const absl::Status& status) { stream->Finish(ToGrpc(status)); });
     return stream.get();
   }
@@ -117,8 +119,9 @@ class GrpcStream : public grpc::ServerWriteReactor<Response>, public Replies {
 class GrpcCalls {
  public:
   // All must outlive the object.
-  GrpcCalls(Calls& calls, const Callers& callers, const MethodTable& methods)
-      : calls_(calls), callers_(callers), methods_(methods) {}
+  GrpcCalls(Calls& calls, const Callers& callers, const LocalCallers& local_callers,
+            const MethodTable& methods)
+      : calls_(calls), callers_(callers), local_callers_(local_callers), methods_(methods) {}
 
   // A call of a method that answers with one message. gRPC keeps request and response until the
   // call is done.
@@ -131,12 +134,16 @@ class GrpcCalls {
   grpc::ServerWriteReactor<Response>* Stream(std::string_view path,
                                              grpc::CallbackServerContext* context,
                                              const google::protobuf::Message* request) {
-    return GrpcStream<Response>::Answer(calls_, callers_, methods_.Get(path), context, *request);
+    return GrpcStream<Response>::Answer(calls_, methods_.Get(path), Find(*context), context,
+                                        *request);
   }
 
  private:
+  absl::StatusOr<Caller> Find(const grpc::CallbackServerContext& context) const;
+
   Calls& calls_;
   const Callers& callers_;
+  const LocalCallers& local_callers_;
   const MethodTable& methods_;
 };
 
