@@ -42,6 +42,7 @@ struct Call {
 };
 
 struct Method {
+  // Of constants.
   std::string_view service;  // "auspex.v1.QueryService".
   std::string_view name;     // "Search".
 

@@ -21,6 +21,8 @@ using auspex::v1::HostsResponse;
 using auspex::v1::SearchRequest;
 using auspex::v1::SearchResponse;
 
+constexpr char kService[] = "auspex.v1.QueryService";
+
 constexpr uint32_t kValuesUsual = 1000;
 
 // Their names, of up to 255 bytes, fit in a message that clients take (4 MB).
@@ -33,7 +35,6 @@ std::vector<std::string> ToVector(const google::protobuf::RepeatedPtrField<std::
 }  // namespace
 
 std::vector<Method> QueryMethods::All() {
-  constexpr char kService[] = "auspex.v1.QueryService";
   return {
       StreamMethod<SearchRequest, SearchResponse>(kService, "Search", Role::kViewer,
                                                   absl::bind_front(&QueryMethods::Search, this)),
