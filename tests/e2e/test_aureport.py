@@ -75,8 +75,8 @@ class AureportTest(unittest.TestCase):
     def compare(self, paths):
         """Compares all command lines on all logs. Returns how many, and prints it."""
         logs = [golden.Log(path.stem, path, self.directory.name) for path in paths]
-        jobs = [(log, options) for log in logs
-                for options in aureport_table.command_lines(log.records)]
+        jobs = golden.share([(log, options) for log in logs
+                             for options in aureport_table.command_lines(log.records)])
         for log, options in jobs:
             log.files(aureport_table.deviations_of(options))
         piped = range(0, len(jobs), PIPE_EVERY)
@@ -116,14 +116,14 @@ class AureportTest(unittest.TestCase):
         paths = sorted((auspex.SHARED / "corpus").glob("*.log"))
         if not paths:
             self.skipTest(f"no logs in {auspex.SHARED / 'corpus'}")
-        self.assertGreater(self.compare(paths), 1000)
+        self.assertGreater(self.compare(paths), 400)
 
     def test_2_on_the_logs_of_the_tests(self):
         paths = [DATA / name for name in ("audit.log", "report.log", "report_nodes.log")]
-        self.assertGreater(self.compare(paths), 150)
+        self.assertGreater(self.compare(paths), 50)
 
     def test_3_on_captures_of_kernel_events(self):
-        self.assertGreater(self.compare(captures.make(self.directory.name)), 100)
+        self.assertGreater(self.compare(captures.make(self.directory.name)), 30)
 
     def test_4_the_synthetic_log_has_lines_for_every_report(self):
         for names in aureport_table.REPORTS:

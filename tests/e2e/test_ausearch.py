@@ -35,8 +35,8 @@ class AusearchTest(unittest.TestCase):
     def compare(self, paths):
         """Compares all command lines on all logs. Prints how many."""
         logs = [golden.Log(path.stem, path, self.directory.name) for path in paths]
-        jobs = [(log, options) for log in logs
-                for options in ausearch_table.command_lines(log.records)]
+        jobs = golden.share([(log, options) for log in logs
+                             for options in ausearch_table.command_lines(log.records)])
         for log, options in jobs:
             log.files(ausearch_table.deviations_of(options))
         print(f"{len(jobs)} commands to compare on {len(logs)} logs, each twice", flush=True)
@@ -69,7 +69,7 @@ class AusearchTest(unittest.TestCase):
         self.compare([auspex.ROOT / "tests" / "data" / "audit.log"])
 
     def test_3_on_captures_of_kernel_events(self):
-        self.assertGreater(self.compare(captures.make(self.directory.name)), 100)
+        self.assertGreater(self.compare(captures.make(self.directory.name)), 30)
 
     def test_4_refuses_in_the_same_words(self):
         for options in ausearch_table.MISUSE:
