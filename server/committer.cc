@@ -17,8 +17,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-using std::chrono::steady_clock;
-
 // What a delivery holds in memory, about. Batches of tiny records are mostly overhead.
 size_t BytesOf(const storage::Delivery& delivery) {
   size_t bytes = sizeof(delivery);
@@ -36,7 +34,7 @@ Committer::Committer(asio::io_context& network, storage::EventStore& store, Coun
       store_(store),
       counters_(counters),
       options_(options),
-      room_(network, steady_clock::time_point::max()),
+      room_(network, Clock::time_point::max()),
       thread_([this] { Run(); }) {}
 
 Committer::~Committer() { Stop(); }
@@ -49,7 +47,16 @@ asio::awaitable<void> Committer::WaitForRoom() {
   }
 }
 
+void Committer::SetSuspended(bool suspended) {
+  suspended_ = suspended;
+  counters_.suspended = suspended ? 1 : 0;
+}
+
 asio::awaitable<absl::StatusOr<storage::Receipt>> Committer::Append(storage::Delivery delivery) {
+  if (suspended_) {
+    ++counters_.deliveries_refused_suspended_total;
+    co_return absl::UnavailableError("the collector is suspended");
+  }
   const auto hand_in = [this](auto handler, storage::Delivery&& handed_in) {
     Push({.delivery = std::move(handed_in),
           .done = [handler = std::move(handler)](absl::StatusOr<storage::Receipt> stored) mutable {
@@ -77,6 +84,7 @@ void Committer::AppendOwn(storage::Batch batch) {
 
 void Committer::Push(Pending pending) {
   pending.bytes = BytesOf(pending.delivery);
+  pending.handed_in = Clock::now();
   pending_bytes_ += pending.bytes;
   counters_.bytes_pending = pending_bytes_;
   // Sessions become readable many at a time. To wake the thread for each of them would cost more
@@ -136,16 +144,17 @@ bool Committer::TakeGroup(Group* group) {
     if (pending.done == nullptr) ++group->own_records;
     group->deliveries.push_back(std::move(pending.delivery));
     group->done.push_back(std::move(pending.done));
+    group->handed_in.push_back(pending.handed_in);
     queue_.pop_front();
   }
   return !stopping_ || !group->deliveries.empty();
 }
 
 void Committer::Commit(Group group) {
-  const auto start = steady_clock::now();
+  const auto start = Clock::now();
   absl::StatusOr<storage::AppendResult> result = store_.Append(group.deliveries);
   const auto commit_us = static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - start).count());
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
   for (const storage::Delivery& delivery : group.deliveries) {
     group.receipts.push_back(delivery.receipt);
   }
@@ -181,9 +190,11 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
     }
   }
   room_.cancel();
+  const Clock::time_point now = Clock::now();
   for (size_t i = 0; i < group.done.size(); ++i) {
     if (group.done[i] == nullptr) continue;
     if (result.ok()) {
+      latency_.Add(std::chrono::duration_cast<std::chrono::microseconds>(now - group.handed_in[i]));
       group.done[i](group.receipts[i]);
     } else {
       group.done[i](result.status());

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "server/counters.h"
 #include "server/ingest.h"
+#include "server/latency_histogram.h"
 #include "storage/event_store.h"
 
 namespace server {
@@ -39,7 +41,7 @@ struct CommitterOptions {
   size_t own_records_pending_max = 10'000;
 };
 
-// Append(), AppendOwn() and WaitForRoom() belong to the thread that runs `network`.
+// All but RunBetweenCommits() and Stop() belongs to the thread that runs `network`.
 class Committer : public Ingest {
  public:
   // Starts the thread. `network`, `store` and `counters` must outlive the committer.
@@ -53,6 +55,14 @@ class Committer : public Ingest {
   boost::asio::awaitable<void> WaitForRoom() override;
   boost::asio::awaitable<absl::StatusOr<storage::Receipt>> Append(
       storage::Delivery delivery) override;
+
+  // Whether nothing is taken in: each Append() fails with kUnavailable. Own records are stored all
+  // the same.
+  void SetSuspended(bool suspended);
+  bool is_suspended() const { return suspended_; }
+
+  // From the moment when a delivery was handed in until its sender was told that it is stored.
+  const LatencyHistogram& latency() const { return latency_; }
 
   // Stores records that no client waits for: the collector's own.
   void AppendOwn(storage::Batch batch);
@@ -69,17 +79,20 @@ class Committer : public Ingest {
   void Stop();
 
  private:
+  using Clock = std::chrono::steady_clock;
   using Done = absl::AnyInvocable<void(absl::StatusOr<storage::Receipt>)>;
   struct Pending {
     storage::Delivery delivery;
     Done done;  // Empty for own records.
     size_t bytes = 0;
+    Clock::time_point handed_in = {};
   };
 
   // What one write stores.
   struct Group {
     std::vector<storage::Delivery> deliveries;
-    std::vector<Done> done;  // Of each delivery.
+    std::vector<Done> done;                    // Of each delivery,
+    std::vector<Clock::time_point> handed_in;  // likewise.
     std::vector<storage::Receipt> receipts;
     size_t bytes = 0;
     size_t own_records = 0;
@@ -101,6 +114,8 @@ class Committer : public Ingest {
   std::vector<Pending> pushed_;  // To be handed in once all sessions that are ready have run.
   size_t pending_bytes_ = 0;
   size_t own_records_pending_ = 0;
+  bool suspended_ = false;
+  LatencyHistogram latency_;
   absl::AnyInvocable<void(const std::string&)> on_damage_;
   base::LogLimit error_log_{1};
   boost::asio::steady_timer room_;  // Never expires: cancelled when there is room again.

@@ -143,16 +143,14 @@ class Control {
       const int signal = co_await signals_.async_wait(asio::use_awaitable);
       switch (signal) {
         case SIGHUP:
-          Reload();
+          (void)Reload();  // Said in the log.
           break;
         case SIGUSR1:
-          committer_.RunBetweenCommits([](storage::EventStore& store) {
-            const absl::Status sealed = store.Seal();
-            if (!sealed.ok()) spdlog::error("seal failed: {}", Text(sealed));
-          });
+          Seal();
           break;
         case SIGUSR2:
-          break;  // Nothing is ever suspended: the store comes back by itself.
+          SetSuspended(false);
+          break;
         case SIGCONT:
           spdlog::info("state {}", ToText(counters_));
           spdlog::info("calls {}", ToText(api_.call_counters()));
@@ -168,28 +166,58 @@ class Control {
     }
   }
 
+  absl::Status Reload() {
+    const absl::StatusOr<ParsedConfig> parsed = ReadConfigFile(config_file_);
+    if (!parsed.ok()) return RefuseReload(parsed.status());
+    if (!parsed->ok()) {
+      LogWrong(*parsed);
+      return RefuseReload(FirstWrong(*parsed));
+    }
+    Use(parsed->config);
+    own_records_.Reconfigured(true);
+    spdlog::info("reloaded {}", config_file_);
+    return absl::OkStatus();
+  }
+
+  void Seal() {
+    committer_.RunBetweenCommits([](storage::EventStore& store) {
+      const absl::Status sealed = store.Seal();
+      if (!sealed.ok()) spdlog::error("seal failed: {}", Text(sealed));
+    });
+  }
+
+  void SetSuspended(bool suspended) {
+    if (suspended == committer_.is_suspended()) return;
+    committer_.SetSuspended(suspended);
+    if (!suspended) own_records_.Resumed();
+    spdlog::warn(suspended ? "suspended: nothing is taken in" : "resumed");
+  }
+
   // Whether all sessions ended in good order.
   bool in_good_order() const { return in_good_order_; }
 
  private:
-  void Reload() {
-    const absl::StatusOr<ParsedConfig> parsed = ReadConfigFile(config_file_);
-    if (!parsed.ok()) spdlog::error("reload: {}", Text(parsed.status()));
-    if (parsed.ok()) LogWrong(*parsed);
-    if (!parsed.ok() || !parsed->ok()) {
-      own_records_.Reconfigured(false);
-      spdlog::error("reload failed: the old configuration stays");
-      return;
-    }
+  absl::Status RefuseReload(const absl::Status& why) {
+    own_records_.Reconfigured(false);
+    spdlog::error("reload failed, the old configuration stays: {}", Text(why));
+    return why;
+  }
+
+  static absl::Status FirstWrong(const ParsedConfig& parsed) {
+    const auto wrong = std::ranges::find(parsed.findings, Verdict::kWrong, &Finding::verdict);
+    return absl::InvalidArgumentError(FormatFinding(parsed, *wrong));
+  }
+
+  void Use(const Config& config) {
     const std::string store_dir = config_.store.store_dir;
-    if (parsed->config.store.store_dir != store_dir) {
+    if (config.store.store_dir != store_dir) {
       spdlog::warn("reload: store_dir stays {} until a restart", store_dir);
     }
-    if (parsed->config.api != config_.api) {
+    if (config.api != config_.api) {
       spdlog::warn("reload: the API keeps its port and files until a restart");
     }
     const DaemonIdentity identity = config_.identity;
-    config_ = parsed->config;
+    config_ = config;
     config_.store.store_dir = store_dir;
     const auto endpoints = listener_.endpoints();
     const absl::Status listening = listener_.Reconfigure(config_.listener);
@@ -202,8 +230,6 @@ class Control {
       store.SetFlush(options.flush, options.flush_records);
     });
     LogWeakFlush(config_.store.flush);
-    own_records_.Reconfigured(true);
-    spdlog::info("reloaded {}", config_file_);
   }
 
   // Only a second TERM or INT counts: systemd sends CONT after each TERM.
@@ -288,7 +314,12 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
-  ApiServer api(network, **store, committer, own_records, counters, config.api, ApiLimits());
+  Control* control_of_signals = nullptr;  // Set before the network runs, where actions are taken.
+  ApiServer api(network, **store, committer, own_records, counters, config.api, ApiLimits(),
+                {.reload = [&] { return control_of_signals->Reload(); },
+                 .seal = [&] { control_of_signals->Seal(); },
+                 .set_suspended = [&](bool it_is) { control_of_signals->SetSuspended(it_is); },
+                 .is_suspended = [&] { return committer.is_suspended(); }});
   const absl::Status serving = api.Start();
   if (!serving.ok()) {
     spdlog::error("{}", Text(serving));
@@ -297,6 +328,7 @@ int Run(const Arguments& arguments) {
 
   Control control(network, arguments.config_file, config, committer, own_records, listener, api,
                   counters);
+  control_of_signals = &control;
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
   for (const auto& endpoint : api.endpoints()) {
     spdlog::info("api address={} port={}", endpoint.address().to_string(), endpoint.port());

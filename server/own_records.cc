@@ -51,6 +51,16 @@ std::string NodeName(const DaemonIdentity& identity) {
   return numeric;
 }
 
+// Bytes in the way of the kernel: as hexadecimal digits, which is safe whatever they are.
+std::string Encoded(std::string_view bytes) {
+  return absl::BytesToHexString({bytes.data(), bytes.size()});
+}
+
+// A request says what somebody wants to know; a list of ten thousand hosts would drown the rest.
+constexpr size_t kRequestBytesMax = 2000;
+
+constexpr char kExe[] = "/usr/sbin/auspexd";
+
 }  // namespace
 
 OwnRecords::OwnRecords(Committer& committer, const DaemonIdentity& identity)
@@ -86,6 +96,32 @@ void OwnRecords::Reconfigured(bool changed) {
                              : "op=reconfigure state=no-change auid=-1 pid=-1 subj=? res=failed");
 }
 
+// Who asked for it is in the record of the call.
+void OwnRecords::Resumed() {
+  Write("DAEMON_RESUME", "op=resume-logging auid=-1 pid=-1 subj=? res=success");
+}
+
+// As programs in user space write their records, so that ausearch finds the account, the address
+// and the result. What was asked can hold anything, so it is encoded.
+void OwnRecords::Called(const ApiCall& call) {
+  std::string who = call.uid.empty() ? "" : "id=" + call.uid + " ";
+  if (!call.caller.empty()) {
+    who += "acct=" + Encoded(call.caller) + " ";
+  }
+  const std::string_view request = std::string_view(call.request).substr(0, kRequestBytesMax);
+  std::string failure;
+  if (!call.failure.empty()) failure = "reason=" + Encoded(call.failure) + " ";
+  Write("TRUSTED_APP",
+        absl::StrFormat(
+            "pid=%d uid=%d auid=%s ses=%s subj=%s msg='op=%s %scmd=%s results=%d "
+            "%sexe=\"%s\" hostname=? addr=%s terminal=%s res=%s'",
+            getpid(), getuid(), ReadProc("/proc/self/loginuid", "4294967295"),
+            ReadProc("/proc/self/sessionid", "4294967295"),
+            ReadProc("/proc/self/attr/current", "?"), call.method, who, Encoded(request),
+            call.results, failure, kExe, call.address.empty() ? "?" : call.address,
+            call.uid.empty() ? "?" : "socket", call.failure.empty() ? "success" : "failed"));
+}
+
 void OwnRecords::Accept(std::string_view address, uint16_t port) {
   Write("DAEMON_ACCEPT", absl::StrFormat("addr=%s port=%d res=success", address, port));
 }
@@ -100,19 +136,16 @@ void OwnRecords::Close(std::string_view address, uint16_t port) {
 }
 
 void OwnRecords::BatchesLost(std::string_view agent, std::string_view boot_id, uint64_t count) {
-  Write("DAEMON_ERR",
-        absl::StrFormat("op=batches-lost agent=%s boot=%s count=%d res=failed", agent,
-                        absl::BytesToHexString({boot_id.data(), boot_id.size()}), count));
+  Write("DAEMON_ERR", absl::StrFormat("op=batches-lost agent=%s boot=%s count=%d res=failed", agent,
+                                      Encoded(boot_id), count));
 }
 
 void OwnRecords::StoreDamaged(std::string_view what) {
-  Write("DAEMON_ERR", absl::StrFormat("op=recover-store reason=%s res=failed",
-                                      absl::BytesToHexString({what.data(), what.size()})));
+  Write("DAEMON_ERR", absl::StrFormat("op=recover-store reason=%s res=failed", Encoded(what)));
 }
 
 void OwnRecords::StoreFailed(std::string_view what) {
-  Write("DAEMON_ERR", absl::StrFormat("op=disk-error reason=%s res=failed",
-                                      absl::BytesToHexString({what.data(), what.size()})));
+  Write("DAEMON_ERR", absl::StrFormat("op=disk-error reason=%s res=failed", Encoded(what)));
 }
 
 void OwnRecords::Write(std::string_view type, std::string_view body) {

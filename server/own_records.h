@@ -28,6 +28,21 @@ class OwnRecords {
   void End();
   void Reconfigured(bool changed);
 
+  // An admin has it take records in again.
+  void Resumed();
+
+  // A call of the API by somebody whom we know.
+  struct ApiCall {
+    std::string method;   // "Search".
+    std::string caller;   // By the certificate; of the socket, empty.
+    std::string uid;      // Through the socket: of the caller. Else empty.
+    std::string address;  // Empty through the socket.
+    std::string request;  // What was asked, as text.
+    uint64_t results = 0;
+    std::string failure;  // Empty if it was answered.
+  };
+  void Called(const ApiCall& call);
+
   // A connection that is served, or refused: `refused_for` is "wrap", "port", "dup" or "limit".
   void Accept(std::string_view address, uint16_t port);
   void Refuse(std::string_view refused_for, std::string_view address, uint16_t port);

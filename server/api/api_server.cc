@@ -6,12 +6,14 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <google/protobuf/stubs/logging.h>
+#include <google/protobuf/util/json_util.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -86,17 +88,22 @@ void PrepareGrpc() {
 
 ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store,
                      Committer& committer, OwnRecords& own_records, Counters& counters,
-                     const ApiOptions& options, const ApiLimits& limits)
+                     const ApiOptions& options, const ApiLimits& limits, AdminActions actions)
     : network_(network),
+      store_(store),
+      own_records_(own_records),
+      counters_(counters),
       options_(options),
       limits_(limits),
       ingest_(network, committer, own_records, counters, access_, limits.ingest),
-      calls_(callers_, limits.calls, [](const EndedCall&) {}),
+      calls_(callers_, limits.calls, [this](const EndedCall& call) { Record(call); }),
       query_methods_(store, limits.query),
+      admin_methods_(network, store, std::move(actions), [this] { return Metrics(); }),
       local_socket_(network, local_callers_, options.socket, [this](int descriptor) {
         grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
       }) {
   methods_.Add(query_methods_.All());
+  methods_.Add(admin_methods_.All());
 }
 
 ApiServer::~ApiServer() = default;
@@ -109,6 +116,7 @@ absl::Status ApiServer::Start() {
   grpc::ServerBuilder builder;
   builder.RegisterService(&ingest_);
   builder.RegisterService(&query_service_);
+  builder.RegisterService(&admin_service_);
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits_.ingest.batch_bytes_max));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime.count());
@@ -145,6 +153,32 @@ absl::Status ApiServer::Start() {
     endpoints_.emplace_back(addresses[i], static_cast<uint16_t>(ports[i]));
   }
   return local_socket_.Start();
+}
+
+std::vector<Metric> ApiServer::Metrics() const {
+  std::vector<Metric> metrics = MetricsOf(counters_);
+  for (const std::vector<Metric>& more :
+       {MetricsOf(calls_.counters()), MetricsOf(store_.Activity())}) {
+    metrics.insert(metrics.end(), more.begin(), more.end());
+  }
+  return metrics;
+}
+
+// Who looks at audit records, or changes how they are kept, is audited, too.
+void ApiServer::Record(const EndedCall& call) {
+  const Caller& caller = call.caller;
+  const bool is_local = caller.proof == Caller::Proof::kSocket;
+  OwnRecords::ApiCall record{.method = std::string(call.method.name),
+                             .caller = is_local ? "" : caller.name,
+                             .uid = is_local ? absl::StrCat(caller.uid) : "",
+                             .address = caller.address,
+                             .request = "",
+                             .results = call.results,
+                             .failure = std::string(call.status.message())};
+  if (!call.status.ok() && record.failure.empty()) record.failure = call.status.ToString();
+  const auto printed = google::protobuf::util::MessageToJsonString(call.request, &record.request);
+  if (!printed.ok()) record.request = "?";
+  asio::post(network_, [this, record = std::move(record)] { own_records_.Called(record); });
 }
 
 absl::Status ApiServer::ReloadAccess() {

@@ -14,10 +14,14 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "server/api/access.h"
+#include "server/api/admin_methods.h"
+#include "server/api/admin_service.h"
 #include "server/api/caller.h"
 #include "server/api/calls.h"
 #include "server/api/grpc_call.h"
 #include "server/api/ingest_service.h"
+#include "server/api/local_callers.h"
+#include "server/api/local_socket.h"
 #include "server/api/method.h"
 #include "server/api/query_methods.h"
 #include "server/api/query_service.h"
@@ -44,7 +48,7 @@ class ApiServer {
   // All must outlive the server. The network must run until Stop() has returned.
   ApiServer(boost::asio::io_context& network, const storage::EventStore& store,
             Committer& committer, OwnRecords& own_records, Counters& counters,
-            const ApiOptions& options, const ApiLimits& limits);
+            const ApiOptions& options, const ApiLimits& limits, AdminActions actions);
   ~ApiServer();
 
   // Serves from here on; does nothing without api_listen_port and api_socket. A failure names the
@@ -61,10 +65,18 @@ class ApiServer {
   // Where it listens, for instance when the kernel chose the port. All have the same one.
   std::vector<boost::asio::ip::tcp::endpoint> endpoints() const { return endpoints_; }
 
+  // What /metrics and Status tell.
+  std::vector<Metric> Metrics() const;
+
   const CallCounters& call_counters() const { return calls_.counters(); }
 
  private:
+  void Record(const EndedCall& call);
+
   boost::asio::io_context& network_;
+  const storage::EventStore& store_;
+  OwnRecords& own_records_;
+  const Counters& counters_;
   const ApiOptions options_;
   const ApiLimits limits_;
   Access access_;
@@ -73,9 +85,11 @@ class ApiServer {
   IngestService ingest_;
   Calls calls_;
   QueryMethods query_methods_;
+  AdminMethods admin_methods_;
   MethodTable methods_;
   GrpcCalls grpc_calls_{calls_, callers_, local_callers_, methods_};
   QueryService query_service_{grpc_calls_};
+  AdminService admin_service_{grpc_calls_};
   std::unique_ptr<grpc::Server> server_;
   LocalSocket local_socket_;
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;

@@ -10,6 +10,7 @@ absl::StatusOr<Caller> Callers::Find(Proofs proofs) const {
   if (proofs.local) {
     return Caller{.name = absl::StrCat("uid ", proofs.local->uid),
                   .proof = Caller::Proof::kSocket,
+                  .uid = proofs.local->uid,
                   .grant = {.role = Role::kAdmin}};
   }
   if (!proofs.certificate_name.ok()) return proofs.certificate_name.status();

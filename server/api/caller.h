@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 
 #include "server/api/access.h"
-#include "server/api/local_socket.h"
+#include "server/api/local_callers.h"
 
 namespace server {
 
@@ -22,6 +22,7 @@ struct Caller {
 
   std::string name;  // In the certificate; "uid 1000" through the socket.
   Proof proof = Proof::kCertificate;
+  uid_t uid = 0;             // Through the socket.
   Grant grant = {};          // What it might do when the call began.
   std::string address = {};  // Empty through the socket.
   uint16_t port = 0;

@@ -8,13 +8,21 @@
 namespace server {
 
 std::string ToText(const CallCounters& counters) {
-  return absl::StrCat("calls_open=", counters.calls_open.load(),
-                      " calls_total=", counters.calls_total.load(),
-                      " calls_refused_identity_total=", counters.calls_refused_identity.load(),
-                      " calls_refused_role_total=", counters.calls_refused_role.load(),
-                      " calls_refused_limit_total=", counters.calls_refused_limit.load(),
-                      " calls_ended_stalled_total=", counters.calls_ended_stalled.load(),
-                      " calls_ended_revoked_total=", counters.calls_ended_revoked.load());
+  std::string text;
+#define AUSPEX_ADD(name, meaning) \
+  absl::StrAppend(&text, text.empty() ? "" : " ", #name "=", counters.name.load());
+  AUSPEX_CALL_COUNTERS(AUSPEX_ADD)
+#undef AUSPEX_ADD
+  return text;
+}
+
+std::vector<Metric> MetricsOf(const CallCounters& counters) {
+  std::vector<Metric> metrics;
+#define AUSPEX_ADD(name, meaning) \
+  metrics.push_back(MakeMetric("auspexd_" #name, meaning, counters.name.load()));
+  AUSPEX_CALL_COUNTERS(AUSPEX_ADD)
+#undef AUSPEX_ADD
+  return metrics;
 }
 
 Calls::Calls(const Callers& callers, const CallLimits& limits,
@@ -25,7 +33,7 @@ void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
                    const google::protobuf::Message& request, Replies& replies,
                    std::stop_source stop, std::function<void(const absl::Status&)> done) {
   if (!caller.ok()) {
-    ++counters_.calls_refused_identity;
+    ++counters_.calls_refused_identity_total;
     return done(caller.status());
   }
   uint64_t number = 0;
@@ -59,7 +67,7 @@ void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
 absl::Status Calls::TakePlace(const Method& method, const Caller& caller,
                               const std::stop_source& stop, uint64_t* call) {
   if (caller.grant.role < method.role) {
-    ++counters_.calls_refused_role;
+    ++counters_.calls_refused_role_total;
     return absl::PermissionDeniedError(
         absl::StrCat("the role of ", caller.name, " is ", std::string(RoleName(caller.grant.role)),
                      ": this needs ", std::string(RoleName(method.role))));
@@ -69,7 +77,7 @@ absl::Status Calls::TakePlace(const Method& method, const Caller& caller,
   if (stopping_ || callers_.GrantOf(caller) != caller.grant) return ReasonToEnd(caller);
   const size_t of_caller = running_of_[caller.name];
   if (running_.size() >= limits_.calls_max || of_caller >= limits_.calls_of_caller_max) {
-    ++counters_.calls_refused_limit;
+    ++counters_.calls_refused_limit_total;
     if (of_caller == 0) running_of_.erase(caller.name);
     return absl::ResourceExhaustedError(
         running_.size() >= limits_.calls_max
@@ -107,7 +115,7 @@ void Calls::EndRevoked() {
   const std::lock_guard lock(mutex_);
   for (auto& [call, running] : running_) {
     if (callers_.GrantOf(running.caller) == running.caller.grant) continue;
-    if (running.stop.request_stop()) ++counters_.calls_ended_revoked;
+    if (running.stop.request_stop()) ++counters_.calls_ended_revoked_total;
   }
 }
 

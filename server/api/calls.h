@@ -14,12 +14,14 @@
 #include <stop_token>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 
 #include "server/api/caller.h"
 #include "server/api/method.h"
+#include "server/metrics.h"
 
 namespace server {
 
@@ -38,19 +40,26 @@ struct CallLimits {
   size_t answer_bytes = 64 << 10;
 };
 
-// What is counted of calls. For any thread.
+// What is counted of calls. For any thread. All but the gauge only grow.
 struct CallCounters {
-  std::atomic<uint64_t> calls_open = 0;              // A gauge.
-  std::atomic<uint64_t> calls_total = 0;             // That were answered.
-  std::atomic<uint64_t> calls_refused_identity = 0;  // Nobody knows who has called.
-  std::atomic<uint64_t> calls_refused_role = 0;      // The caller may not do this.
-  std::atomic<uint64_t> calls_refused_limit = 0;     // There were too many.
-  std::atomic<uint64_t> calls_ended_stalled = 0;     // Their callers did not read.
-  std::atomic<uint64_t> calls_ended_revoked = 0;     // Their callers may not ask any more.
+#define AUSPEX_CALL_COUNTERS(X)                                                        \
+  X(calls_open, "gauge: calls that are being answered")                                \
+  X(calls_total, "calls that were answered")                                           \
+  X(calls_refused_identity_total, "calls refused because nobody knows who makes them") \
+  X(calls_refused_role_total, "calls refused because the caller may not make them")    \
+  X(calls_refused_limit_total, "calls refused because there were too many")            \
+  X(calls_ended_stalled_total, "calls ended because their callers did not read")       \
+  X(calls_ended_revoked_total, "calls ended because their callers may not ask any more")
+#define AUSPEX_DECLARE(name, meaning) std::atomic<uint64_t> name = 0;
+  AUSPEX_CALL_COUNTERS(AUSPEX_DECLARE)
+#undef AUSPEX_DECLARE
 };
 
 // "name=value name=value ...".
 std::string ToText(const CallCounters& counters);
+
+// With the prefix "auspexd_".
+std::vector<Metric> MetricsOf(const CallCounters& counters);
 
 // A call that has ended, or was refused to a caller that we know.
 struct EndedCall {
@@ -84,7 +93,7 @@ class Calls {
   void Stop();
 
   // A caller did not read for `stall_max`.
-  void CountStalled() { ++counters_.calls_ended_stalled; }
+  void CountStalled() { ++counters_.calls_ended_stalled_total; }
 
   const CallLimits& limits() const { return limits_; }
   const CallCounters& counters() const { return counters_; }

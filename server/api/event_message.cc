@@ -5,6 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "audit/record_type.h"
+#include "base/utf8.h"
+#include "query/event_fields.h"
 #include "storage/coding.h"
 
 namespace server {
@@ -27,6 +30,18 @@ constexpr NamedOrder kOrders[] = {
     {v1::ORDER_TIME, SearchOrder::kTime},
     {v1::ORDER_TIME_DESCENDING, SearchOrder::kTimeDescending},
 };
+
+v1::GetEventResponse::Place MessageOf(audit::FieldPlace place) {
+  switch (place) {
+    case audit::FieldPlace::kRecord:
+      return v1::GetEventResponse::PLACE_RECORD;
+    case audit::FieldPlace::kMessage:
+      return v1::GetEventResponse::PLACE_MESSAGE;
+    case audit::FieldPlace::kEnriched:
+      return v1::GetEventResponse::PLACE_ENRICHED;
+  }
+  return v1::GetEventResponse::PLACE_RECORD;
+}
 
 }  // namespace
 
@@ -87,6 +102,19 @@ void Fill(const storage::FoundEvent& found, v1::Event* message) {
   }
   message->set_pending(found.pending);
   message->set_cursor(MessageOf(found.cursor));
+}
+
+void Fill(const audit::Record& record, query::FieldInterpreter& fields,
+          auspex::v1::GetEventResponse::Record* message) {
+  message->set_type(base::ToUtf8(record.type));
+  if (const auto number = audit::RecordTypeNumber(record.type)) message->set_type_number(*number);
+  query::ForEachField(record, fields, [&](const query::FieldMeaning& field) {
+    auspex::v1::GetEventResponse::Field& added = *message->add_fields();
+    added.set_name(base::ToUtf8(field.name));
+    added.set_value(std::string(field.value));
+    added.set_meaning(base::ToUtf8(field.meaning));
+    added.set_place(MessageOf(field.place));
+  });
 }
 
 }  // namespace server

@@ -7,7 +7,9 @@
 
 #include "absl/status/statusor.h"
 
+#include "audit/record.h"
 #include "proto/auspex/v1/query.pb.h"
+#include "query/field_interpreter.h"
 #include "storage/search.h"
 
 namespace server {
@@ -26,7 +28,9 @@ auspex::v1::Event::IdentityKind MessageOf(storage::IdentityKind kind);
 absl::StatusOr<storage::SearchCursor> CursorOf(std::string_view bytes);
 std::string MessageOf(const storage::SearchCursor& cursor);
 
-// Fills in an empty message.
+// Each of these fills in an empty message.
 void Fill(const storage::FoundEvent& found, auspex::v1::Event* message);
+void Fill(const audit::Record& record, query::FieldInterpreter& fields,
+          auspex::v1::GetEventResponse::Record* message);
 
 }  // namespace server

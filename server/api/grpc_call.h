@@ -15,7 +15,7 @@
 
 #include "server/api/caller.h"
 #include "server/api/calls.h"
-#include "server/api/local_socket.h"
+#include "server/api/local_callers.h"
 #include "server/api/method.h"
 
 namespace server {

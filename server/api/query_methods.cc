@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/bind_front.h"
@@ -16,6 +17,8 @@ namespace {
 
 using auspex::v1::FieldValuesRequest;
 using auspex::v1::FieldValuesResponse;
+using auspex::v1::GetEventRequest;
+using auspex::v1::GetEventResponse;
 using auspex::v1::HostsRequest;
 using auspex::v1::HostsResponse;
 using auspex::v1::SearchRequest;
@@ -32,12 +35,24 @@ std::vector<std::string> ToVector(const google::protobuf::RepeatedPtrField<std::
   return {texts.begin(), texts.end()};
 }
 
+// A pattern of fnmatch(3) that only this name matches.
+std::string PatternOf(std::string_view name) {
+  std::string pattern;
+  for (const char character : name) {
+    if (std::string_view("*?[\\").find(character) != std::string_view::npos) pattern += '\\';
+    pattern += character;
+  }
+  return pattern;
+}
+
 }  // namespace
 
 std::vector<Method> QueryMethods::All() {
   return {
       StreamMethod<SearchRequest, SearchResponse>(kService, "Search", Role::kViewer,
                                                   absl::bind_front(&QueryMethods::Search, this)),
+      UnaryMethod<GetEventRequest, GetEventResponse>(
+          kService, "GetEvent", Role::kViewer, absl::bind_front(&QueryMethods::GetEvent, this)),
       UnaryMethod<HostsRequest, HostsResponse>(kService, "Hosts", Role::kViewer,
                                                absl::bind_front(&QueryMethods::Hosts, this)),
       UnaryMethod<FieldValuesRequest, FieldValuesResponse>(
@@ -82,6 +97,40 @@ absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
   });
   if (searched.ok() && gathered.events_size() > 0) send(gathered);
   return searched;
+}
+
+absl::Status QueryMethods::GetEvent(Call& call, const GetEventRequest& request,
+                                    GetEventResponse* response) {
+  const query::TimeRange time{.from_ms = request.time_ms(), .to_ms = request.time_ms()};
+  const storage::SearchRequest search{
+      .predicate =
+          query::Predicate(query::AllOf{{query::Predicate(query::TimeIn{time}),
+                                         query::Predicate(query::SerialIs{request.serial()})}}),
+      .host_patterns = {PatternOf(request.host())},
+      .visible_hosts = call.caller.grant.hosts,
+      .limit = limits_.stamp_events_max,
+      .stop = call.stop,
+      .memory_bytes_max = limits_.search_bytes_max};
+  size_t bytes = 0;
+  const absl::Status searched = store_.Search(search, [&](const storage::FoundEvent& found) {
+    GetEventResponse::Found& message = *response->add_events();
+    Fill(found, message.mutable_event());
+    bytes += found.event.bytes();
+    if (bytes > limits_.stamp_bytes_max) return false;
+    const std::lock_guard lock(mutex_);
+    for (size_t i = 0; i < found.event.record_count(); ++i) {
+      Fill(found.event.record(i), fields_, message.add_records());
+    }
+    return true;
+  });
+  if (!searched.ok()) return searched;
+  if (bytes > limits_.stamp_bytes_max) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the event is longer than ", limits_.stamp_bytes_max, " bytes: search for it"));
+  }
+  if (response->events_size() == 0) return absl::NotFoundError("there is no such event");
+  call.results = static_cast<uint64_t>(response->events_size());
+  return absl::OkStatus();
 }
 
 absl::Status QueryMethods::Hosts(Call& call, const HostsRequest& request,

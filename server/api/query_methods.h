@@ -4,11 +4,14 @@
 
 #include <cstddef>
 #include <functional>
+#include <mutex>
 #include <vector>
 
 #include "absl/status/status.h"
 
 #include "proto/auspex/v1/query.pb.h"
+#include "query/escape.h"
+#include "query/field_interpreter.h"
 #include "server/api/method.h"
 #include "storage/event_store.h"
 
@@ -24,6 +27,11 @@ struct QueryLimits {
 
   // Of one call: values that are counted.
   size_t values_max = 1'000'000;
+
+  // Events of one stamp that are shown, and their records: their meanings fit in a message that
+  // clients take (4 MB).
+  size_t stamp_events_max = 100;
+  size_t stamp_bytes_max = 256 << 10;
 };
 
 // For any thread.
@@ -40,6 +48,8 @@ class QueryMethods {
 
   absl::Status Search(Call& call, const auspex::v1::SearchRequest& request,
                       const SendEvents& send) const;
+  absl::Status GetEvent(Call& call, const auspex::v1::GetEventRequest& request,
+                        auspex::v1::GetEventResponse* response);
   absl::Status Hosts(Call& call, const auspex::v1::HostsRequest& request,
                      auspex::v1::HostsResponse* response) const;
   absl::Status FieldValues(Call& call, const auspex::v1::FieldValuesRequest& request,
@@ -47,6 +57,9 @@ class QueryMethods {
 
   const storage::EventStore& store_;
   const QueryLimits limits_;
+
+  std::mutex mutex_;  // Guards what follows, and libauparse, which is for one thread at a time.
+  query::FieldInterpreter fields_{query::EscapeMode::kTty, false};
 };
 
 }  // namespace server

@@ -17,6 +17,11 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
     return calls_.Stream<auspex::v1::SearchResponse>("/auspex.v1.QueryService/Search", context,
                                                      request);
   }
+  grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
+                                     const auspex::v1::GetEventRequest* request,
+                                     auspex::v1::GetEventResponse* response) override {
+    return calls_.Unary("/auspex.v1.QueryService/GetEvent", context, request, response);
+  }
   grpc::ServerUnaryReactor* Hosts(grpc::CallbackServerContext* context,
                                   const auspex::v1::HostsRequest* request,
                                   auspex::v1::HostsResponse* response) override {

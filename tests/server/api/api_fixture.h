@@ -55,7 +55,8 @@ class ApiTest : public testing::Test {
         .tls = {.certificate = server.certificate, .key = server.key, .ca = ca_.certificate()},
         .access_file = access_file_,
         .socket = {.path = socket_path_, .group = socket_group_}};
-    api_.emplace(network_, *store_, *committer_, *own_records_, counters_, options, limits_);
+    api_.emplace(network_, *store_, *committer_, *own_records_, counters_, options, limits_,
+                 actions_);
     const absl::Status started = api_->Start();
     ASSERT_TRUE(started.ok()) << started;
   }
@@ -122,6 +123,7 @@ class ApiTest : public testing::Test {
   TemporaryDirectory directory_;
   const TestCa ca_{directory_.path(), "ours"};
   ApiLimits limits_;
+  AdminActions actions_;
   std::string access_file_;
   const std::string socket_path_ = directory_.path() + "/api.sock";
   std::string socket_group_;

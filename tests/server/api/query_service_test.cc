@@ -12,6 +12,8 @@ namespace {
 
 using auspex::v1::FieldValuesRequest;
 using auspex::v1::FieldValuesResponse;
+using auspex::v1::GetEventRequest;
+using auspex::v1::GetEventResponse;
 using auspex::v1::HostsRequest;
 using auspex::v1::HostsResponse;
 using auspex::v1::SearchRequest;
@@ -156,6 +158,41 @@ TEST_F(QueryServiceTest, GivesTheRecordsAsTheyCame) {
   EXPECT_TRUE(reader->Finish().ok());
 }
 
+TEST_F(QueryServiceTest, TellsWhatTheFieldsOfAnEventMean) {
+  Start();
+  padding_ = " auid=4294967295 res=success";
+  Deliver("web1", {7, 8});
+  GetEventRequest request;
+  request.set_host("web1");
+  request.set_time_ms(1626611363007);
+  request.set_serial(7);
+  GetEventResponse response;
+  {
+    grpc::ClientContext context;
+    const grpc::Status status = StubAs("alice")->GetEvent(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  ASSERT_EQ(response.events_size(), 1);
+  EXPECT_EQ(response.events(0).event().serial(), 7u);
+  ASSERT_EQ(response.events(0).records_size(), 1);
+  const GetEventResponse::Record& record = response.events(0).records(0);
+  EXPECT_EQ(record.type(), "USER_LOGIN");
+  EXPECT_EQ(record.type_number(), 1112u);
+  std::vector<std::string> fields;
+  for (const GetEventResponse::Field& field : record.fields()) {
+    fields.push_back(absl::StrCat(field.name(), "=", field.value(), ": ", field.meaning()));
+  }
+  EXPECT_THAT(fields,
+              ElementsAre("key=\"odd\": odd", "auid=4294967295: unset", "res=success: success"));
+  // Neither does one exist that may not be seen, nor one whose name only matches a pattern.
+  for (const std::string host : {"db1", "web?", "w\\eb1"}) {
+    request.set_host(host);
+    grpc::ClientContext context;
+    EXPECT_EQ(StubAs("alice")->GetEvent(&context, request, &response).error_code(),
+              grpc::StatusCode::NOT_FOUND);
+  }
+}
+
 TEST_F(QueryServiceTest, GoesOnBehindACursor) {
   Start();
   Deliver("web1", {1, 2, 3});
@@ -237,7 +274,7 @@ TEST_F(QueryServiceTest, AnswersWhoMayAskOnly) {
     FieldValues(name, OfField("key"), &status);
     EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
   }
-  EXPECT_EQ(api_->call_counters().calls_refused_role, 4u);
+  EXPECT_EQ(api_->call_counters().calls_refused_role_total, 4u);
 }
 
 TEST_F(QueryServiceTest, NamesWhatIsNotDefined) {
@@ -271,7 +308,7 @@ TEST_F(QueryServiceTest, CutsOffWhoDoesNotRead) {
   grpc::ClientContext context;
   const auto reader = stub->Search(&context, SearchRequest());
   EXPECT_THAT(Hosts("alice"), ElementsAre("web1"));
-  while (api_->call_counters().calls_ended_stalled == 0) std::this_thread::yield();
+  while (api_->call_counters().calls_ended_stalled_total == 0) std::this_thread::yield();
   size_t found = 0;
   for (SearchResponse response; reader->Read(&response);) found += response.events_size();
   EXPECT_LT(found, kMany);

@@ -1,0 +1,52 @@
+// AdminService (proto/auspex/v1/admin.proto): what admins do with a running collector.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <vector>
+
+#include "absl/status/status.h"
+#include <boost/asio/io_context.hpp>
+
+#include "proto/auspex/v1/admin.pb.h"
+#include "server/api/method.h"
+#include "server/metrics.h"
+#include "storage/event_store.h"
+
+namespace server {
+
+// What the collector can be told, on its network thread.
+struct AdminActions {
+  std::function<absl::Status()> reload;
+  std::function<void()> seal;
+  std::function<void(bool suspended)> set_suspended;
+  std::function<bool()> is_suspended;
+};
+
+// For any thread.
+class AdminMethods {
+ public:
+  // `network` must run as long as there are calls; it, `store` and this object must outlive them.
+  // `metrics` is called on the network thread.
+  AdminMethods(boost::asio::io_context& network, const storage::EventStore& store,
+               AdminActions actions, std::function<std::vector<Metric>()> metrics);
+
+  std::vector<Method> All();
+
+ private:
+  // Does something on the network thread, and waits for it. kCancelled if `stop` is requested
+  // first: it is done all the same.
+  absl::Status Do(const std::stop_token& stop, std::function<absl::Status()> action) const;
+
+  absl::Status Status(Call& call, auspex::v1::StatusResponse* response) const;
+
+  boost::asio::io_context& network_;
+  const storage::EventStore& store_;
+  const AdminActions actions_;
+  const std::function<std::vector<Metric>()> metrics_;
+  const uint64_t started_ms_;
+};
+
+}  // namespace server

@@ -1,0 +1,45 @@
+// AdminService by gRPC.
+
+#pragma once
+
+#include "proto/auspex/v1/admin.grpc.pb.h"
+#include "server/api/grpc_call.h"
+
+namespace server {
+
+class AdminService : public auspex::v1::AdminService::CallbackService {
+ public:
+  // `calls` must outlive the service.
+  explicit AdminService(GrpcCalls& calls) : calls_(calls) {}
+
+  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
+                                   const auspex::v1::StatusRequest* request,
+                                   auspex::v1::StatusResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/Status", context, request, response);
+  }
+  grpc::ServerUnaryReactor* Reload(grpc::CallbackServerContext* context,
+                                   const auspex::v1::ReloadRequest* request,
+                                   auspex::v1::ReloadResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/Reload", context, request, response);
+  }
+  grpc::ServerUnaryReactor* Seal(grpc::CallbackServerContext* context,
+                                 const auspex::v1::SealRequest* request,
+                                 auspex::v1::SealResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/Seal", context, request, response);
+  }
+  grpc::ServerUnaryReactor* Suspend(grpc::CallbackServerContext* context,
+                                    const auspex::v1::SuspendRequest* request,
+                                    auspex::v1::SuspendResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/Suspend", context, request, response);
+  }
+  grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context,
+                                   const auspex::v1::ResumeRequest* request,
+                                   auspex::v1::ResumeResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/Resume", context, request, response);
+  }
+
+ private:
+  GrpcCalls& calls_;
+};
+
+}  // namespace server

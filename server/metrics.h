@@ -1,0 +1,40 @@
+// What the collector counts, for those who watch it: Prometheus's text format, version 0.0.4.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/counters.h"
+#include "server/latency_histogram.h"
+#include "storage/inspect.h"
+
+namespace server {
+
+struct Metric {
+  enum class Kind : uint8_t { kCounter, kGauge };
+
+  std::string name;     // "auspexd_records_stored_total".
+  std::string meaning;  // A line.
+  Kind kind = Kind::kCounter;
+  uint64_t value = 0;
+};
+
+// A gauge if the meaning begins with "gauge: ", else a counter.
+Metric MakeMetric(std::string name, std::string_view meaning, uint64_t value);
+
+// The counters of the table in counters.h, with the prefix "auspexd_".
+std::vector<Metric> MetricsOf(const Counters& counters);
+
+// What the store does, with the prefix "auspexd_store_".
+std::vector<Metric> MetricsOf(const storage::StoreActivity& activity);
+
+void AppendPrometheus(const std::vector<Metric>& metrics, std::string* text);
+
+// A histogram in seconds.
+void AppendPrometheus(std::string_view name, std::string_view meaning,
+                      const LatencyHistogram& histogram, std::string* text);
+
+}  // namespace server

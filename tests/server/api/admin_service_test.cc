@@ -1,0 +1,165 @@
+#include <fstream>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include <gmock/gmock.h>
+
+#include "proto/auspex/v1/admin.grpc.pb.h"
+#include "tests/server/api/api_fixture.h"
+
+namespace server {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+class AdminServiceTest : public ApiTest {
+ protected:
+  AdminServiceTest() {
+    SetAccess("admin root\nviewer alice web*\n");
+    actions_ = {.reload = [this] { return reloaded_; },
+                .seal = [this] { ++seals_; },
+                .set_suspended = [this](bool it_is) { committer_->SetSuspended(it_is); },
+                .is_suspended = [this] { return committer_->is_suspended(); }};
+  }
+
+  std::unique_ptr<auspex::v1::AdminService::Stub> StubAs(const std::string& name) const {
+    return auspex::v1::AdminService::NewStub(ConnectAs(name));
+  }
+
+  // The collector's own records of a type, the oldest first.
+  std::vector<std::string> OwnRecordsOf(const std::string& type) {
+    // What is handed in on the network is in the store once a later task of the committer runs.
+    OnNetwork<int>([] { return 0; });
+    std::promise<void> stored;
+    OnNetwork<int>([&] {
+      committer_->RunBetweenCommits([&](storage::EventStore&) { stored.set_value(); });
+      return 0;
+    });
+    stored.get_future().get();
+    std::vector<std::string> records;
+    storage::SearchRequest request;
+    request.host_patterns = {kOwnHost};
+    EXPECT_TRUE(store_
+                    ->Search(request,
+                             [&](const storage::FoundEvent& found) {
+                               const std::string line(found.event.line(0));
+                               if (absl::StrContains(line, absl::StrCat("type=", type, " "))) {
+                                 records.push_back(line);
+                               }
+                               return true;
+                             })
+                    .ok());
+    return records;
+  }
+
+  absl::Status reloaded_;
+  int seals_ = 0;
+};
+
+TEST_F(AdminServiceTest, TellsHowTheCollectorIs) {
+  Start();
+  grpc::ClientContext context;
+  auspex::v1::StatusResponse response;
+  const grpc::Status status = StubAs("root")->Status(&context, {}, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.version(), AUSPEX_VERSION);
+  EXPECT_FALSE(response.suspended());
+  std::string calls;
+  for (const auto& counter : response.counters()) {
+    if (counter.name() == "auspexd_calls_open") calls = absl::StrCat(counter.value());
+  }
+  EXPECT_EQ(calls, "1");  // This one.
+}
+
+TEST_F(AdminServiceTest, DoesWhatSignalsDo) {
+  Start();
+  const auto stub = StubAs("root");
+  {
+    grpc::ClientContext context;
+    auspex::v1::SealResponse response;
+    EXPECT_TRUE(stub->Seal(&context, {}, &response).ok());
+    EXPECT_EQ(seals_, 1);
+  }
+  {
+    grpc::ClientContext context;
+    auspex::v1::ReloadResponse response;
+    EXPECT_TRUE(stub->Reload(&context, {}, &response).ok());
+  }
+  reloaded_ = absl::InvalidArgumentError("auspexd.conf:3: wrong");
+  grpc::ClientContext context;
+  auspex::v1::ReloadResponse response;
+  const grpc::Status refused = stub->Reload(&context, {}, &response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(refused.error_message(), "auspexd.conf:3: wrong");
+}
+
+TEST_F(AdminServiceTest, TakesNothingInWhileItIsSuspended) {
+  Start();
+  const auto stub = StubAs("root");
+  const auto append = [&] {
+    storage::Delivery delivery;
+    delivery.received_ms = 1626611364000;
+    delivery.batches.emplace_back(
+        storage::Identity{.kind = storage::IdentityKind::kNode, .name = "web1"}, "192.0.2.7");
+    delivery.batches[0].Add("type=USER_LOGIN msg=audit(1626611363.000:1): pid=1");
+    return boost::asio::co_spawn(network_, committer_->Append(std::move(delivery)),
+                                 boost::asio::use_future)
+        .get()
+        .status();
+  };
+  {
+    grpc::ClientContext context;
+    auspex::v1::SuspendRequest request;
+    request.set_reason("maintenance");
+    auspex::v1::SuspendResponse response;
+    ASSERT_TRUE(stub->Suspend(&context, request, &response).ok());
+  }
+  EXPECT_TRUE(absl::IsUnavailable(append()));
+  EXPECT_EQ(Count(&Counters::suspended), 1u);
+  EXPECT_EQ(Count(&Counters::deliveries_refused_suspended_total), 1u);
+  // What it writes itself is stored all the same: that somebody has suspended it.
+  EXPECT_THAT(OwnRecordsOf("TRUSTED_APP"),
+              ElementsAre(HasSubstr(
+                  absl::StrCat("op=Suspend acct=", absl::BytesToHexString("root"),
+                               " cmd=", absl::BytesToHexString("{\"reason\":\"maintenance\"}")))));
+  grpc::ClientContext context;
+  auspex::v1::ResumeResponse response;
+  ASSERT_TRUE(stub->Resume(&context, {}, &response).ok());
+  EXPECT_TRUE(append().ok());
+}
+
+TEST_F(AdminServiceTest, RecordsWhoHasAskedForWhat) {
+  Start();
+  {
+    grpc::ClientContext context;
+    auspex::v1::HostsRequest request;
+    request.add_hosts("web*");
+    auspex::v1::HostsResponse response;
+    const auto stub = auspex::v1::QueryService::NewStub(ConnectAs("alice"));
+    ASSERT_TRUE(stub->Hosts(&context, request, &response).ok());
+  }
+  {
+    grpc::ClientContext context;
+    auspex::v1::SealResponse response;
+    EXPECT_EQ(StubAs("alice")->Seal(&context, {}, &response).error_code(),
+              grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_EQ(seals_, 0);
+  }
+  const std::string alice = absl::BytesToHexString("alice");
+  const std::string asked = absl::BytesToHexString("{\"hosts\":[\"web*\"]}");
+  EXPECT_THAT(
+      OwnRecordsOf("TRUSTED_APP"),
+      ElementsAre(
+          AllOf(HasSubstr(absl::StrCat("op=Hosts acct=", alice, " cmd=", asked, " results=0 exe=")),
+                HasSubstr("addr=127.0.0.1"), HasSubstr("res=success'"), Not(HasSubstr("reason="))),
+          AllOf(HasSubstr(absl::StrCat("op=Seal acct=", alice)), HasSubstr("reason="),
+                HasSubstr("res=failed'"))));
+}
+
+}  // namespace
+}  // namespace server

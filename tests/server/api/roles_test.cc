@@ -1,0 +1,153 @@
+// Who may call what: every method of the API, every role, and every way to show who one is.
+
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include <gmock/gmock.h>
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/generic/generic_stub.h>
+
+#include "proto/auspex/v1/admin.pb.h"
+#include "proto/auspex/v1/ingest.pb.h"
+#include "tests/server/api/api_fixture.h"
+
+namespace server {
+namespace {
+
+using grpc::StatusCode;
+
+// The least role that may call a method. Methods that are not here may be called by nobody: one
+// that is added fails this test until it is.
+const std::map<std::string, std::string> kWhoMay = {
+    {"IngestService/Deliver", "ingest"},    {"QueryService/Search", "viewer"},
+    {"QueryService/GetEvent", "viewer"},    {"QueryService/Hosts", "viewer"},
+    {"QueryService/FieldValues", "viewer"}, {"AdminService/Status", "admin"},
+    {"AdminService/Reload", "admin"},       {"AdminService/Seal", "admin"},
+    {"AdminService/Suspend", "admin"},      {"AdminService/Resume", "admin"},
+};
+
+// Whether a role may call what needs a role: agents deliver and do nothing else, nobody else
+// delivers.
+bool May(const std::string& role, const std::string& needed) {
+  if (needed == "ingest") return role == "ingest";
+  if (needed == "viewer") return role == "viewer" || role == "admin";
+  return role == "admin";
+}
+
+class RolesTest : public ApiTest {
+ protected:
+  RolesTest() {
+    SetAccess("ingest agent\nviewer viewer *\nadmin admin\nnone none\n");
+    actions_ = {.reload = [] { return absl::OkStatus(); },
+                .seal = [] {},
+                .set_suspended = [](bool) {},
+                .is_suspended = [] { return false; }};
+  }
+
+  // How a call with an empty request ends.
+  static StatusCode Call(const std::shared_ptr<grpc::Channel>& channel, const std::string& method) {
+    grpc::GenericStub stub(channel);
+    grpc::ClientContext context;
+    grpc::CompletionQueue queue;
+    const auto call = stub.PrepareCall(&context, "/auspex.v1." + method, &queue);
+    const auto wait = [&queue] {
+      void* tag = nullptr;
+      bool ok = false;
+      queue.Next(&tag, &ok);
+      return ok;
+    };
+    call->StartCall(nullptr);
+    grpc::Status status;
+    if (wait()) {
+      call->WriteLast(grpc::ByteBuffer(nullptr, 0), {}, nullptr);
+      wait();
+      for (bool more = true; more;) {
+        grpc::ByteBuffer response;
+        call->Read(&response, nullptr);
+        more = wait();
+      }
+    }
+    call->Finish(&status, nullptr);
+    wait();
+    return status.error_code();
+  }
+
+  static std::vector<std::string> MethodsOf(const google::protobuf::FileDescriptor* file) {
+    std::vector<std::string> methods;
+    for (int i = 0; i < file->service_count(); ++i) {
+      const google::protobuf::ServiceDescriptor& service = *file->service(i);
+      for (int j = 0; j < service.method_count(); ++j) {
+        methods.push_back(absl::StrCat(service.name(), "/", service.method(j)->name()));
+      }
+    }
+    return methods;
+  }
+
+  static std::vector<std::string> AllMethods() {
+    std::vector<std::string> all;
+    for (const auto* file :
+         {auspex::v1::Hello::descriptor()->file(), auspex::v1::SearchRequest::descriptor()->file(),
+          auspex::v1::StatusRequest::descriptor()->file()}) {
+      for (std::string& method : MethodsOf(file)) all.push_back(std::move(method));
+    }
+    return all;
+  }
+};
+
+// Whether the role was what the call has failed for. Requests are empty, so other failures follow.
+bool IsLetIn(StatusCode code) {
+  return code != StatusCode::PERMISSION_DENIED && code != StatusCode::UNAUTHENTICATED &&
+         code != StatusCode::UNIMPLEMENTED && code != StatusCode::UNAVAILABLE;
+}
+
+TEST_F(RolesTest, EachMethodIsForItsRolesOnly) {
+  Start();
+  // The name in a certificate, and the role that it has.
+  const std::tuple<const char*, const char*> callers[] = {{"agent", "ingest"},
+                                                          {"viewer", "viewer"},
+                                                          {"admin", "admin"},
+                                                          {"none", "none"},
+                                                          {"stranger", "none"}};
+  for (const auto& [name, role] : callers) {
+    const auto channel = ConnectAs(name);
+    for (const std::string& method : AllMethods()) {
+      ASSERT_TRUE(kWhoMay.contains(method)) << method;
+      const StatusCode code = Call(channel, method);
+      EXPECT_EQ(IsLetIn(code), May(role, kWhoMay.at(method)))
+          << method << " by " << name << " ended with " << code;
+    }
+  }
+}
+
+TEST_F(RolesTest, TheSocketIsForAdmins) {
+  Start();
+  const auto channel = ConnectLocally();
+  for (const std::string& method : AllMethods()) {
+    const StatusCode code = Call(channel, method);
+    EXPECT_EQ(IsLetIn(code), May("admin", kWhoMay.at(method))) << method << " ended with " << code;
+  }
+}
+
+// Who has no certificate, or one of another CA, gets no answer to anything.
+TEST_F(RolesTest, StrangersAreNotHeard) {
+  Start();
+  const TestCa other(directory_.path(), "other");
+  const CertificateFiles files = other.Issue("admin", "/CN=admin");
+  const std::string root = ReadWhole(ca_.certificate());
+  for (const auto& credentials :
+       {grpc::SslCredentials({.pem_root_certs = root, .pem_private_key = "", .pem_cert_chain = ""}),
+        grpc::SslCredentials({.pem_root_certs = root,
+        .pem_private_key = ReadWhole(files.key),
+        .pem_cert_chain = ReadWhole(files.certificate)}),
+        grpc::InsecureChannelCredentials()}) {
+    const auto channel = Connect(credentials);
+    for (const std::string& method : AllMethods()) {
+      EXPECT_EQ(Call(channel, method), StatusCode::UNAVAILABLE) << method;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace server
