@@ -57,7 +57,7 @@ std::string Encoded(std::string_view bytes) {
 }
 
 // A request says what somebody wants to know; a list of ten thousand hosts would drown the rest.
-constexpr size_t kRequestBytesMax = 2000;
+constexpr size_t kCommandBytesMax = 2000;
 
 constexpr char kExe[] = "/usr/sbin/auspexd";
 
@@ -101,23 +101,23 @@ void OwnRecords::Resumed() {
   Write("DAEMON_RESUME", "op=resume-logging auid=-1 pid=-1 subj=? res=success");
 }
 
-// As programs in user space write their records, so that ausearch finds the account, the address
-// and the result. What was asked can hold anything, so it is encoded.
+// As programs in user space write what somebody has run, so that ausearch finds the account, the
+// address and the result. What was asked can hold anything, so it is encoded.
 void OwnRecords::Called(const ApiCall& call) {
   std::string who = call.uid.empty() ? "" : "id=" + call.uid + " ";
   if (!call.caller.empty()) {
     who += "acct=" + Encoded(call.caller) + " ";
   }
-  const std::string_view request = std::string_view(call.request).substr(0, kRequestBytesMax);
+  const std::string command = (call.method + " " + call.request).substr(0, kCommandBytesMax);
   std::string failure;
   if (!call.failure.empty()) failure = "reason=" + Encoded(call.failure) + " ";
-  Write("TRUSTED_APP",
+  Write("USER_CMD",
         absl::StrFormat(
             "pid=%d uid=%d auid=%s ses=%s subj=%s msg='op=%s %scmd=%s results=%d "
             "%sexe=\"%s\" hostname=? addr=%s terminal=%s res=%s'",
             getpid(), getuid(), ReadProc("/proc/self/loginuid", "4294967295"),
             ReadProc("/proc/self/sessionid", "4294967295"),
-            ReadProc("/proc/self/attr/current", "?"), call.method, who, Encoded(request),
+            ReadProc("/proc/self/attr/current", "?"), call.method, who, Encoded(command),
             call.results, failure, kExe, call.address.empty() ? "?" : call.address,
             call.uid.empty() ? "?" : "socket", call.failure.empty() ? "success" : "failed"));
 }

@@ -123,10 +123,10 @@ TEST_F(AdminServiceTest, TakesNothingInWhileItIsSuspended) {
   EXPECT_EQ(Count(&Counters::suspended), 1u);
   EXPECT_EQ(Count(&Counters::deliveries_refused_suspended_total), 1u);
   // What it writes itself is stored all the same: that somebody has suspended it.
-  EXPECT_THAT(OwnRecordsOf("TRUSTED_APP"),
-              ElementsAre(HasSubstr(
-                  absl::StrCat("op=Suspend acct=", absl::BytesToHexString("root"),
-                               " cmd=", absl::BytesToHexString("{\"reason\":\"maintenance\"}")))));
+  EXPECT_THAT(OwnRecordsOf("USER_CMD"),
+              ElementsAre(HasSubstr(absl::StrCat(
+                  "op=Suspend acct=", absl::BytesToHexString("root"),
+                  " cmd=", absl::BytesToHexString("Suspend {\"reason\":\"maintenance\"}")))));
   grpc::ClientContext context;
   auspex::v1::ResumeResponse response;
   ASSERT_TRUE(stub->Resume(&context, {}, &response).ok());
@@ -151,9 +151,9 @@ TEST_F(AdminServiceTest, RecordsWhoHasAskedForWhat) {
     EXPECT_EQ(seals_, 0);
   }
   const std::string alice = absl::BytesToHexString("alice");
-  const std::string asked = absl::BytesToHexString("{\"hosts\":[\"web*\"]}");
+  const std::string asked = absl::BytesToHexString("Hosts {\"hosts\":[\"web*\"]}");
   EXPECT_THAT(
-      OwnRecordsOf("TRUSTED_APP"),
+      OwnRecordsOf("USER_CMD"),
       ElementsAre(
           AllOf(HasSubstr(absl::StrCat("op=Hosts acct=", alice, " cmd=", asked, " results=0 exe=")),
                 HasSubstr("addr=127.0.0.1"), HasSubstr("res=success'"), Not(HasSubstr("reason="))),
