@@ -1,0 +1,298 @@
+#include "pki/authority.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/file.h>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
+
+#include "base/clock.h"
+#include "base/new_file.h"
+#include "pki/read_file.h"
+#include "pki/requested_key.h"
+#include "pki/revocation_list.h"
+#include "pki/signer.h"
+
+namespace pki {
+
+namespace {
+
+constexpr char kCertificateFile[] = "/ca.pem";
+constexpr char kKeyFile[] = "/ca.key";
+constexpr char kListFile[] = "/crl.pem";
+constexpr char kRegisterFile[] = "/register";
+
+// A key or a certificate takes some hundred bytes.
+constexpr size_t kPemBytesMax = 1 << 16;
+
+// A million certificates.
+constexpr size_t kRegisterBytesMax = 100 << 20;
+
+// Others hold the lock for one write to the disk.
+constexpr auto kLockTimeMax = std::chrono::seconds(10);
+constexpr auto kLockRetry = std::chrono::milliseconds(5);
+
+absl::Status Failed(const std::string& directory, const absl::Status& status) {
+  return {status.code(), absl::StrFormat("CA %s: %s", directory, status.message())};
+}
+
+absl::Status Failed(const std::string& directory, int error) {
+  const std::string message = std::generic_category().message(error);
+  switch (error) {
+    case ENOENT:
+      return Failed(directory, absl::NotFoundError(message));
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return Failed(directory, absl::PermissionDeniedError(message));
+    case EEXIST:
+    case ENOTEMPTY:
+      return Failed(directory, absl::AlreadyExistsError("the directory is not empty"));
+    case ENOTDIR:
+      return Failed(directory, absl::AlreadyExistsError(message));
+    default:
+      return Failed(directory, absl::UnavailableError(message));
+  }
+}
+
+absl::Status CheckDays(int days) {
+  if (days >= 1 && days <= kDaysMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat("%d days: not from 1 to %d", days, kDaysMax));
+}
+
+// The right to be the only one who changes a CA, until destruction.
+class Lock {
+ public:
+  static absl::StatusOr<Lock> Take(const std::string& directory) {
+    const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return Failed(directory, errno);
+    Lock lock(fd);
+    // flock() has no time limit of its own, and a process that was stopped would hold up ours.
+    const auto deadline = std::chrono::steady_clock::now() + kLockTimeMax;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK && errno != EINTR) return Failed(directory, errno);
+      if (std::chrono::steady_clock::now() > deadline) {
+        return Failed(directory, absl::UnavailableError("another process does not let go of it"));
+      }
+      std::this_thread::sleep_for(kLockRetry);
+    }
+    return lock;
+  }
+
+  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Lock& operator=(Lock&&) = delete;
+  ~Lock() {
+    if (fd_ >= 0) close(fd_);
+  }
+
+ private:
+  explicit Lock(int fd) : fd_(fd) {}
+
+  int fd_;  // -1 when moved from.
+};
+
+// The reading and writing of the register and the list is for those who hold the lock.
+
+absl::StatusOr<std::vector<IssuedCertificate>> ReadRegister(const std::string& directory) {
+  const std::string path = directory + kRegisterFile;
+  const absl::StatusOr<std::string> text = ReadFile(path, kRegisterBytesMax);
+  if (!text.ok()) return text.status();
+  return ParseRegister(*text, path);
+}
+
+// Everyone may read it, but nobody else gets into the directory: so the owner of the directory and
+// root can both use the CA, whoever has written last.
+absl::Status WriteRegister(const std::string& directory,
+                           const std::vector<IssuedCertificate>& certificates) {
+  return base::WriteNewFile(directory + kRegisterFile, FormatRegister(certificates),
+                            {.mode = 0644, .replaces = true});
+}
+
+// A list that is lost is made again from the register, and a register that was put back from an old
+// copy does not take anything off the list.
+absl::Status WriteList(const std::string& directory, const Signer& signer,
+                       const std::vector<IssuedCertificate>& certificates) {
+  const std::string path = directory + kListFile;
+  absl::StatusOr<std::string> list_pem = ReadFile(path, kListBytesMax);
+  if (absl::IsNotFound(list_pem.status())) list_pem = "";
+  if (!list_pem.ok()) return list_pem.status();
+  const absl::StatusOr<std::string> extended = signer.ExtendList(*list_pem, certificates);
+  if (!extended.ok()) {
+    return {extended.status().code(),
+            absl::StrFormat("%s: %s; without the file it is made from the register", path,
+                            extended.status().message())};
+  }
+  return base::WriteNewFile(path, *extended, {.mode = 0644, .replaces = true});
+}
+
+// A certificate that is in the register. The subject of the order must be a good one.
+absl::StatusOr<NewCertificate> Certify(const std::string& directory, const Signer& signer,
+                                       const CertificateOrder& order, EVP_PKEY* key) {
+  const int default_days = order.kind == CertificateKind::kServer ? kServerDays : kClientDays;
+  const int days = order.days == 0 ? default_days : order.days;
+  const absl::Status checked = CheckDays(days);
+  if (!checked.ok()) return Failed(directory, checked);
+  absl::StatusOr<SignedCertificate> certificate =
+      signer.Certify(order.subject, order.kind, days, key);
+  if (!certificate.ok()) return Failed(directory, certificate.status());
+
+  const absl::StatusOr<Lock> lock = Lock::Take(directory);
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<std::vector<IssuedCertificate>> certificates = ReadRegister(directory);
+  if (!certificates.ok()) return certificates.status();
+  certificates->push_back(certificate->entry);
+  const absl::Status written = WriteRegister(directory, *certificates);
+  if (!written.ok()) return written;
+  return NewCertificate{.certificate_pem = std::move(certificate->pem),
+                        .key_pem = {},
+                        .entry = std::move(certificate->entry)};
+}
+
+// As the register has serial numbers.
+std::string SerialDigits(const std::string& text) {
+  return absl::AsciiStrToUpper(absl::StrReplaceAll(text, {{":", ""}}));
+}
+
+std::string DefaultName() {
+  return absl::StrFormat("Auspex CA %s", SecondsText(base::NowMs()).substr(0, 10));
+}
+
+std::string WithoutSlashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+absl::Status WriteAuthority(const std::string& directory, const Signer& signer) {
+  absl::Status written = base::WriteNewFile(directory + kKeyFile, signer.key_pem(), {.mode = 0600});
+  if (!written.ok()) return written;
+  written =
+      base::WriteNewFile(directory + kCertificateFile, signer.certificate_pem(), {.mode = 0644});
+  if (!written.ok()) return written;
+  written = WriteList(directory, signer, {});
+  if (!written.ok()) return written;
+  return WriteRegister(directory, {});
+}
+
+}  // namespace
+
+absl::StatusOr<Authority> Authority::Create(const std::string& directory,
+                                            const AuthorityOptions& options) {
+  const std::string path = WithoutSlashes(directory);
+  const absl::Status days = CheckDays(options.days);
+  if (!days.ok()) return Failed(path, days);
+  absl::StatusOr<Signer> signer =
+      Signer::Make(options.name.empty() ? DefaultName() : options.name, options.days);
+  if (!signer.ok()) return Failed(path, signer.status());
+
+  // Made beside its place, with mode 0700, and put there as a whole.
+  std::string fresh = path + ".new-XXXXXX";
+  if (mkdtemp(fresh.data()) == nullptr) return Failed(path, errno);
+  absl::Cleanup remove = [&fresh] {
+    std::error_code ignored;  // The failure before it is what counts.
+    std::filesystem::remove_all(fresh, ignored);
+  };
+  const absl::Status written = WriteAuthority(fresh, *signer);
+  if (!written.ok()) return Failed(path, written);
+  if (rename(fresh.c_str(), path.c_str()) != 0) return Failed(path, errno);
+  std::move(remove).Cancel();
+  const absl::Status synced = base::SyncDirectory(
+      std::filesystem::absolute(path).lexically_normal().parent_path().string());
+  if (!synced.ok()) return Failed(path, synced);
+  return Authority(path, std::make_unique<const Signer>(*std::move(signer)));
+}
+
+absl::StatusOr<Authority> Authority::Open(const std::string& directory) {
+  const std::string path = WithoutSlashes(directory);
+  const absl::StatusOr<std::string> certificate_pem =
+      ReadFile(path + kCertificateFile, kPemBytesMax);
+  if (!certificate_pem.ok()) return certificate_pem.status();
+  const absl::StatusOr<std::string> key_pem = ReadFile(path + kKeyFile, kPemBytesMax);
+  if (!key_pem.ok()) return key_pem.status();
+  absl::StatusOr<Signer> signer = Signer::Parse(*certificate_pem, *key_pem);
+  if (!signer.ok()) return Failed(path, signer.status());
+  return Authority(path, std::make_unique<const Signer>(*std::move(signer)));
+}
+
+Authority::Authority(std::string directory, std::unique_ptr<const Signer> signer)
+    : directory_(std::move(directory)), signer_(std::move(signer)) {}
+
+Authority::Authority(Authority&& other) noexcept = default;
+Authority& Authority::operator=(Authority&& other) noexcept = default;
+Authority::~Authority() = default;
+
+const std::string& Authority::certificate_pem() const { return signer_->certificate_pem(); }
+
+uint64_t Authority::not_after_ms() const { return signer_->not_after_ms(); }
+
+absl::StatusOr<NewCertificate> Authority::Issue(const CertificateOrder& order) const {
+  const absl::Status subject = CheckSubject(order.subject);
+  if (!subject.ok()) return Failed(directory_, subject);
+  const absl::StatusOr<KeyPointer> key = MakeKey();
+  if (!key.ok()) return Failed(directory_, key.status());
+  std::string key_pem = KeyPem(key->get());
+  if (key_pem.empty()) return Failed(directory_, CannotMake("a key"));
+  absl::StatusOr<NewCertificate> made = Certify(directory_, *signer_, order, key->get());
+  if (made.ok()) made->key_pem = std::move(key_pem);
+  return made;
+}
+
+absl::StatusOr<NewCertificate> Authority::Sign(std::string_view request_pem,
+                                               const std::string& name, int days) const {
+  const absl::Status checked = CheckName(name);
+  if (!checked.ok()) return Failed(directory_, checked);
+  const absl::StatusOr<KeyPointer> key = RequestedKey(request_pem);
+  if (!key.ok()) return Failed(directory_, key.status());
+  return Certify(directory_, *signer_, {.subject = {.name = name}, .days = days}, key->get());
+}
+
+absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
+    const std::string& name_or_serial) const {
+  const absl::StatusOr<Lock> lock = Lock::Take(directory_);
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<std::vector<IssuedCertificate>> certificates = ReadRegister(directory_);
+  if (!certificates.ok()) return certificates.status();
+
+  const std::string serial = SerialDigits(name_or_serial);
+  const uint64_t now_ms = base::NowMs();
+  bool is_known = false;
+  std::vector<IssuedCertificate> revoked;
+  for (IssuedCertificate& certificate : *certificates) {
+    if (certificate.name != name_or_serial && certificate.serial != serial) continue;
+    is_known = true;
+    if (certificate.revoked_ms || certificate.not_after_ms < now_ms) continue;
+    certificate.revoked_ms = now_ms - now_ms % 1000;
+    revoked.push_back(certificate);
+  }
+  if (revoked.empty()) {
+    const std::string quoted = absl::StrFormat("\"%s\"", absl::CHexEscape(name_or_serial));
+    return Failed(directory_,
+                  absl::NotFoundError(is_known ? "nothing of " + quoted + " is valid any more"
+                                               : "has not issued " + quoted));
+  }
+  const absl::Status written_list = WriteList(directory_, *signer_, *certificates);
+  if (!written_list.ok()) return written_list;
+  const absl::Status written = WriteRegister(directory_, *certificates);
+  if (!written.ok()) return written;
+  return revoked;
+}
+
+absl::StatusOr<std::vector<IssuedCertificate>> Authority::List() const {
+  const absl::StatusOr<Lock> lock = Lock::Take(directory_);
+  if (!lock.ok()) return lock.status();
+  return ReadRegister(directory_);
+}
+
+}  // namespace pki
