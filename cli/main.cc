@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/ca.h"
 #include "cli/import.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -27,6 +28,7 @@ constexpr std::string_view kUsage =
     "  import   bring logs that exist into a store\n"
     "  store    look at a store as a whole: stats, check, export\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
+    "  ca       a private CA for the API: init, issue, revoke, list\n"
     "\n"
     "auspex COMMAND --help tells more. See auspex(1).\n";
 
@@ -132,6 +134,7 @@ int Run(int argc, char** argv) {
   if (command == "import") return RunImport(argc - 1, argv + 1);
   if (command == "store") return RunStore(argc - 1, argv + 1);
   if (command == "send") return RunSend(argc - 1, argv + 1);
+  if (command == "ca") return cli::Ca(argc - 1, argv + 1);
   if (command == "--version") {
     std::cout << "auspex " AUSPEX_VERSION "\n";
     return EXIT_SUCCESS;
