@@ -38,8 +38,11 @@ constexpr char kRegisterFile[] = "/register";
 // A key or a certificate takes some hundred bytes.
 constexpr size_t kPemBytesMax = 1 << 16;
 
-// A million certificates.
-constexpr size_t kRegisterBytesMax = 100 << 20;
+// What 20,000 hosts are issued in 25 years. Each of the next would be slower than the one before.
+constexpr size_t kCertificatesMax = 500'000;
+
+// So many, with the longest names, and all of them revoked.
+constexpr size_t kRegisterBytesMax = 256 << 20;
 
 // Others hold the lock for one write to the disk.
 constexpr auto kLockTimeMax = std::chrono::seconds(10);
@@ -153,6 +156,11 @@ absl::StatusOr<NewCertificate> Certify(const std::string& directory, const Signe
   if (!lock.ok()) return lock.status();
   absl::StatusOr<std::vector<IssuedCertificate>> certificates = ReadRegister(directory);
   if (!certificates.ok()) return certificates.status();
+  if (certificates->size() >= kCertificatesMax) {
+    return Failed(directory,
+                  absl::ResourceExhaustedError(absl::StrFormat(
+                      "has issued %d certificates, which is all it can", kCertificatesMax)));
+  }
   certificates->push_back(certificate->entry);
   const absl::Status written = WriteRegister(directory, *certificates);
   if (!written.ok()) return written;

@@ -82,6 +82,8 @@ class Authority {
   uint64_t not_after_ms() const;
 
   // A new key, and a certificate for it. Names may be issued again: that is how they are renewed.
+  // kFailedPrecondition once the CA has ended, kResourceExhausted once it has issued half a
+  // million; so does Sign().
   absl::StatusOr<NewCertificate> Issue(const CertificateOrder& order) const;
 
   // A client's certificate for the key in a request (PKCS#10), such as MakeKeyRequest() makes. It

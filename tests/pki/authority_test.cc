@@ -348,6 +348,7 @@ TEST_F(AuthorityTest, IsUsedByTwoProcessesAtOnce) {
 
 TEST_F(AuthorityTest, IsUsedByManyThreadsAtOnce) {
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([this] {
       for (int j = 0; j < 5; ++j) EXPECT_TRUE(authority_.Issue({.subject = {.name = "web1"}}).ok());
@@ -375,6 +376,15 @@ TEST_F(AuthorityTest, HasWrittenDownWhatItHandedOutBeforeItWasKilled) {
   }
   EXPECT_GE(handed_out.size(), kKills * kSerialsBeforeKill);
   EXPECT_THAT(RegisteredSerials(), IsSupersetOf(handed_out));
+}
+
+TEST_F(AuthorityTest, IssuesHalfAMillionAndStillRevokesThen) {
+  std::vector<IssuedCertificate> issued(499'999, Issue("web1").entry);
+  Write(RegisterPath(), FormatRegister(issued));
+  const NewCertificate last = Issue("web2");
+  EXPECT_TRUE(absl::IsResourceExhausted(authority_.Issue({.subject = {.name = "web3"}}).status()));
+  EXPECT_TRUE(authority_.Revoke("web2").ok());
+  EXPECT_TRUE(IsRevokedForOpenssl(last));
 }
 
 TEST_F(AuthorityTest, GivesNoTwoCertificatesOneSerialNumber) {
