@@ -57,10 +57,12 @@ std::string PemOf(const Object* object) {
 // PKCS#8, not encrypted. Empty if it fails.
 std::string KeyPem(const EVP_PKEY* key);
 
-// The first of its kind in a text of PEM; nullptr if there is none that can be read. Encrypted PEM
-// cannot: without this callback OpenSSL would ask the terminal for a passphrase.
+// For encrypted PEM, which then cannot be read: without it OpenSSL asks the terminal for a
+// passphrase.
 int NoPassphrase(char* buffer, int size, int is_writing, void* context);
 
+// The first of its kind in a text of PEM, for the caller to own; nullptr if there is none that can
+// be read.
 template <auto Read>
 auto FromPem(std::string_view pem) {
   const BioPointer bio = BytesToRead(pem);
