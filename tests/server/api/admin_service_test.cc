@@ -1,7 +1,4 @@
-#include <fstream>
-
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include <gmock/gmock.h>
 
@@ -17,6 +14,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
+// AUDIT_USER_CMD of <libaudit.h>.
+constexpr uint32_t kUserCommand = 1123;
+
 class AdminServiceTest : public ApiTest {
  protected:
   AdminServiceTest() {
@@ -31,31 +31,22 @@ class AdminServiceTest : public ApiTest {
     return auspex::v1::AdminService::NewStub(ConnectAs(name));
   }
 
-  // The collector's own records of a type, the oldest first.
-  std::vector<std::string> OwnRecordsOf(const std::string& type) {
-    // What was handed in before a task is stored before the next one.
-    for (int task = 0; task < 2; ++task) {
-      std::promise<void> done;
-      OnNetwork<int>([] { return 0; });  // What waits there is handed in.
-      OnNetwork<int>([&] {
-        committer_->RunBetweenCommits([&](storage::EventStore&) { done.set_value(); });
-        return 0;
-      });
-      done.get_future().get();
-    }
-    std::vector<std::string> records;
+  // The collector's own records of commands, the oldest first. They are stored after the call has
+  // ended: waits until there are `count`.
+  std::vector<std::string> Commands(size_t count) const {
     storage::SearchRequest request;
+    request.predicate = query::Predicate(query::TypeIn{{kUserCommand}});
     request.host_patterns = {kOwnHost};
-    EXPECT_TRUE(store_
-                    ->Search(request,
-                             [&](const storage::FoundEvent& found) {
-                               const std::string line(found.event.line(0));
-                               if (absl::StrContains(line, absl::StrCat("type=", type, " "))) {
-                                 records.push_back(line);
-                               }
-                               return true;
-                             })
-                    .ok());
+    std::vector<std::string> records;
+    while (records.size() < count) {
+      records.clear();
+      const absl::Status searched = store_->Search(request, [&](const storage::FoundEvent& found) {
+        records.emplace_back(found.event.line(0));
+        return true;
+      });
+      EXPECT_TRUE(searched.ok()) << searched;
+      if (!searched.ok()) break;
+    }
     return records;
   }
 
@@ -125,10 +116,9 @@ TEST_F(AdminServiceTest, TakesNothingInWhileItIsSuspended) {
   EXPECT_EQ(Count(&Counters::suspended), 1u);
   EXPECT_EQ(Count(&Counters::deliveries_refused_suspended_total), 1u);
   // What it writes itself is stored all the same: that somebody has suspended it.
-  EXPECT_THAT(OwnRecordsOf("USER_CMD"),
-              ElementsAre(HasSubstr(absl::StrCat(
-                  "op=Suspend acct=", absl::BytesToHexString("root"),
-                  " cmd=", absl::BytesToHexString("Suspend {\"reason\":\"maintenance\"}")))));
+  EXPECT_THAT(Commands(1), ElementsAre(HasSubstr(absl::StrCat(
+                               "op=Suspend acct=", absl::BytesToHexString("root"), " cmd=",
+                               absl::BytesToHexString("Suspend {\"reason\":\"maintenance\"}")))));
   grpc::ClientContext context;
   auspex::v1::ResumeResponse response;
   ASSERT_TRUE(stub->Resume(&context, {}, &response).ok());
@@ -155,7 +145,7 @@ TEST_F(AdminServiceTest, RecordsWhoHasAskedForWhat) {
   const std::string alice = absl::BytesToHexString("alice");
   const std::string asked = absl::BytesToHexString("Hosts {\"hosts\":[\"web*\"]}");
   EXPECT_THAT(
-      OwnRecordsOf("USER_CMD"),
+      Commands(2),
       ElementsAre(
           AllOf(HasSubstr(absl::StrCat("op=Hosts acct=", alice, " cmd=", asked, " results=0 exe=")),
                 HasSubstr("addr=127.0.0.1"), HasSubstr("res=success'"), Not(HasSubstr("reason="))),
