@@ -2,14 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fcntl.h>
 #include <filesystem>
-#include <sys/file.h>
 #include <system_error>
-#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -21,9 +17,12 @@
 
 #include "base/clock.h"
 #include "base/new_file.h"
+#include "pki/directory_lock.h"
+#include "pki/invitation.h"
 #include "pki/read_file.h"
 #include "pki/requested_key.h"
 #include "pki/revocation_list.h"
+#include "pki/secret_file.h"
 #include "pki/signer.h"
 
 namespace pki {
@@ -44,31 +43,12 @@ constexpr size_t kCertificatesMax = 500'000;
 // So many, with the longest names, and all of them revoked.
 constexpr size_t kRegisterBytesMax = 256 << 20;
 
-// Others hold the lock for one write to the disk.
-constexpr auto kLockTimeMax = std::chrono::seconds(10);
-constexpr auto kLockRetry = std::chrono::milliseconds(5);
-
 absl::Status Failed(const std::string& directory, const absl::Status& status) {
   return {status.code(), absl::StrFormat("CA %s: %s", directory, status.message())};
 }
 
 absl::Status Failed(const std::string& directory, int error) {
-  const std::string message = std::generic_category().message(error);
-  switch (error) {
-    case ENOENT:
-      return Failed(directory, absl::NotFoundError(message));
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return Failed(directory, absl::PermissionDeniedError(message));
-    case EEXIST:
-    case ENOTEMPTY:
-      return Failed(directory, absl::AlreadyExistsError("the directory is not empty"));
-    case ENOTDIR:
-      return Failed(directory, absl::AlreadyExistsError(message));
-    default:
-      return Failed(directory, absl::UnavailableError(message));
-  }
+  return Failed(directory, DirectoryError(error));
 }
 
 absl::Status CheckDays(int days) {
@@ -76,36 +56,11 @@ absl::Status CheckDays(int days) {
   return absl::InvalidArgumentError(absl::StrFormat("%d days: not from 1 to %d", days, kDaysMax));
 }
 
-// The right to be the only one who changes a CA, until destruction.
-class Lock {
- public:
-  static absl::StatusOr<Lock> Take(const std::string& directory) {
-    const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return Failed(directory, errno);
-    Lock lock(fd);
-    // flock() has no time limit of its own, and a process that was stopped would hold up ours.
-    const auto deadline = std::chrono::steady_clock::now() + kLockTimeMax;
-    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK && errno != EINTR) return Failed(directory, errno);
-      if (std::chrono::steady_clock::now() > deadline) {
-        return Failed(directory, absl::UnavailableError("another process does not let go of it"));
-      }
-      std::this_thread::sleep_for(kLockRetry);
-    }
-    return lock;
-  }
-
-  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Lock& operator=(Lock&&) = delete;
-  ~Lock() {
-    if (fd_ >= 0) close(fd_);
-  }
-
- private:
-  explicit Lock(int fd) : fd_(fd) {}
-
-  int fd_;  // -1 when moved from.
-};
+absl::StatusOr<DirectoryLock> Lock(const std::string& directory) {
+  absl::StatusOr<DirectoryLock> lock = DirectoryLock::Take(directory);
+  if (!lock.ok()) return Failed(directory, lock.status());
+  return lock;
+}
 
 // The reading and writing of the register and the list is for those who hold the lock.
 
@@ -141,7 +96,8 @@ absl::Status WriteList(const std::string& directory, const Signer& signer,
   return base::WriteNewFile(path, *extended, {.mode = 0644, .replaces = true});
 }
 
-// A certificate that is in the register. The subject of the order must be a good one.
+// A certificate that is in the register. The subject of the order must be a good one, and the lock
+// be held.
 absl::StatusOr<NewCertificate> Certify(const std::string& directory, const Signer& signer,
                                        const CertificateOrder& order, EVP_PKEY* key) {
   const int default_days = order.kind == CertificateKind::kServer ? kServerDays : kClientDays;
@@ -151,9 +107,6 @@ absl::StatusOr<NewCertificate> Certify(const std::string& directory, const Signe
   absl::StatusOr<SignedCertificate> certificate =
       signer.Certify(order.subject, order.kind, days, key);
   if (!certificate.ok()) return Failed(directory, certificate.status());
-
-  const absl::StatusOr<Lock> lock = Lock::Take(directory);
-  if (!lock.ok()) return lock.status();
   absl::StatusOr<std::vector<IssuedCertificate>> certificates = ReadRegister(directory);
   if (!certificates.ok()) return certificates.status();
   if (certificates->size() >= kCertificatesMax) {
@@ -252,6 +205,8 @@ absl::StatusOr<NewCertificate> Authority::Issue(const CertificateOrder& order) c
   if (!key.ok()) return Failed(directory_, key.status());
   std::string key_pem = KeyPem(key->get());
   if (key_pem.empty()) return Failed(directory_, CannotMake("a key"));
+  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  if (!lock.ok()) return lock.status();
   absl::StatusOr<NewCertificate> made = Certify(directory_, *signer_, order, key->get());
   if (made.ok()) made->key_pem = std::move(key_pem);
   return made;
@@ -263,12 +218,46 @@ absl::StatusOr<NewCertificate> Authority::Sign(std::string_view request_pem,
   if (!checked.ok()) return Failed(directory_, checked);
   const absl::StatusOr<KeyPointer> key = RequestedKey(request_pem);
   if (!key.ok()) return Failed(directory_, key.status());
+  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  if (!lock.ok()) return lock.status();
   return Certify(directory_, *signer_, {.subject = {.name = name}, .days = days}, key->get());
+}
+
+absl::StatusOr<std::string> Authority::Invite(const std::string& name,
+                                              std::chrono::seconds lifetime) const {
+  const absl::StatusOr<std::string> secret =
+      SecretFile(invitations_path()).Add(name, lifetime, /*replaces=*/true);
+  if (!secret.ok()) return secret.status();
+  const absl::StatusOr<Invitation> invitation = MakeInvitation(*secret, certificate_pem());
+  if (!invitation.ok()) return Failed(directory_, invitation.status());
+  return FormatInvitation(*invitation);
+}
+
+absl::StatusOr<NewCertificate> Authority::Redeem(std::string_view digest,
+                                                 std::string_view request_pem) const {
+  const absl::StatusOr<KeyPointer> key = RequestedKey(request_pem);
+  if (!key.ok()) return Failed(directory_, key.status());
+  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<std::vector<Secret>> invitations = ReadSecrets(invitations_path());
+  if (!invitations.ok()) return invitations.status();
+  const auto invitation = std::ranges::find(*invitations, digest, &Secret::digest);
+  if (invitation == invitations->end() || invitation->not_after_ms < base::NowMs()) {
+    return Failed(directory_, absl::PermissionDeniedError(
+                                  "there is no such invitation, or it was used, or is over"));
+  }
+  const Subject subject{.name = invitation->name};
+  invitations->erase(invitation);
+  // Used up before what it was for is handed out.
+  const absl::Status written = base::WriteNewFile(invitations_path(), FormatSecrets(*invitations),
+                                                  {.mode = 0644, .replaces = true});
+  if (!written.ok()) return written;
+  return Certify(directory_, *signer_, {.subject = subject}, key->get());
 }
 
 absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
     const std::string& name_or_serial) const {
-  const absl::StatusOr<Lock> lock = Lock::Take(directory_);
+  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
   if (!lock.ok()) return lock.status();
   absl::StatusOr<std::vector<IssuedCertificate>> certificates = ReadRegister(directory_);
   if (!certificates.ok()) return certificates.status();
@@ -298,7 +287,7 @@ absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
 }
 
 absl::StatusOr<std::vector<IssuedCertificate>> Authority::List() const {
-  const absl::StatusOr<Lock> lock = Lock::Take(directory_);
+  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
   if (!lock.ok()) return lock.status();
   return ReadRegister(directory_);
 }

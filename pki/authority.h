@@ -4,6 +4,7 @@
 //   ca.key    its key. Who has it can be anybody: the directory is its owner's only
 //   crl.pem   what it has revoked
 //   register  what it has issued, a line for each certificate: see register.h
+//   invitations   whom it will sign a certificate for: see secret_file.h. Not before there is one
 //
 // Each file is there whole or not at all, whenever the process or the machine stops. What is handed
 // out is in the register before, and what the register calls revoked is in crl.pem before, so that
@@ -11,6 +12,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -78,6 +80,7 @@ class Authority {
   const std::string& directory() const { return directory_; }
   std::string certificate_path() const { return directory_ + "/ca.pem"; }
   std::string list_path() const { return directory_ + "/crl.pem"; }
+  std::string invitations_path() const { return directory_ + "/invitations"; }
   const std::string& certificate_pem() const;
   uint64_t not_after_ms() const;
 
@@ -93,6 +96,17 @@ class Authority {
   // 8192 bits.
   absl::StatusOr<NewCertificate> Sign(std::string_view request_pem, const std::string& name,
                                       int days = kClientDays) const;
+
+  // What a host of this name can have a certificate signed with, once, within `lifetime`: as text,
+  // see invitation.h. An earlier invitation of the name does not count any more. Fails as
+  // SecretFile::Add().
+  absl::StatusOr<std::string> Invite(const std::string& name, std::chrono::seconds lifetime) const;
+
+  // As Sign(), with the name of the invitation whose secret has this digest (DigestOf()), which is
+  // used up by it. kPermissionDenied if there is none, or it is over. Where the request is refused
+  // it stays.
+  absl::StatusOr<NewCertificate> Redeem(std::string_view digest,
+                                        std::string_view request_pem) const;
 
   // Revokes what has this name, or this serial number (in hexadecimal digits, with colons or
   // without), and is neither revoked nor ended, and returns it. kNotFound if there is none.

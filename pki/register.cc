@@ -26,18 +26,6 @@ std::optional<CertificateKind> ParseKind(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<uint64_t> ParseTime(const std::string& text) {
-  absl::Time time;
-  std::string error;
-  if (!absl::ParseTime(kTimeForm, text, &time, &error) || time < absl::UnixEpoch()) {
-    return std::nullopt;
-  }
-  const auto time_ms = static_cast<uint64_t>(absl::ToUnixMillis(time));
-  // ParseTime() takes blanks and years of any length.
-  if (SecondsText(time_ms) != text) return std::nullopt;
-  return time_ms;
-}
-
 bool IsSerial(std::string_view text) {
   return text.size() == kSerialDigits && std::ranges::all_of(text, [](char c) {
            return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
@@ -48,7 +36,7 @@ std::optional<IssuedCertificate> ParseLine(const std::string& line) {
   const std::vector<std::string> words = absl::StrSplit(line, ' ');
   if (words.size() != 5) return std::nullopt;
   const std::optional<CertificateKind> kind = ParseKind(words[1]);
-  const std::optional<uint64_t> not_after_ms = ParseTime(words[2]);
+  const std::optional<uint64_t> not_after_ms = ParseSeconds(words[2]);
   if (!IsSerial(words[0]) || !kind || !not_after_ms || !CheckName(words[4]).ok()) {
     return std::nullopt;
   }
@@ -56,7 +44,7 @@ std::optional<IssuedCertificate> ParseLine(const std::string& line) {
       .serial = words[0], .kind = *kind, .not_after_ms = *not_after_ms, .name = words[4]};
   if (words[3] == kValid) return certificate;
   if (!words[3].starts_with(kRevoked)) return std::nullopt;
-  certificate.revoked_ms = ParseTime(words[3].substr(kRevoked.size()));
+  certificate.revoked_ms = ParseSeconds(words[3].substr(kRevoked.size()));
   if (!certificate.revoked_ms) return std::nullopt;
   return certificate;
 }
@@ -70,6 +58,18 @@ std::string_view KindName(CertificateKind kind) {
 std::string SecondsText(uint64_t time_ms) {
   return absl::FormatTime(kTimeForm, absl::FromUnixMillis(static_cast<int64_t>(time_ms)),
                           absl::UTCTimeZone());
+}
+
+std::optional<uint64_t> ParseSeconds(const std::string& text) {
+  absl::Time time;
+  std::string error;
+  if (!absl::ParseTime(kTimeForm, text, &time, &error) || time < absl::UnixEpoch()) {
+    return std::nullopt;
+  }
+  const auto time_ms = static_cast<uint64_t>(absl::ToUnixMillis(time));
+  // ParseTime() takes blanks and years of any length.
+  if (SecondsText(time_ms) != text) return std::nullopt;
+  return time_ms;
 }
 
 std::string FormatRegister(const std::vector<IssuedCertificate>& certificates) {

@@ -43,6 +43,9 @@ struct IssuedCertificate {
 // A time as the register has it.
 std::string SecondsText(uint64_t time_ms);
 
+// Of a text that SecondsText() could have made; none of any other.
+std::optional<uint64_t> ParseSeconds(const std::string& text);
+
 std::string FormatRegister(const std::vector<IssuedCertificate>& certificates);
 
 // kFailedPrecondition if the first line is another one; kDataLoss names the file and the first line

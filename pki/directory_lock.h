@@ -1,0 +1,33 @@
+// The right to be the only one who changes the files of a directory.
+
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+
+namespace pki {
+
+// Held until destruction, or until the process ends. For those who take it only: flock(2).
+class DirectoryLock {
+ public:
+  // Waits for others, also of this process, ten seconds at most: then kUnavailable. kNotFound,
+  // kPermissionDenied, kAlreadyExists (it is no directory) or kUnavailable otherwise; messages do
+  // not name the directory.
+  static absl::StatusOr<DirectoryLock> Take(const std::string& directory);
+
+  DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  DirectoryLock& operator=(DirectoryLock&&) = delete;
+  ~DirectoryLock();
+
+ private:
+  explicit DirectoryLock(int fd) : fd_(fd) {}
+
+  int fd_;  // -1 when moved from.
+};
+
+// What an error number of the system says of a directory, in the codes above.
+absl::Status DirectoryError(int error);
+
+}  // namespace pki
