@@ -1,5 +1,6 @@
 #include "cli/ca.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "cli/exit_status.h"
 #include <CLI/CLI.hpp>
 
 #include "base/clock.h"
@@ -24,6 +26,9 @@ namespace fs = std::filesystem;
 // Of a file's name: NAME_MAX of Linux.
 constexpr size_t kFileNameBytesMax = 255;
 
+// A month: what waits longer is found by somebody else.
+constexpr int kInvitationHoursMax = 31 * 24;
+
 struct CaArguments {
   std::string directory;
   std::string authority_name;
@@ -36,6 +41,9 @@ struct CaArguments {
   std::string output = ".";
   bool replaces = false;
   std::string revoked;
+  std::string invited;
+  std::string server = "COLLECTOR:PORT";
+  int invitation_hours = 24;
   std::string format = "text";
 };
 
@@ -122,15 +130,16 @@ absl::Status Issue(const CaArguments& arguments) {
   if (!checked.ok()) return checked;
 
   for (const std::string& name : arguments.names) {
-    const auto issued =
-        authority->Issue({.subject = {.name = name,
-                                      .dns_names = arguments.dns_names,
-                                      .ip_addresses = arguments.ip_addresses},
-                          .kind = arguments.is_server ? pki::CertificateKind::kServer
-                                                      : pki::CertificateKind::kClient,
-                          .days = arguments.days});
+    auto issued = authority->Issue({.subject = {.name = name,
+                                                .dns_names = arguments.dns_names,
+                                                .ip_addresses = arguments.ip_addresses},
+                                    .kind = arguments.is_server ? pki::CertificateKind::kServer
+                                                                : pki::CertificateKind::kClient,
+                                    .days = arguments.days});
     if (!issued.ok()) return issued.status();
     const CertificatePaths paths = PathsOf(arguments, name);
+    // Whoever is invited knows the CA when a collector shows it.
+    if (arguments.is_server) issued->certificate_pem += authority->certificate_pem();
     absl::Status written = WriteCertificate(*issued, paths, arguments.replaces);
     if (!written.ok()) return written;
     std::cout << absl::StrFormat("%s: until %s, key in %s\n", paths.certificate,
@@ -152,6 +161,20 @@ absl::Status Issue(const CaArguments& arguments) {
   return absl::OkStatus();
 }
 
+absl::Status Invite(const CaArguments& arguments) {
+  const auto authority = pki::Authority::Open(arguments.directory);
+  if (!authority.ok()) return authority.status();
+  const auto invitation =
+      authority->Invite(arguments.invited, std::chrono::hours(arguments.invitation_hours));
+  if (!invitation.ok()) return invitation.status();
+  std::cout << absl::StrFormat("auspex enroll --server %s %s\n", arguments.server, *invitation);
+  std::cerr << absl::StrFormat(
+      "Next: that is the command for %s, good once and for %d hours; auspexd needs\n"
+      "\"api_enroll_ca = %s\"\n",
+      arguments.invited, arguments.invitation_hours, AbsolutePath(authority->directory()));
+  return absl::OkStatus();
+}
+
 absl::Status Revoke(const CaArguments& arguments) {
   const auto authority = pki::Authority::Open(arguments.directory);
   if (!authority.ok()) return authority.status();
@@ -161,9 +184,8 @@ absl::Status Revoke(const CaArguments& arguments) {
     std::cout << absl::StrFormat("revoked %s of %s\n", certificate.serial, certificate.name);
   }
   std::cout << absl::StrFormat(
-      "Next: give %s to all who check certificates by it. auspexd does not yet:\n"
-      "add the line \"none %s\" to its api_access_file, above others\n",
-      AbsolutePath(authority->list_path()), revoked->front().name);
+      "Next: auspexd refuses it within a second, if it has the line \"api_crl_file = %s\"\n",
+      AbsolutePath(authority->list_path()));
   return absl::OkStatus();
 }
 
@@ -205,14 +227,6 @@ absl::Status List(const CaArguments& arguments) {
   return absl::OkStatus();
 }
 
-int ExitStatus(const CLI::App& command, absl::Status status) {
-  std::cout.flush();
-  if (status.ok() && !std::cout) status = absl::UnavailableError("cannot write");
-  if (status.ok()) return EXIT_SUCCESS;
-  std::cerr << "auspex ca " << command.get_name() << ": " << std::string(status.message()) << '\n';
-  return EXIT_FAILURE;
-}
-
 }  // namespace
 
 int Ca(int argc, char** argv) {
@@ -221,9 +235,11 @@ int Ca(int argc, char** argv) {
   app.require_subcommand(1);
   CLI::App* const init = app.add_subcommand("init", "Make a CA in a new directory");
   CLI::App* const issue = app.add_subcommand("issue", "Make keys and certificates");
+  CLI::App* const invite =
+      app.add_subcommand("invite", "Let a host have a certificate by `auspex enroll`, once");
   CLI::App* const revoke = app.add_subcommand("revoke", "Take certificates back");
   CLI::App* const list = app.add_subcommand("list", "What was issued");
-  for (CLI::App* const command : {init, issue, revoke, list}) {
+  for (CLI::App* const command : {init, issue, invite, revoke, list}) {
     command->add_option("DIR", arguments.directory, "The directory of the CA")->required();
   }
   const CLI::Range days_range(1, pki::kDaysMax);
@@ -250,6 +266,14 @@ int Ca(int argc, char** argv) {
   issue->add_option("--out", arguments.output, "Where NAME.pem and NAME.key go")
       ->capture_default_str();
   issue->add_flag("--force", arguments.replaces, "Replace files that are there");
+  invite->add_option("NAME", arguments.invited, "The host")->required();
+  invite
+      ->add_option("--server", arguments.server,
+                   "Where the collector serves the API, for the command that is printed")
+      ->capture_default_str();
+  invite->add_option("--hours", arguments.invitation_hours, "How long the invitation holds")
+      ->check(CLI::Range(1, kInvitationHoursMax))
+      ->capture_default_str();
   revoke->add_option("WHAT", arguments.revoked, "A name, for all that it has, or a serial number")
       ->required();
   list->add_option("--format", arguments.format, "text or json, a line for each certificate")
@@ -261,10 +285,11 @@ int Ca(int argc, char** argv) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   }
 
-  if (init->parsed()) return ExitStatus(*init, Init(arguments));
-  if (issue->parsed()) return ExitStatus(*issue, Issue(arguments));
-  if (revoke->parsed()) return ExitStatus(*revoke, Revoke(arguments));
-  return ExitStatus(*list, List(arguments));
+  if (init->parsed()) return ExitStatus("auspex ca init", Init(arguments));
+  if (issue->parsed()) return ExitStatus("auspex ca issue", Issue(arguments));
+  if (invite->parsed()) return ExitStatus("auspex ca invite", Invite(arguments));
+  if (revoke->parsed()) return ExitStatus("auspex ca revoke", Revoke(arguments));
+  return ExitStatus("auspex ca list", List(arguments));
 }
 
 }  // namespace cli

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "cli/ca.h"
+#include "cli/exit_status.h"
 #include "cli/import.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/search.h"
 #include "cli/send.h"
 #include "cli/store.h"
+#include "cli/token.h"
 #include <CLI/CLI.hpp>
 
 namespace {
@@ -28,15 +30,10 @@ constexpr std::string_view kUsage =
     "  import   bring logs that exist into a store\n"
     "  store    look at a store as a whole: stats, check, export\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
-    "  ca       a private CA for the API: init, issue, revoke, list\n"
+    "  ca       a private CA for the API: init, issue, invite, revoke, list\n"
+    "  token    tokens for readers of the API: create, revoke, list\n"
     "\n"
     "auspex COMMAND --help tells more. See auspex(1).\n";
-
-int ExitStatus(const char* command, const absl::Status& status) {
-  if (status.ok()) return EXIT_SUCCESS;
-  std::cerr << command << ": " << std::string(status.message()) << '\n';
-  return EXIT_FAILURE;
-}
 
 int RunSend(int argc, char** argv) {
   cli::SendOptions options;
@@ -74,7 +71,7 @@ int RunImport(int argc, char** argv) {
       ->required();
   CLI11_PARSE(app, argc, argv);
   cli::Progress progress(cli::ProgressOnStandardError());
-  return ExitStatus("auspex import", cli::Import(arguments, std::cout, progress));
+  return cli::ExitStatus("auspex import", cli::Import(arguments, std::cout, progress));
 }
 
 int RunStore(int argc, char** argv) {
@@ -98,27 +95,27 @@ int RunStore(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   if (stats->parsed()) {
-    return ExitStatus("auspex store stats", cli::PrintStoreStats(store, std::cout));
+    return cli::ExitStatus("auspex store stats", cli::PrintStoreStats(store, std::cout));
   }
   if (check->parsed()) {
     const absl::StatusOr<uint64_t> wrong = cli::CheckStore(store, std::cout);
-    if (!wrong.ok()) return ExitStatus("auspex store check", wrong.status());
+    if (!wrong.ok()) return cli::ExitStatus("auspex store check", wrong.status());
     if (*wrong == 0) std::cout << "all is well\n";
     return *wrong == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   }
   query::TimeRange time;
   if (!from.empty()) {
     const absl::StatusOr<uint64_t> from_ms = cli::ParseExportTime(from);
-    if (!from_ms.ok()) return ExitStatus("auspex store export", from_ms.status());
+    if (!from_ms.ok()) return cli::ExitStatus("auspex store export", from_ms.status());
     time.from_ms = *from_ms;
   }
   if (!to.empty()) {
     const absl::StatusOr<uint64_t> to_ms = cli::ParseExportTime(to);
-    if (!to_ms.ok()) return ExitStatus("auspex store export", to_ms.status());
+    if (!to_ms.ok()) return cli::ExitStatus("auspex store export", to_ms.status());
     if (*to_ms == 0) return EXIT_SUCCESS;
     time.to_ms = *to_ms - 1;
   }
-  return ExitStatus("auspex store export", cli::ExportStore(store, hosts, time, std::cout));
+  return cli::ExitStatus("auspex store export", cli::ExportStore(store, hosts, time, std::cout));
 }
 
 int Run(int argc, char** argv) {
@@ -135,6 +132,7 @@ int Run(int argc, char** argv) {
   if (command == "store") return RunStore(argc - 1, argv + 1);
   if (command == "send") return RunSend(argc - 1, argv + 1);
   if (command == "ca") return cli::Ca(argc - 1, argv + 1);
+  if (command == "token") return cli::Token(argc - 1, argv + 1);
   if (command == "--version") {
     std::cout << "auspex " AUSPEX_VERSION "\n";
     return EXIT_SUCCESS;

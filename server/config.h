@@ -98,6 +98,15 @@ struct ApiOptions {
   // Who may do what: see access.h. Empty: whoever has a certificate is an agent.
   std::string access_file;
 
+  // Tokens of readers (see pki/secret_file.h), and lists of revoked certificates in PEM. Empty:
+  // none.
+  std::string token_file = {};
+  std::string crl_file = {};
+
+  // The directory of a CA (see pki/authority.h) that signs certificates for hosts that are invited.
+  // Empty: nobody can enroll.
+  std::string enroll_ca = {};
+
   LocalSocketOptions socket;
 
   friend bool operator==(const ApiOptions&, const ApiOptions&) = default;

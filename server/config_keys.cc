@@ -275,6 +275,17 @@ constexpr HonouredKey kHonouredKeys[] = {
        return c.api.access_file.empty() ? "every caller with a certificate is an agent"
                                         : c.api.access_file;
      }},
+    {"api_token_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.token_file); },
+     [](const auto& c) { return c.api.token_file.empty() ? "no tokens" : c.api.token_file; }},
+    {"api_crl_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.crl_file); },
+     [](const auto& c) {
+       return c.api.crl_file.empty() ? "no certificate is revoked" : c.api.crl_file;
+     }},
+    {"api_enroll_ca", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.enroll_ca); },
+     [](const auto& c) { return c.api.enroll_ca.empty() ? "nobody can enroll" : c.api.enroll_ca; }},
     {"api_socket", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.socket.path); },
      [](const auto& c) {

@@ -39,6 +39,7 @@ std::optional<Role> ParseRole(std::string_view name) {
 }  // namespace
 
 std::string_view RoleName(Role role) {
+  if (role == Role::kInvited) return "invited";
   for (const NamedRole& named : kRoles) {
     if (named.role == role) return named.name;
   }
@@ -89,20 +90,20 @@ absl::StatusOr<AccessRules> AccessRules::ReadFile(const std::string& path) {
   return Parse(*text, path);
 }
 
-Grant AccessRules::GrantOf(const std::string& certificate_name) const {
+Grant AccessRules::GrantOf(const std::string& name) const {
   for (const Line& line : lines_) {
-    if (fnmatch(line.name_glob.c_str(), certificate_name.c_str(), 0) == 0) return line.grant;
+    if (fnmatch(line.name_glob.c_str(), name.c_str(), 0) == 0) return line.grant;
   }
   return {};
 }
 
-Grant Access::GrantOf(const std::string& certificate_name) const {
+Grant Access::GrantOf(const std::string& name) const {
   std::shared_ptr<const AccessRules> rules;
   {
     const std::lock_guard lock(mutex_);
     rules = rules_;
   }
-  return rules->GrantOf(certificate_name);
+  return rules->GrantOf(name);
 }
 
 void Access::Replace(AccessRules rules) {

@@ -5,8 +5,9 @@
 //   words := glob { glob }          the name of the caller; then, of a viewer, hosts that it may
 //   see role  := "ingest" | "viewer" | "admin" | "none"
 //
-// Globs are shell patterns, as in fnmatch(3). The first line whose first glob matches the name in
-// the caller's certificate counts; who matches none has no role.
+// Globs are shell patterns, as in fnmatch(3). The first line whose first glob matches the name of
+// the caller counts; who matches none has no role. The name is that in its certificate; of a token,
+// "token:" and the name of the token.
 
 #pragma once
 
@@ -22,9 +23,10 @@ namespace server {
 
 enum class Role : uint8_t {
   kNone,
-  kIngest,  // Delivers the records of its own host. Sees nothing.
-  kViewer,  // Sees the hosts that it is given.
-  kAdmin,   // Sees all.
+  kInvited,  // May have a certificate signed, and nothing else. The file cannot give it.
+  kIngest,   // Delivers the records of its own host. Sees nothing.
+  kViewer,   // Sees the hosts that it is given.
+  kAdmin,    // Sees all.
 };
 
 // What a caller may do.
@@ -49,7 +51,7 @@ class AccessRules {
   // Likewise; kNotFound or kUnavailable if the file cannot be read.
   static absl::StatusOr<AccessRules> ReadFile(const std::string& path);
 
-  Grant GrantOf(const std::string& certificate_name) const;
+  Grant GrantOf(const std::string& name) const;
 
  private:
   struct Line {
@@ -63,7 +65,7 @@ class AccessRules {
 // The rules that hold now. For any thread.
 class Access {
  public:
-  Grant GrantOf(const std::string& certificate_name) const;
+  Grant GrantOf(const std::string& name) const;
   void Replace(AccessRules rules);
 
  private:

@@ -24,6 +24,8 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 
+#include "pki/authority.h"
+
 namespace server {
 
 namespace {
@@ -66,14 +68,21 @@ void LogOfGrpc(gpr_log_func_args* entry) {
   spdlog::warn("grpc: {} (and {} more before it)", entry->message, limit.TakeSuppressed());
 }
 
-std::shared_ptr<grpc::ServerCredentials> Credentials(const TlsFiles& files,
-                                                     std::chrono::seconds refresh) {
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const TlsFiles& files,
+                                                        std::chrono::seconds refresh,
+                                                        bool needs_certificate) {
   TlsServerCredentialsOptions options(std::make_shared<FileWatcherCertificateProvider>(
       files.key, files.certificate, files.ca, static_cast<unsigned>(refresh.count())));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
-  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.set_cert_request_type(needs_certificate
+                                    ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                                    : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   return grpc::experimental::TlsServerCredentials(options);
+}
+
+std::string InvitationsOf(const ApiOptions& options) {
+  return options.enroll_ca.empty() ? "" : options.enroll_ca + "/invitations";
 }
 
 }  // namespace
@@ -95,15 +104,21 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
       counters_(counters),
       options_(options),
       limits_(limits),
-      ingest_(network, committer, own_records, counters, access_, limits.ingest),
+      credential_files_(credentials_, {.tokens = options.token_file,
+                                       .invitations = InvitationsOf(options),
+                                       .revoked = options.crl_file,
+                                       .ca = options.tls.ca}),
+      ingest_(network, committer, own_records, counters, grpc_callers_, limits.ingest),
       calls_(callers_, limits.calls, [this](const EndedCall& call) { Record(call); }),
       query_methods_(store, limits.query),
       admin_methods_(network, store, std::move(actions), [this] { return Metrics(); }),
+      enroll_methods_(options.enroll_ca),
       local_socket_(network, local_callers_, options.socket, [this](int descriptor) {
         grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
       }) {
   methods_.Add(query_methods_.All());
   methods_.Add(admin_methods_.All());
+  if (!options.enroll_ca.empty()) methods_.Add(enroll_methods_.All());
 }
 
 ApiServer::~ApiServer() = default;
@@ -117,6 +132,7 @@ absl::Status ApiServer::Start() {
   builder.RegisterService(&ingest_);
   builder.RegisterService(&query_service_);
   builder.RegisterService(&admin_service_);
+  if (!options_.enroll_ca.empty()) builder.RegisterService(&enroll_service_);
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits_.ingest.batch_bytes_max));
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime.count());
@@ -130,16 +146,22 @@ absl::Status ApiServer::Start() {
 
   std::vector<asio::ip::address> addresses;
   if (options_.api_listen_port) {
-    const absl::Status usable = CheckTlsFiles(options_.tls);
+    absl::Status usable = CheckTlsFiles(options_.tls);
+    if (usable.ok() && !options_.enroll_ca.empty()) {
+      usable = pki::Authority::Open(options_.enroll_ca).status();
+    }
     if (!usable.ok()) return usable;
     addresses = options_.listen_address;
     if (addresses.empty()) addresses.push_back(asio::ip::address_v6::any());
   }
+  // Who has a token, or is invited, has no certificate.
+  const bool needs_certificate = options_.token_file.empty() && options_.enroll_ca.empty();
   std::vector<int> ports(addresses.size());
   for (size_t i = 0; i < addresses.size(); ++i) {
     const asio::ip::tcp::endpoint endpoint(addresses[i], *options_.api_listen_port);
     builder.AddListeningPort((std::ostringstream() << endpoint).str(),
-                             Credentials(options_.tls, limits_.tls_refresh), &ports[i]);
+                             TlsCredentials(options_.tls, limits_.tls_refresh, needs_certificate),
+                             &ports[i]);
   }
   server_ = builder.BuildAndStart();
   if (server_ == nullptr && addresses.empty()) return absl::UnavailableError("gRPC does not start");
@@ -152,6 +174,11 @@ absl::Status ApiServer::Start() {
     }
     endpoints_.emplace_back(addresses[i], static_cast<uint16_t>(ports[i]));
   }
+  credential_files_.Watch(
+      limits_.credential_refresh, [this] { asio::post(network_, [this] { EndRevoked(); }); },
+      [](const absl::Status& status) {
+        spdlog::error("what was read before holds: {}", std::string(status.message()));
+      });
   return local_socket_.Start();
 }
 
@@ -182,6 +209,13 @@ void ApiServer::Record(const EndedCall& call) {
 }
 
 absl::Status ApiServer::ReloadAccess() {
+  absl::Status loaded = LoadAccess();
+  loaded.Update(credential_files_.Load());
+  EndRevoked();
+  return loaded;
+}
+
+absl::Status ApiServer::LoadAccess() {
   AccessRules rules;
   if (!options_.access_file.empty()) {
     absl::StatusOr<AccessRules> read = AccessRules::ReadFile(options_.access_file);
@@ -189,14 +223,18 @@ absl::Status ApiServer::ReloadAccess() {
     rules = *std::move(read);
   }
   access_.Replace(std::move(rules));
+  return absl::OkStatus();
+}
+
+void ApiServer::EndRevoked() {
   ingest_.EndRevoked();
   calls_.EndRevoked();
-  return absl::OkStatus();
 }
 
 asio::awaitable<bool> ApiServer::Stop() {
   if (server_ == nullptr) co_return true;
   local_socket_.Stop();
+  credential_files_.StopWatching();
   const bool in_good_order = co_await ingest_.Stop();
   // Waits for calls and for gRPC's threads, which may wait for the network: so it has a thread of
   // its own.

@@ -18,7 +18,12 @@
 #include "server/api/admin_service.h"
 #include "server/api/caller.h"
 #include "server/api/calls.h"
+#include "server/api/credential_files.h"
+#include "server/api/credentials.h"
+#include "server/api/enroll_methods.h"
+#include "server/api/enroll_service.h"
 #include "server/api/grpc_call.h"
+#include "server/api/grpc_callers.h"
 #include "server/api/ingest_service.h"
 #include "server/api/local_callers.h"
 #include "server/api/local_socket.h"
@@ -36,6 +41,9 @@ struct ApiLimits {
 
   // How often the files of TLS are looked at: a new certificate is in use after so long.
   std::chrono::seconds tls_refresh{10};
+
+  // Likewise those of tokens, invitations and revoked certificates.
+  std::chrono::milliseconds credential_refresh{1'000};
 };
 
 // Makes gRPC speak TLS 1.3 only, and through our log. Call once, from main(), before gRPC is used
@@ -55,8 +63,8 @@ class ApiServer {
   // file, or the address and the port.
   absl::Status Start();
 
-  // Reads the rules of access again, and ends the calls that they do not allow any more. After a
-  // failure the old ones hold.
+  // Reads the rules of access and the credentials again, and ends the calls that they do not allow
+  // any more. After a failure the old ones hold, of the file that it names.
   absl::Status ReloadAccess();
 
   // Ends all calls in good order, then all connections. False if some had to be cut off.
@@ -72,6 +80,8 @@ class ApiServer {
 
  private:
   void Record(const EndedCall& call);
+  absl::Status LoadAccess();
+  void EndRevoked();
 
   boost::asio::io_context& network_;
   const storage::EventStore& store_;
@@ -80,16 +90,21 @@ class ApiServer {
   const ApiOptions options_;
   const ApiLimits limits_;
   Access access_;
+  Credentials credentials_;
+  CredentialFiles credential_files_;
   LocalCallers local_callers_;
-  const Callers callers_{access_};
+  const Callers callers_{access_, credentials_};
+  const GrpcCallers grpc_callers_{callers_, local_callers_};
   IngestService ingest_;
   Calls calls_;
   QueryMethods query_methods_;
   AdminMethods admin_methods_;
+  EnrollMethods enroll_methods_;
   MethodTable methods_;
-  GrpcCalls grpc_calls_{calls_, callers_, local_callers_, methods_};
+  GrpcCalls grpc_calls_{calls_, grpc_callers_, methods_};
   QueryService query_service_{grpc_calls_};
   AdminService admin_service_{grpc_calls_};
+  EnrollService enroll_service_{grpc_calls_};
   std::unique_ptr<grpc::Server> server_;
   LocalSocket local_socket_;
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;

@@ -1,9 +1,5 @@
 #include "server/api/grpc_call.h"
 
-#include <utility>
-
-#include "server/api/peer_name.h"
-
 namespace server {
 
 namespace {
@@ -35,18 +31,9 @@ grpc::ServerUnaryReactor* GrpcCalls::Unary(std::string_view path,
                                            const google::protobuf::Message* request,
                                            google::protobuf::Message* response) {
   auto* const call = new UnaryCall(response);
-  calls_.Answer(methods_.Get(path), Find(*context), *request, *call, call->stop(),
+  calls_.Answer(methods_.Get(path), callers_.Find(*context), *request, *call, call->stop(),
                 [call](const absl::Status& status) { call->Finish(ToGrpc(status)); });
   return call;
-}
-
-absl::StatusOr<Caller> GrpcCalls::Find(const grpc::CallbackServerContext& context) const {
-  const std::string peer = context.peer();
-  PeerAddress address = ParsePeer(peer);
-  return callers_.Find({.local = local_callers_.Find(peer),
-                        .certificate_name = CertificateName(*context.auth_context()),
-                        .address = std::move(address.address),
-                        .port = address.port});
 }
 
 }  // namespace server

@@ -15,7 +15,7 @@
 
 #include "server/api/caller.h"
 #include "server/api/calls.h"
-#include "server/api/local_callers.h"
+#include "server/api/grpc_callers.h"
 #include "server/api/method.h"
 
 namespace server {
@@ -119,9 +119,8 @@ class GrpcStream : public grpc::ServerWriteReactor<Response>, public Replies {
 class GrpcCalls {
  public:
   // All must outlive the object.
-  GrpcCalls(Calls& calls, const Callers& callers, const LocalCallers& local_callers,
-            const MethodTable& methods)
-      : calls_(calls), callers_(callers), local_callers_(local_callers), methods_(methods) {}
+  GrpcCalls(Calls& calls, const GrpcCallers& callers, const MethodTable& methods)
+      : calls_(calls), callers_(callers), methods_(methods) {}
 
   // A call of a method that answers with one message. gRPC keeps request and response until the
   // call is done.
@@ -134,16 +133,13 @@ class GrpcCalls {
   grpc::ServerWriteReactor<Response>* Stream(std::string_view path,
                                              grpc::CallbackServerContext* context,
                                              const google::protobuf::Message* request) {
-    return GrpcStream<Response>::Answer(calls_, methods_.Get(path), Find(*context), context,
-                                        *request);
+    return GrpcStream<Response>::Answer(calls_, methods_.Get(path), callers_.Find(*context),
+                                        context, *request);
   }
 
  private:
-  absl::StatusOr<Caller> Find(const grpc::CallbackServerContext& context) const;
-
   Calls& calls_;
-  const Callers& callers_;
-  const LocalCallers& local_callers_;
+  const GrpcCallers& callers_;
   const MethodTable& methods_;
 };
 

@@ -58,7 +58,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   Stream(IngestService& service, grpc::CallbackServerContext* context)
       : service_(service),
         context_(context),
-        name_(CertificateName(*context->auth_context())),
+        caller_(service.callers_.Find(*context)),
         peer_(ParsePeer(context->peer())),
         reader_{.agent = Identity(),
                 .address = peer_.address,
@@ -109,21 +109,25 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   // Who it is; empty if that is not known.
   const std::string& agent() const { return agent_; }
   const PeerAddress& peer() const { return peer_; }
+
+  // Now. To be asked of somebody known.
+  bool MayDeliver() const { return service_.callers_.GrantOf(*caller_).role == Role::kIngest; }
   const grpc::Status& end() const { return *end_; }
 
   // Begins to serve.
   void Open() {
-    if (!name_.ok()) {
+    if (!caller_.ok()) {
       ++counters().streams_refused_identity_total;
-      return End(Refusal(grpc::StatusCode::UNAUTHENTICATED, std::string(name_.status().message())));
-    }
-    if (const Role role = service_.access_.GrantOf(*name_).role; role != Role::kIngest) {
-      ++counters().streams_refused_role_total;
       return End(
-          Refusal(grpc::StatusCode::PERMISSION_DENIED,
-                  absl::StrFormat("the role of %s is %s, not ingest", *name_, RoleName(role))));
+          Refusal(grpc::StatusCode::UNAUTHENTICATED, std::string(caller_.status().message())));
     }
-    agent_ = *name_;
+    if (!MayDeliver()) {
+      ++counters().streams_refused_role_total;
+      return End(Refusal(grpc::StatusCode::PERMISSION_DENIED,
+                         absl::StrFormat("the role of %s is %s, not ingest", caller_->name,
+                                         RoleName(caller_->grant.role))));
+    }
+    agent_ = caller_->name;
     EndAfter(service_.limits_.hello_time, "no Hello was said in time");
     Proceed();
   }
@@ -182,7 +186,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
   // Read by other threads, too: the name does not change.
   storage::Identity Identity() const {
-    return {.kind = storage::IdentityKind::kCertificate, .name = name_.value_or("")};
+    return {.kind = storage::IdentityKind::kCertificate, .name = caller_.ok() ? caller_->name : ""};
   }
 
   void Welcome(const absl::StatusOr<uint64_t>& last) {
@@ -330,7 +334,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
   IngestService& service_;
   grpc::CallbackServerContext* const context_;  // Until OnDone().
-  const absl::StatusOr<std::string> name_;
+  const absl::StatusOr<Caller> caller_;
   const PeerAddress peer_;
   const DeliverReader reader_;
 
@@ -357,13 +361,13 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 };
 
 IngestService::IngestService(asio::io_context& network, Committer& committer,
-                             OwnRecords& own_records, Counters& counters, const Access& access,
-                             const IngestLimits& limits)
+                             OwnRecords& own_records, Counters& counters,
+                             const GrpcCallers& callers, const IngestLimits& limits)
     : network_(network),
       committer_(committer),
       own_records_(own_records),
       counters_(counters),
-      access_(access),
+      callers_(callers),
       limits_(limits),
       ended_(network, asio::steady_timer::time_point::max()) {}
 
@@ -418,7 +422,7 @@ void IngestService::Forget(const std::shared_ptr<Stream>& stream) {
 
 void IngestService::EndRevoked() {
   for (const std::shared_ptr<Stream>& stream : std::vector(streams_.begin(), streams_.end())) {
-    if (access_.GrantOf(stream->agent()).role == Role::kIngest) continue;
+    if (stream->agent().empty() || stream->MayDeliver()) continue;
     stream->End(Refusal(grpc::StatusCode::PERMISSION_DENIED, "the agent's role is another"));
   }
 }

@@ -18,7 +18,7 @@
 
 #include "base/log.h"
 #include "proto/auspex/v1/ingest.grpc.pb.h"
-#include "server/api/access.h"
+#include "server/api/grpc_callers.h"
 #include "server/committer.h"
 #include "server/own_records.h"
 
@@ -48,7 +48,7 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
  public:
   // All must outlive the service, and the network must run until Stop() has returned.
   IngestService(boost::asio::io_context& network, Committer& committer, OwnRecords& own_records,
-                Counters& counters, const Access& access, const IngestLimits& limits);
+                Counters& counters, const GrpcCallers& callers, const IngestLimits& limits);
 
   // Called by gRPC.
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Deliver(
@@ -72,7 +72,7 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
   Committer& committer_;
   OwnRecords& own_records_;
   Counters& counters_;
-  const Access& access_;
+  const GrpcCallers& callers_;
   const IngestLimits limits_;
 
   // Of the network thread.

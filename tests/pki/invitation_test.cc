@@ -43,23 +43,25 @@ TEST_F(InvitationTest, IsGoodForOneCertificateOfItsName) {
   EXPECT_EQ(redeemed->entry.name, "web1");
   EXPECT_TRUE(Verify(*redeemed, "-purpose sslclient").succeeded);
   EXPECT_THAT(*authority_.List(), ElementsAre(redeemed->entry));
-  EXPECT_TRUE(
-      absl::IsPermissionDenied(authority_.Redeem(DigestOf(invitation.secret), RequestOf("web1")).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      authority_.Redeem(DigestOf(invitation.secret), RequestOf("web1")).status()));
 }
 
 TEST_F(InvitationTest, IsNotUsedUpByABadRequest) {
   const Invitation invitation = Invite("web1");
-  EXPECT_TRUE(absl::IsInvalidArgument(authority_.Redeem(DigestOf(invitation.secret), "rubbish").status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(authority_.Redeem(DigestOf(invitation.secret), "rubbish").status()));
   EXPECT_TRUE(authority_.Redeem(DigestOf(invitation.secret), RequestOf("web1")).ok());
 }
 
 TEST_F(InvitationTest, EndsWithItsTimeAndWithTheNextOfTheName) {
   const Invitation over = Invite("web1", seconds(-2));
-  EXPECT_TRUE(absl::IsPermissionDenied(authority_.Redeem(DigestOf(over.secret), RequestOf("web1")).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      authority_.Redeem(DigestOf(over.secret), RequestOf("web1")).status()));
   const Invitation first = Invite("web1");
   const Invitation second = Invite("web1");
-  EXPECT_TRUE(
-      absl::IsPermissionDenied(authority_.Redeem(DigestOf(first.secret), RequestOf("web1")).status()));
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      authority_.Redeem(DigestOf(first.secret), RequestOf("web1")).status()));
   EXPECT_TRUE(authority_.Redeem(DigestOf(second.secret), RequestOf("web1")).ok());
   EXPECT_TRUE(absl::IsPermissionDenied(authority_.Redeem("", RequestOf("web1")).status()));
 }

@@ -113,7 +113,8 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
       "freq = 7\nname_format = user\nname = web1\napi_listen_port = 50051\n"
       "api_socket = /run/s\napi_socket_group = adm\napi_access_file = "
       "/access\napi_certificate_file = /a.crt\napi_key_file = "
-      "/a.key\napi_ca_file = /ca.crt\n",
+      "/a.key\napi_ca_file = /ca.crt\n"
+      "api_token_file = /tokens\napi_crl_file = /crl\napi_enroll_ca = /ca\n",
       "f");
   ASSERT_TRUE(parsed.ok()) << FormatReport(parsed);
 
@@ -125,6 +126,9 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
                   .api_listen_port = 50051,
                   .tls = {.certificate = "/a.crt", .key = "/a.key", .ca = "/ca.crt"},
                   .access_file = "/access",
+                  .token_file = "/tokens",
+                  .crl_file = "/crl",
+                  .enroll_ca = "/ca",
                   .socket = {.path = "/run/s", .group = "adm"}};
   expected.listener.tcp_listen_port = 0;
   expected.listener.tcp_listen_queue = 128;
@@ -399,7 +403,8 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
   for (const DefaultInForce& key : example->defaults) unset.push_back(key.key);
   EXPECT_THAT(
       unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
-                         "api_access_file", "api_socket", "api_socket_group", "name"));
+                         "api_access_file", "api_token_file", "api_crl_file", "api_enroll_ca",
+                         "api_socket", "api_socket_group", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));

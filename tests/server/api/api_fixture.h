@@ -52,8 +52,12 @@ class ApiTest : public testing::Test {
     const ApiOptions options{
         .listen_address = {boost::asio::ip::address_v4::loopback()},
         .api_listen_port = 0,
-        .tls = {.certificate = server.certificate, .key = server.key, .ca = ca_.certificate()},
+        .tls = tls_.value_or(TlsFiles{
+            .certificate = server.certificate, .key = server.key, .ca = ca_.certificate()}),
         .access_file = access_file_,
+        .token_file = token_file_,
+        .crl_file = crl_file_,
+        .enroll_ca = enroll_ca_,
         .socket = {.path = socket_path_, .group = socket_group_}};
     api_.emplace(network_, *store_, *committer_, *own_records_, counters_, options, limits_,
                  actions_);
@@ -125,6 +129,10 @@ class ApiTest : public testing::Test {
   ApiLimits limits_;
   AdminActions actions_;
   std::string access_file_;
+  std::optional<TlsFiles> tls_;  // None: certificates of ca_.
+  std::string token_file_;
+  std::string crl_file_;
+  std::string enroll_ca_;
   const std::string socket_path_ = directory_.path() + "/api.sock";
   std::string socket_group_;
   boost::asio::io_context network_{1};

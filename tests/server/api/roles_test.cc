@@ -9,7 +9,10 @@
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include "pki/authority.h"
+#include "pki/invitation.h"
 #include "proto/auspex/v1/admin.pb.h"
+#include "proto/auspex/v1/enroll.pb.h"
 #include "proto/auspex/v1/ingest.pb.h"
 #include "tests/server/api/api_fixture.h"
 
@@ -26,11 +29,13 @@ const std::map<std::string, std::string> kWhoMay = {
     {"QueryService/FieldValues", "viewer"}, {"AdminService/Status", "admin"},
     {"AdminService/Reload", "admin"},       {"AdminService/Seal", "admin"},
     {"AdminService/Suspend", "admin"},      {"AdminService/Resume", "admin"},
+    {"EnrollService/Enroll", "invited"},
 };
 
 // Whether a role may call what needs a role: agents deliver and do nothing else, nobody else
-// delivers.
+// delivers; likewise those who are invited.
 bool May(const std::string& role, const std::string& needed) {
+  if (needed == "invited") return role == "invited";
   if (needed == "ingest") return role == "ingest";
   if (needed == "viewer") return role == "viewer" || role == "admin";
   return role == "admin";
@@ -39,17 +44,34 @@ bool May(const std::string& role, const std::string& needed) {
 class RolesTest : public ApiTest {
  protected:
   RolesTest() {
-    SetAccess("ingest agent\nviewer viewer *\nadmin admin\nnone none\n");
+    SetAccess(
+        "ingest agent\nviewer viewer *\nadmin admin\nnone none\n"
+        "ingest token:agent\nviewer token:viewer *\nadmin token:admin\nnone token:none\n");
     actions_ = {.reload = [] { return absl::OkStatus(); },
                 .seal = [] {},
                 .set_suspended = [](bool) {},
                 .is_suspended = [] { return false; }};
   }
 
-  // How a call with an empty request ends.
-  static StatusCode Call(const std::shared_ptr<grpc::Channel>& channel, const std::string& method) {
+  // Whoever has no certificate may connect, too.
+  void LetSecretsIn() {
+    token_file_ = directory_.path() + "/tokens";
+    enroll_ca_ = directory_.path() + "/ca";
+    ASSERT_TRUE(pki::Authority::Create(enroll_ca_).ok());
+  }
+
+  std::shared_ptr<grpc::Channel> ConnectWithoutCertificate() const {
+    return Connect(grpc::SslCredentials({.pem_root_certs = ReadWhole(ca_.certificate()),
+                                         .pem_private_key = "",
+                                         .pem_cert_chain = ""}));
+  }
+
+  // How a call with an empty request, and a secret unless that is empty, ends.
+  static StatusCode Call(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                         const std::string& secret = "") {
     grpc::GenericStub stub(channel);
     grpc::ClientContext context;
+    if (!secret.empty()) context.AddMetadata("authorization", "Bearer " + secret);
     grpc::CompletionQueue queue;
     const auto call = stub.PrepareCall(&context, "/auspex.v1." + method, &queue);
     const auto wait = [&queue] {
@@ -89,7 +111,8 @@ class RolesTest : public ApiTest {
     std::vector<std::string> all;
     for (const auto* file :
          {auspex::v1::Hello::descriptor()->file(), auspex::v1::SearchRequest::descriptor()->file(),
-          auspex::v1::StatusRequest::descriptor()->file()}) {
+          auspex::v1::StatusRequest::descriptor()->file(),
+          auspex::v1::EnrollRequest::descriptor()->file()}) {
       for (std::string& method : MethodsOf(file)) all.push_back(std::move(method));
     }
     return all;
@@ -103,6 +126,7 @@ bool IsLetIn(StatusCode code) {
 }
 
 TEST_F(RolesTest, EachMethodIsForItsRolesOnly) {
+  LetSecretsIn();
   Start();
   // The name in a certificate, and the role that it has.
   const std::tuple<const char*, const char*> callers[] = {{"agent", "ingest"},
@@ -121,7 +145,42 @@ TEST_F(RolesTest, EachMethodIsForItsRolesOnly) {
   }
 }
 
+TEST_F(RolesTest, TokensAreForReadersAndInvitationsForThoseWhoEnroll) {
+  LetSecretsIn();
+  std::map<std::string, std::string> secrets;  // By role.
+  for (const char* const role : {"agent", "viewer", "admin", "none", "stranger"}) {
+    const auto made = pki::SecretFile(token_file_).Add(role, std::chrono::hours(1));
+    ASSERT_TRUE(made.ok()) << made.status();
+    secrets[role] = *made;
+  }
+  const auto invitation = pki::Authority::Open(enroll_ca_)->Invite("web1", std::chrono::hours(1));
+  ASSERT_TRUE(invitation.ok()) << invitation.status();
+  secrets["invited"] = pki::ParseInvitation(*invitation)->secret;
+  Start();
+  const auto channel = ConnectWithoutCertificate();
+  for (const auto& [role, secret] : secrets) {
+    for (const std::string& method : AllMethods()) {
+      // A token that may deliver would be an agent without a name.
+      const std::string what_it_is = role == "agent" ? "none" : role;
+      const StatusCode code = Call(channel, method, secret);
+      EXPECT_EQ(IsLetIn(code), May(what_it_is, kWhoMay.at(method)))
+          << method << " by the token of " << role << " ended with " << code;
+    }
+  }
+}
+
+TEST_F(RolesTest, WhoShowsNothingMayNothing) {
+  LetSecretsIn();
+  Start();
+  const auto channel = ConnectWithoutCertificate();
+  for (const std::string& method : AllMethods()) {
+    EXPECT_EQ(Call(channel, method), StatusCode::UNAUTHENTICATED) << method;
+    EXPECT_EQ(Call(channel, method, "rubbish"), StatusCode::UNAUTHENTICATED) << method;
+  }
+}
+
 TEST_F(RolesTest, TheSocketIsForAdmins) {
+  LetSecretsIn();
   Start();
   const auto channel = ConnectLocally();
   for (const std::string& method : AllMethods()) {

@@ -1,0 +1,56 @@
+#include "server/api/enroll_methods.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+#include "base/log.h"
+#include "pki/authority.h"
+
+namespace server {
+
+namespace {
+
+constexpr char kService[] = "auspex.v1.EnrollService";
+
+// What a CA says of its own files is for the log. A stranger hears what is wrong with its request.
+absl::Status ForStrangers(const std::string& authority, const absl::Status& status) {
+  const std::string message(status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kResourceExhausted:
+      return {status.code(),
+              std::string(absl::StripPrefix(message, absl::StrCat("CA ", authority, ": ")))};
+    default:
+      spdlog::error("enroll: {}", message);
+      return absl::UnavailableError("the CA of the collector cannot be used");
+  }
+}
+
+}  // namespace
+
+std::vector<Method> EnrollMethods::All() {
+  return {UnaryMethod<auspex::v1::EnrollRequest, auspex::v1::EnrollResponse>(
+      kService, "Enroll", Role::kInvited,
+      [this](Call& call, const auspex::v1::EnrollRequest& request,
+             auspex::v1::EnrollResponse* response) { return Enroll(call, request, response); })};
+}
+
+absl::Status EnrollMethods::Enroll(Call& call, const auspex::v1::EnrollRequest& request,
+                                   auspex::v1::EnrollResponse* response) const {
+  if (call.caller.proof != Caller::Proof::kInvitation) {
+    return absl::PermissionDeniedError("who has shown no invitation cannot enroll");
+  }
+  const auto authority = pki::Authority::Open(authority_);
+  if (!authority.ok()) return ForStrangers(authority_, authority.status());
+  auto signed_now = authority->Redeem(call.caller.secret, request.request_pem());
+  if (!signed_now.ok()) return ForStrangers(authority_, signed_now.status());
+  response->set_certificate_pem(std::move(signed_now->certificate_pem));
+  response->set_ca_pem(authority->certificate_pem());
+  call.results = 1;
+  return absl::OkStatus();
+}
+
+}  // namespace server
