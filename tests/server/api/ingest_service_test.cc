@@ -92,13 +92,13 @@ class Agent {
 class IngestServiceTest : public ApiTest {
  protected:
   // Waits until an agent that gets nothing but gaps is read no further: not while another one is
-  // served a hundred times. Returns how many batches were refused.
+  // served a thousand times. Returns how many batches were refused.
   uint64_t AwaitStall() {
     Agent other(ConnectAs("web1"));
     other.Hello();
     uint64_t number = 1;
     for (uint64_t before = 0;;) {
-      for (const uint64_t end = number + 100; number < end; ++number) {
+      for (const uint64_t end = number + 1000; number < end; ++number) {
         other.Batch(number);
         EXPECT_TRUE(other.AwaitAck(number));
       }
