@@ -199,6 +199,10 @@ constexpr auto kAttributeNames = std::to_array<NamedAttribute>({
 
 }  // namespace
 
+std::string_view AttributeName(Attribute attribute) {
+  return std::ranges::find(kAttributeNames, attribute, &NamedAttribute::attribute)->name;
+}
+
 std::optional<Attribute> ParseAttribute(std::string_view name) {
   const auto found = std::ranges::find(kAttributeNames, name, &NamedAttribute::name);
   if (found == kAttributeNames.end()) return std::nullopt;

@@ -51,6 +51,9 @@ enum class Attribute : uint8_t {
 // other text.
 std::optional<Attribute> ParseAttribute(std::string_view name);
 
+// The reverse.
+std::string_view AttributeName(Attribute attribute);
+
 // Calls `sink` with each value. It is valid during the call. A value that stands for "there is
 // none", such as (none), is given as it is written, but not that of a key.
 void ForEachValue(Attribute attribute, const audit::Event& event,

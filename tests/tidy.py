@@ -19,7 +19,8 @@ LAYERS = {
     "audit": {"base"},
     "query": {"base", "audit"},
     "storage": {"base", "audit", "query"},
-    "server": {"base", "pki", "proto", "audit", "query", "storage"},
+    "api": {"base", "proto", "audit", "query", "storage"},
+    "server": {"base", "pki", "proto", "audit", "query", "storage", "api"},
     "cli": {"base", "pki", "audit", "query", "storage"},
 }
 
@@ -36,14 +37,14 @@ LIBRARIES = [
     (r"<tcpd\.h>", {"server"}),
     (r"<grpc", {"server"}),
     (r"<openssl/", {"pki", "server"}),
-    (r"<google/protobuf/", {"server"}),
+    (r"<google/protobuf/", {"api", "server"}),
     (r"<spdlog/", {"base"}),
     (r"<CLI/", {"server", "cli"}),
     (r"<nlohmann/", {"query"}),
 ]
 
 # Libraries that never speak: programs do, through base/log.h.
-SILENT = {"pki", "audit", "query", "storage"}
+SILENT = {"pki", "audit", "query", "storage", "api"}
 SPEAKING = re.compile(r"\bstd::(cout|cerr|clog)\b|\bspdlog::|\b(f?printf|perror|abort|exit)\(")
 
 LEFTOVERS = re.compile(r"\b(FIXME|XXX|TODO)\b|<<<<<<<|>>>>>>>")

@@ -8,8 +8,8 @@
 #include "absl/functional/bind_front.h"
 #include "absl/strings/str_cat.h"
 
-#include "server/api/event_message.h"
-#include "server/api/predicate_message.h"
+#include "api/event_message.h"
+#include "api/predicate_message.h"
 
 namespace server {
 
@@ -63,9 +63,9 @@ std::vector<Method> QueryMethods::All() {
 
 absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
                                   const SendEvents& send) const {
-  absl::StatusOr<query::Predicate> predicate = PredicateOf(request.predicate());
+  absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request.predicate());
   if (!predicate.ok()) return predicate.status();
-  const absl::StatusOr<storage::SearchOrder> order = OrderOf(request.order());
+  const absl::StatusOr<storage::SearchOrder> order = api::OrderOf(request.order());
   if (!order.ok()) return order.status();
   storage::SearchRequest search{.predicate = *std::move(predicate),
                                 .host_patterns = ToVector(request.hosts()),
@@ -75,7 +75,7 @@ absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
                                 .memory_bytes_max = limits_.search_bytes_max};
   if (request.limit() > 0) search.limit = request.limit();
   if (!request.after().empty()) {
-    const absl::StatusOr<storage::SearchCursor> after = CursorOf(request.after());
+    const absl::StatusOr<storage::SearchCursor> after = api::CursorOf(request.after());
     if (!after.ok()) return after.status();
     if (after->order != *order) {
       return absl::InvalidArgumentError("after: the cursor is of a search with another order");
@@ -86,7 +86,7 @@ absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
   size_t gathered_bytes = 0;
   const absl::Status searched = store_.Search(search, [&](const storage::FoundEvent& found) {
     auspex::v1::Event& event = *gathered.add_events();
-    Fill(found, &event);
+    api::Fill(found, &event);
     ++call.results;
     gathered_bytes += event.ByteSizeLong();
     if (gathered_bytes < limits_.message_bytes) return true;
@@ -114,12 +114,12 @@ absl::Status QueryMethods::GetEvent(Call& call, const GetEventRequest& request,
   size_t bytes = 0;
   const absl::Status searched = store_.Search(search, [&](const storage::FoundEvent& found) {
     GetEventResponse::Found& message = *response->add_events();
-    Fill(found, message.mutable_event());
+    api::Fill(found, message.mutable_event());
     bytes += found.event.bytes();
     if (bytes > limits_.stamp_bytes_max) return false;
     const std::lock_guard lock(mutex_);
     for (size_t i = 0; i < found.event.record_count(); ++i) {
-      Fill(found.event.record(i), fields_, message.add_records());
+      api::Fill(found.event.record(i), fields_, message.add_records());
     }
     return true;
   });
@@ -147,7 +147,7 @@ absl::Status QueryMethods::Hosts(Call& call, const HostsRequest& request,
     }
     HostsResponse::Host& message = *response->add_hosts();
     message.set_name(host.name);
-    message.set_identity(MessageOf(host.kind));
+    message.set_identity(api::MessageOf(host.kind));
   }
   call.results = static_cast<uint64_t>(response->hosts_size());
   return absl::OkStatus();
@@ -159,7 +159,7 @@ absl::Status QueryMethods::FieldValues(Call& call, const FieldValuesRequest& req
   if (!field || !query::IsIndexed(*field)) {
     return absl::InvalidArgumentError(absl::StrCat("no indexed field \"", request.field(), "\""));
   }
-  absl::StatusOr<query::Predicate> predicate = PredicateOf(request.predicate());
+  absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request.predicate());
   if (!predicate.ok()) return predicate.status();
   const auto values = store_.Count({.field = *field,
                                     .predicate = *std::move(predicate),

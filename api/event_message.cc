@@ -1,4 +1,4 @@
-#include "server/api/event_message.h"
+#include "api/event_message.h"
 
 #include <algorithm>
 #include <iterator>
@@ -10,7 +10,7 @@
 #include "query/event_fields.h"
 #include "storage/coding.h"
 
-namespace server {
+namespace api {
 
 namespace {
 
@@ -70,6 +70,19 @@ v1::Event::IdentityKind MessageOf(storage::IdentityKind kind) {
   return v1::Event::IDENTITY_KIND_COLLECTOR;
 }
 
+storage::IdentityKind IdentityKindOf(v1::Event::IdentityKind kind) {
+  switch (kind) {
+    case v1::Event::IDENTITY_KIND_ADDRESS:
+      return storage::IdentityKind::kAddress;
+    case v1::Event::IDENTITY_KIND_NODE:
+      return storage::IdentityKind::kNode;
+    case v1::Event::IDENTITY_KIND_CERTIFICATE:
+      return storage::IdentityKind::kCertificate;
+    default:
+      return storage::IdentityKind::kCollector;
+  }
+}
+
 absl::StatusOr<storage::SearchCursor> CursorOf(std::string_view bytes) {
   const absl::Status wrong = absl::InvalidArgumentError("after: not a cursor of this collector");
   if (bytes.size() < 2 || bytes[0] != kCursorVersion) return wrong;
@@ -88,6 +101,25 @@ std::string MessageOf(const storage::SearchCursor& cursor) {
   std::string bytes = {kCursorVersion, static_cast<char>(MessageOf(cursor.order))};
   for (const uint64_t number : cursor.key) storage::PutFixed64(&bytes, number);
   return bytes;
+}
+
+absl::StatusOr<audit::Event> EventOf(const v1::Event& message) {
+  if (message.records().empty()) return absl::InvalidArgumentError("event: no records");
+  const absl::StatusOr<audit::Record> first = audit::ParseRecord(message.records(0));
+  if (!first.ok()) return absl::InvalidArgumentError("event: a malformed record");
+  audit::Event event(first->node, first->stamp);
+  size_t bytes = 0;
+  for (const std::string& line : message.records()) bytes += line.size();
+  event.Reserve(bytes);
+  for (const std::string& line : message.records()) {
+    const absl::StatusOr<audit::Record> record = audit::ParseRecord(line);
+    if (!record.ok()) return absl::InvalidArgumentError("event: a malformed record");
+    if (record->stamp != first->stamp) {
+      return absl::InvalidArgumentError("event: a record of another event");
+    }
+    event.Add(line);
+  }
+  return event;
 }
 
 void Fill(const storage::FoundEvent& found, v1::Event* message) {
@@ -117,4 +149,4 @@ void Fill(const audit::Record& record, query::FieldInterpreter& fields,
   });
 }
 
-}  // namespace server
+}  // namespace api

@@ -1,11 +1,13 @@
-#include "server/api/predicate_message.h"
+#include "api/predicate_message.h"
 
 #include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
-namespace server {
+namespace api {
 
 namespace {
 
@@ -45,7 +47,7 @@ class PredicateReader {
       case Predicate::kNoneOf:
         return ReadParts<query::NoneOf>(message.none_of());
       case Predicate::kTime:
-        return ReadTime(message.time());
+        return query::Predicate(query::TimeIn{TimeRangeOf(message.time())});
       case Predicate::kSerial:
         return query::Predicate(query::SerialIs{message.serial()});
       case Predicate::kRecordTypes: {
@@ -83,13 +85,6 @@ class PredicateReader {
     }
     --depth_;
     return query::Predicate(std::move(branch));
-  }
-
-  static absl::StatusOr<query::Predicate> ReadTime(const v1::TimeRange& message) {
-    query::TimeRange range;
-    if (message.has_from_ms()) range.from_ms = message.from_ms();
-    if (message.has_to_ms()) range.to_ms = message.to_ms();
-    return query::Predicate(query::TimeIn{range});
   }
 
   static absl::StatusOr<query::Predicate> ReadTerm(const v1::TermIs& message) {
@@ -130,10 +125,87 @@ class PredicateReader {
   int depth_ = 0;
 };
 
+v1::Match MessageOf(query::TermMatch match) {
+  return match == query::TermMatch::kIs ? v1::MATCH_IS : v1::MATCH_CONTAINS;
+}
+
+// Fills in an empty message, with the condition that it is called with.
+class PredicateWriter {
+ public:
+  explicit PredicateWriter(Predicate& message) : message_(message) {}
+
+  void operator()(const query::Everything&) const {}
+  void operator()(const query::SerialIs& is) const { message_.set_serial(is.serial); }
+  void operator()(const query::TypeIn& in) const {
+    *message_.mutable_record_types()->mutable_types() = {in.types.begin(), in.types.end()};
+  }
+  void operator()(const query::NodeIs& is) const { message_.set_node(is.node); }
+  void operator()(const query::HasTerm& term) const {
+    v1::TermIs& message = *message_.mutable_term();
+    message.set_field(std::string(query::TermFieldName(term.field)));
+    message.set_text(term.text);
+    message.set_match(MessageOf(term.match));
+  }
+  void operator()(const query::AttributeIs& is) const {
+    v1::AttributeIs& message = *message_.mutable_attribute();
+    message.set_attribute(std::string(query::AttributeName(is.attribute)));
+    message.set_text(is.text);
+    message.set_match(MessageOf(is.match));
+  }
+  void operator()(const query::NameIs& is) const {
+    v1::NameIs& message = *message_.mutable_name();
+    message.set_attribute(std::string(query::AttributeName(is.attribute)));
+    message.set_name(is.name);
+    if (is.number) message.set_number(*is.number);
+  }
+  void operator()(const query::SuccessIs& is) const { message_.set_success(is.success); }
+  void operator()(const query::SyscallIs& is) const {
+    v1::SyscallIs& message = *message_.mutable_syscall();
+    if (is.machine) message.set_machine(*is.machine);
+    if (is.number) message.set_number(*is.number);
+  }
+  void operator()(const query::TimeIn& in) const {
+    *message_.mutable_time() = api::MessageOf(in.range);
+  }
+  void operator()(const query::AllOf& of) const { Write(of.parts, *message_.mutable_all_of()); }
+  void operator()(const query::AnyOf& of) const { Write(of.parts, *message_.mutable_any_of()); }
+  void operator()(const query::NoneOf& of) const { Write(of.parts, *message_.mutable_none_of()); }
+
+ private:
+  static void Write(const std::vector<query::Predicate>& parts, Predicate::Parts& message) {
+    for (const query::Predicate& part : parts) {
+      std::visit(PredicateWriter(*message.add_parts()), part.condition());
+    }
+  }
+
+  Predicate& message_;
+};
+
 }  // namespace
 
 absl::StatusOr<query::Predicate> PredicateOf(const Predicate& message) {
   return PredicateReader().Read(message);
 }
 
-}  // namespace server
+query::TimeRange TimeRangeOf(const v1::TimeRange& message) {
+  query::TimeRange range;
+  if (message.has_from_ms()) range.from_ms = message.from_ms();
+  if (message.has_to_ms()) range.to_ms = message.to_ms();
+  return range;
+}
+
+v1::TimeRange MessageOf(const query::TimeRange& range) {
+  constexpr query::TimeRange kAllTime;
+  v1::TimeRange message;
+  if (range.from_ms != kAllTime.from_ms) message.set_from_ms(range.from_ms);
+  if (range.to_ms != kAllTime.to_ms) message.set_to_ms(range.to_ms);
+  return message;
+}
+
+Predicate MessageOf(const query::Predicate& predicate) {
+  Predicate message;
+  std::visit(PredicateWriter(message), predicate.condition());
+  return message;
+}
+
+}  // namespace api
