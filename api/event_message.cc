@@ -136,6 +136,14 @@ void Fill(const storage::FoundEvent& found, v1::Event* message) {
   message->set_cursor(MessageOf(found.cursor));
 }
 
+void Fill(const storage::MalformedRecord& found, v1::MalformedRecord* message) {
+  message->set_host(found.host.name);
+  message->set_identity(MessageOf(found.host.kind));
+  message->set_address(std::string(found.address));
+  message->set_received_ms(found.received_ms);
+  message->set_line(std::string(found.line));
+}
+
 void Fill(const audit::Record& record, query::FieldInterpreter& fields,
           auspex::v1::GetEventResponse::Record* message) {
   message->set_type(base::ToUtf8(record.type));

@@ -39,6 +39,7 @@ absl::StatusOr<audit::Event> EventOf(const auspex::v1::Event& message);
 
 // Each of these fills in an empty message.
 void Fill(const storage::FoundEvent& found, auspex::v1::Event* message);
+void Fill(const storage::MalformedRecord& found, auspex::v1::MalformedRecord* message);
 void Fill(const audit::Record& record, query::FieldInterpreter& fields,
           auspex::v1::GetEventResponse::Record* message);
 

@@ -21,6 +21,8 @@ using auspex::v1::GetEventRequest;
 using auspex::v1::GetEventResponse;
 using auspex::v1::HostsRequest;
 using auspex::v1::HostsResponse;
+using auspex::v1::SearchMalformedRequest;
+using auspex::v1::SearchMalformedResponse;
 using auspex::v1::SearchRequest;
 using auspex::v1::SearchResponse;
 
@@ -51,6 +53,9 @@ std::vector<Method> QueryMethods::All() {
   return {
       StreamMethod<SearchRequest, SearchResponse>(kService, "Search", Role::kViewer,
                                                   absl::bind_front(&QueryMethods::Search, this)),
+      StreamMethod<SearchMalformedRequest, SearchMalformedResponse>(
+          kService, "SearchMalformed", Role::kViewer,
+          absl::bind_front(&QueryMethods::SearchMalformed, this)),
       UnaryMethod<GetEventRequest, GetEventResponse>(
           kService, "GetEvent", Role::kViewer, absl::bind_front(&QueryMethods::GetEvent, this)),
       UnaryMethod<HostsRequest, HostsResponse>(kService, "Hosts", Role::kViewer,
@@ -96,6 +101,37 @@ absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
     return wanted;
   });
   if (searched.ok() && gathered.events_size() > 0) send(gathered);
+  return searched;
+}
+
+absl::Status QueryMethods::SearchMalformed(
+    Call& call, const SearchMalformedRequest& request,
+    const std::function<bool(SearchMalformedResponse&)>& send) const {
+  const absl::StatusOr<storage::SearchOrder> order = api::OrderOf(request.order());
+  if (!order.ok()) return order.status();
+  storage::SearchRequest search{
+      .predicate = query::Predicate(query::TimeIn{api::TimeRangeOf(request.time())}),
+      .host_patterns = ToVector(request.hosts()),
+      .visible_hosts = call.caller.grant.hosts,
+      .order = *order,
+      .stop = call.stop,
+      .memory_bytes_max = limits_.search_bytes_max};
+  if (request.limit() > 0) search.limit = request.limit();
+  SearchMalformedResponse gathered;
+  size_t gathered_bytes = 0;
+  const absl::Status searched =
+      store_.SearchMalformed(search, [&](const storage::MalformedRecord& found) {
+        auspex::v1::MalformedRecord& record = *gathered.add_records();
+        api::Fill(found, &record);
+        ++call.results;
+        gathered_bytes += record.ByteSizeLong();
+        if (gathered_bytes < limits_.message_bytes) return true;
+        gathered_bytes = 0;
+        const bool wanted = send(gathered);
+        gathered.Clear();
+        return wanted;
+      });
+  if (searched.ok() && gathered.records_size() > 0) send(gathered);
   return searched;
 }
 

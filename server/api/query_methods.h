@@ -48,6 +48,9 @@ class QueryMethods {
 
   absl::Status Search(Call& call, const auspex::v1::SearchRequest& request,
                       const SendEvents& send) const;
+  absl::Status SearchMalformed(
+      Call& call, const auspex::v1::SearchMalformedRequest& request,
+      const std::function<bool(auspex::v1::SearchMalformedResponse&)>& send) const;
   absl::Status GetEvent(Call& call, const auspex::v1::GetEventRequest& request,
                         auspex::v1::GetEventResponse* response);
   absl::Status Hosts(Call& call, const auspex::v1::HostsRequest& request,

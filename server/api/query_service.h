@@ -17,6 +17,12 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
     return calls_.Stream<auspex::v1::SearchResponse>("/auspex.v1.QueryService/Search", context,
                                                      request);
   }
+  grpc::ServerWriteReactor<auspex::v1::SearchMalformedResponse>* SearchMalformed(
+      grpc::CallbackServerContext* context,
+      const auspex::v1::SearchMalformedRequest* request) override {
+    return calls_.Stream<auspex::v1::SearchMalformedResponse>(
+        "/auspex.v1.QueryService/SearchMalformed", context, request);
+  }
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
                                      const auspex::v1::GetEventRequest* request,
                                      auspex::v1::GetEventResponse* response) override {

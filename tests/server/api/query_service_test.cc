@@ -16,6 +16,8 @@ using auspex::v1::GetEventRequest;
 using auspex::v1::GetEventResponse;
 using auspex::v1::HostsRequest;
 using auspex::v1::HostsResponse;
+using auspex::v1::SearchMalformedRequest;
+using auspex::v1::SearchMalformedResponse;
 using auspex::v1::SearchRequest;
 using auspex::v1::SearchResponse;
 using testing::AnyOf;
@@ -39,6 +41,22 @@ class QueryServiceTest : public ApiTest {
       deliveries[0].batches[0].Add(
           absl::StrFormat("node=%s type=USER_LOGIN msg=audit(1626611363.%03d:%d): key=\"%s\"%s",
                           host, serial % 1000, serial, serial % 2 == 0 ? "even" : "odd", padding_));
+    }
+    std::promise<absl::Status> stored;
+    committer_->RunBetweenCommits(
+        [&](storage::EventStore& store) { stored.set_value(store.Append(deliveries).status()); });
+    ASSERT_TRUE(stored.get_future().get().ok());
+  }
+
+  // Stores lines that are no records, which come at a millisecond of their own.
+  void DeliverMalformed(const std::string& host, const std::vector<std::string>& lines) {
+    std::vector<storage::Delivery> deliveries;
+    for (const std::string& line : lines) {
+      storage::Delivery& delivery = deliveries.emplace_back();
+      delivery.received_ms = ++received_ms_;
+      delivery.batches.emplace_back(
+          storage::Identity{.kind = storage::IdentityKind::kNode, .name = host}, "192.0.2.7");
+      delivery.batches[0].Add(line);
     }
     std::promise<absl::Status> stored;
     committer_->RunBetweenCommits(
@@ -81,6 +99,22 @@ class QueryServiceTest : public ApiTest {
     return found;
   }
 
+  // The malformed records that `name` finds.
+  std::vector<std::string> Malformed(const std::string& name,
+                                     const SearchMalformedRequest& request = {}) {
+    const auto stub = StubAs(name);
+    grpc::ClientContext context;
+    const auto reader = stub->SearchMalformed(&context, request);
+    std::vector<std::string> lines;
+    for (SearchMalformedResponse response; reader->Read(&response);) {
+      for (const auspex::v1::MalformedRecord& record : response.records()) {
+        lines.push_back(absl::StrCat(record.host(), " ", record.line()));
+      }
+    }
+    EXPECT_TRUE(reader->Finish().ok());
+    return lines;
+  }
+
   std::vector<std::string> Hosts(const std::string& name,
                                  const std::vector<std::string>& patterns = {}) {
     grpc::ClientContext context;
@@ -115,6 +149,7 @@ class QueryServiceTest : public ApiTest {
     return request;
   }
 
+  uint64_t received_ms_ = 1000;       // Of the last malformed record.
   std::string padding_;               // Behind each record.
   std::vector<std::string> cursors_;  // Of the events that were found.
   uint64_t value_count_ = 0;          // Of the last answer.
@@ -209,6 +244,22 @@ TEST_F(QueryServiceTest, GoesOnBehindACursor) {
   grpc::Status status;
   Search("root", request, &status);
   EXPECT_EQ(status.error_message(), "after: the cursor is of a search with another order");
+}
+
+TEST_F(QueryServiceTest, FindsMalformedRecords) {
+  Start();
+  Deliver("web1", {1});
+  DeliverMalformed("web1", {"a", "b"});
+  DeliverMalformed("db1", {"c", "d"});
+  EXPECT_THAT(Malformed("root"), ElementsAre("web1 a", "web1 b", "db1 c", "db1 d"));
+  EXPECT_THAT(Malformed("alice"), ElementsAre("web1 a", "web1 b"));
+  SearchMalformedRequest request;
+  request.mutable_time()->set_from_ms(1002);
+  request.set_order(auspex::v1::ORDER_TIME_DESCENDING);
+  request.set_limit(2);
+  EXPECT_THAT(Malformed("root", request), ElementsAre("db1 d", "db1 c"));
+  request.add_hosts("web*");
+  EXPECT_THAT(Malformed("root", request), ElementsAre("web1 b"));
 }
 
 TEST_F(QueryServiceTest, ShowsAViewerItsHostsAsIfThereWereNoOthers) {
