@@ -66,16 +66,6 @@ absl::Status ReadLastEvent(const std::string& line, std::string_view value, Chec
   return absl::OkStatus();
 }
 
-absl::Status ReadCursor(const std::string& line, std::string_view value, Checkpoint* checkpoint) {
-  storage::SearchCursor cursor;
-  for (uint64_t& part : cursor.key) {
-    TakeText(&value, " ");
-    if (!TakeNumber(&value, &part)) return Malformed("cursor checkpoint line", line);
-  }
-  checkpoint->cursor = cursor;
-  return absl::OkStatus();
-}
-
 absl::Status ReadLine(const std::string& line, Checkpoint* checkpoint) {
   std::string_view in = line;
   if (TakeText(&in, "dev=")) {
@@ -86,7 +76,8 @@ absl::Status ReadLine(const std::string& line, Checkpoint* checkpoint) {
   } else if (TakeText(&in, "output=")) {
     return ReadLastEvent(line, in, &checkpoint->last);
   } else if (TakeText(&in, "cursor=")) {
-    return ReadCursor(line, in, checkpoint);
+    TakeText(&in, " ");
+    checkpoint->cursor = in;
   } else {
     return absl::InvalidArgumentError(absl::StrFormat("Unknown checkpoint line - [%s]", line));
   }
@@ -132,11 +123,7 @@ absl::Status SaveCheckpoint(const std::string& path, const Checkpoint& checkpoin
       "dev=0x%X\ninode=%d\noutput=%s %d.%03d:%d 0x%X\n", checkpoint.device, checkpoint.inode,
       checkpoint.last.node.empty() ? "-" : checkpoint.last.node, SecondsOf(checkpoint.last.time_ms),
       checkpoint.last.time_ms % 1000, checkpoint.last.serial, checkpoint.last.type);
-  if (checkpoint.cursor) {
-    text += "cursor=";
-    for (const uint64_t part : checkpoint.cursor->key) absl::StrAppendFormat(&text, " %d", part);
-    text += '\n';
-  }
+  if (!checkpoint.cursor.empty()) text += absl::StrFormat("cursor=%s\n", checkpoint.cursor);
   // In place of the old one only when it is whole.
   std::string fresh = path + ".XXXXXX";
   const int fd = mkstemp(fresh.data());

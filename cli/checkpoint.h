@@ -3,11 +3,11 @@
 //   dev=0x<hex>
 //   inode=<decimal>
 //   output=<node or -> <seconds>.<milliseconds>:<serial> 0x<hex of the type>
-//   cursor=<number> <number> <number> <number> <number>
+//   cursor=<place>
 //
 // The first three lines are those of ausearch(8), so that each reads the other's file about a log:
 // the log that was read last, and its last complete event. The fourth is ours, in a file about a
-// store, whose device and inode the first two are of.
+// store or a collector, which the first two are of: see source.h.
 
 #pragma once
 
@@ -19,7 +19,6 @@
 #include "absl/status/statusor.h"
 
 #include "audit/event.h"
-#include "storage/search.h"
 
 namespace cli {
 
@@ -44,7 +43,7 @@ struct Checkpoint {
   uint64_t device = 0;
   uint64_t inode = 0;
   CheckpointEvent last = {};  // All zero if there was none.
-  std::optional<storage::SearchCursor> cursor = {};
+  std::string cursor = {};    // FoundEvent::cursor; empty: none.
 };
 
 // nullopt if there is no such file. Otherwise a failure has the lines that ausearch prints about

@@ -4,20 +4,21 @@
 #include <cstdlib>
 #include <deque>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "cli/checkpoint.h"
 #include "cli/event_printer.h"
 #include "cli/log_search.h"
-#include "cli/store_follow.h"
+#include "cli/open_source.h"
 #include "cli/surroundings.h"
 
 #include "query/ausearch_options.h"
-#include "storage/event_store.h"
 
 namespace cli {
 
@@ -25,27 +26,6 @@ namespace {
 
 // Events that a log may have to print the last one first, in bytes: they are all kept.
 constexpr size_t kKeptBytesMax = size_t{1} << 30;
-
-std::string_view KindName(storage::IdentityKind kind) {
-  switch (kind) {
-    case storage::IdentityKind::kCollector:
-      return "collector";
-    case storage::IdentityKind::kAddress:
-      return "address";
-    case storage::IdentityKind::kNode:
-      return "node";
-    case storage::IdentityKind::kCertificate:
-      return "certificate";
-  }
-  return "";
-}
-
-query::EventOrigin OriginOf(const storage::FoundEvent& found) {
-  return {.host = found.host.name,
-          .identity = KindName(found.host.kind),
-          .address = found.address,
-          .received_ms = found.received_ms};
-}
 
 int Fail(std::string_view message) {
   std::cerr << "auspex search: " << message << '\n';
@@ -70,10 +50,10 @@ class Run {
     }
     // A pipe has no hosts.
     const bool reads_pipe = options_.input.empty() && options_.store.empty() &&
-                            options_.host_globs.empty() && !options_.input_logs &&
-                            StandardInputIsPipe();
+                            options_.server.empty() && options_.host_globs.empty() &&
+                            !options_.input_logs && StandardInputIsPipe();
     const bool reads_logs = reads_pipe || !options_.input.empty();
-    const int status = reads_logs ? SearchLogsOf(reads_pipe) : SearchStore();
+    const int status = reads_logs ? SearchLogsOf(reads_pipe) : SearchSource();
     printer_.Flush();
     if (const absl::Status written = printer_.output_status(); !written.ok()) return Fail(written);
     if (status != EXIT_SUCCESS) return status;
@@ -146,7 +126,7 @@ class Run {
       std::cerr << "Warning - checkpointing stdin is not supported";
     }
     if (is_corrupted) return kCorruptedCheckpointStatus;
-    return uses_checkpoint ? Save(paths.back(), next) : EXIT_SUCCESS;
+    return uses_checkpoint ? SaveLog(paths.back(), next) : EXIT_SUCCESS;
   }
 
   // The logs of --input. With a checkpoint, those of a directory begin with the one that it is of.
@@ -191,44 +171,40 @@ class Run {
     }
   }
 
-  // ---- Store ----
+  // ---- Stores and collectors ----
 
-  int SearchStore() {
-    const absl::StatusOr<std::string> found_store = FindStore(options_.store);
-    if (!found_store.ok()) return Fail(found_store.status());
-    const std::string& path = *found_store;
-    storage::SearchExplanation explanation;
-    storage::SearchRequest request{
+  int SearchSource() {
+    const absl::StatusOr<std::unique_ptr<Source>> source =
+        OpenSource(options_.store, options_.server);
+    if (!source.ok()) return Fail(source.status());
+    std::vector<std::string> explanation;
+    Question question{
         .predicate = predicate_, .host_patterns = options_.host_globs, .order = Order()};
-    if (options_.explain) request.explanation = &explanation;
+    if (options_.explain) question.explanation = &explanation;
     const bool uses_checkpoint = !options_.checkpoint.empty();
     Checkpoint next = checkpoint_.value_or(Checkpoint());
     if (uses_checkpoint && checkpoint_) {
-      if (const int failed = GoOn(path, &request); failed != EXIT_SUCCESS) return failed;
+      if (const int failed = GoOn(**source, &question); failed != EXIT_SUCCESS) return failed;
     }
-    const auto print = [&](const storage::FoundEvent& found) {
+    const auto print = [&](const FoundEvent& found) {
       if (uses_checkpoint) {
         if (found.pending) return true;  // The next time it is behind the checkpoint.
         next.last = CheckpointOf(found.event);
-        next.cursor = found.cursor;
+        next.cursor = found.cursor();
       }
-      return printer_.Print(found.event, OriginOf(found));
+      return printer_.Print(found.event, found.origin);
     };
-    if (options_.follow) {
-      const absl::Status followed = FollowStore(path, request, print);
-      return followed.ok() ? EXIT_SUCCESS : Fail(followed);
+    const auto print_line = [&](std::string_view line) { return printer_.PrintLine(line); };
+    const absl::Status searched = options_.follow ? (*source)->Follow(question, print)
+                                  : options_.malformed
+                                      ? (*source)->SearchMalformed(question, print_line)
+                                      : (*source)->Search(question, print);
+    if (absl::IsInvalidArgument(searched) && !question.after.empty()) {
+      return FailPlainly(searched, kBadCheckpointStatus);
     }
-    const auto store = storage::EventStore::OpenForReading(path);
-    if (!store.ok()) return Fail(store.status());
-    const absl::Status searched =
-        options_.malformed ? (*store)->SearchMalformed(request,
-                                                       [&](const storage::MalformedRecord& record) {
-                                                         return printer_.PrintLine(record.line);
-                                                       })
-                           : (*store)->Search(request, print);
     if (!searched.ok()) return Fail(searched);
-    if (options_.explain) Explain(explanation);
-    return uses_checkpoint ? Save(path, next) : EXIT_SUCCESS;
+    for (const std::string& line : explanation) std::cerr << line << '\n';
+    return uses_checkpoint ? SaveSource(**source, next) : EXIT_SUCCESS;
   }
 
   storage::SearchOrder Order() const {
@@ -237,42 +213,42 @@ class Run {
     return options_.reverse ? kReceiptDescending : kReceipt;
   }
 
-  int GoOn(const std::string& path, storage::SearchRequest* request) const {
+  int GoOn(const Source& source, Question* question) const {
     if (options_.only_checkpoint_time) {
       query::AllOf later;
       later.parts.push_back(predicate_);
       later.parts.emplace_back(query::TimeIn{{.from_ms = checkpoint_->last.time_ms}});
-      request->predicate = query::Predicate(std::move(later));
+      question->predicate = query::Predicate(std::move(later));
       return EXIT_SUCCESS;
     }
-    Checkpoint place;
-    if (const absl::Status set = SetPlace(path, &place); !set.ok()) return Fail(set);
-    if (place.device != checkpoint_->device || place.inode != checkpoint_->inode) {
+    const absl::StatusOr<SourcePlace> place = source.Place();
+    if (!place.ok()) return Fail(place.status());
+    if (*place != SourcePlace{checkpoint_->device, checkpoint_->inode}) {
       return FailPlainly(
           absl::InvalidArgumentError(absl::StrFormat(
-              "The checkpoint file %s is of another store or log", options_.checkpoint)),
+              "The checkpoint file %s is of another store, collector or log", options_.checkpoint)),
           kBadCheckpointStatus);
     }
-    request->after = checkpoint_->cursor;
+    question->after = checkpoint_->cursor;
     return EXIT_SUCCESS;
   }
 
-  static void Explain(const storage::SearchExplanation& explanation) {
-    for (const storage::SearchExplanation::Step& step : explanation.steps) {
-      std::cerr << absl::StrFormat("%s: %s, in %d blocks\n", step.condition,
-                                   step.is_lookup ? "looked up" : "all terms looked through",
-                                   step.blocks);
-    }
-    std::cerr << absl::StrFormat(
-        "%d blocks %s, %d read; %d events of them put together, %d open events looked at\n",
-        explanation.blocks_planned,
-        explanation.by_index ? "by the index" : "in the time asked for, without the index",
-        explanation.blocks_read, explanation.events_read, explanation.open_events);
+  int SaveSource(const Source& source, Checkpoint next) const {
+    const absl::StatusOr<SourcePlace> place = source.Place();
+    if (!place.ok()) return FailPlainly(place.status(), kCheckpointNotWrittenStatus);
+    next.device = place->device;
+    next.inode = place->inode;
+    return Save(next);
   }
 
-  int Save(const std::string& path, Checkpoint next) const {
+  // ---- Either ----
+
+  int SaveLog(const std::string& path, Checkpoint next) const {
     const absl::Status placed = SetPlace(path, &next);
-    if (!placed.ok()) return FailPlainly(placed, kCheckpointNotWrittenStatus);
+    return placed.ok() ? Save(next) : FailPlainly(placed, kCheckpointNotWrittenStatus);
+  }
+
+  int Save(const Checkpoint& next) const {
     const absl::Status saved = SaveCheckpoint(options_.checkpoint, next);
     return saved.ok() ? EXIT_SUCCESS : FailPlainly(saved, kCheckpointNotWrittenStatus);
   }

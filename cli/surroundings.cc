@@ -54,7 +54,9 @@ bool StandardInputIsPipe() {
 absl::StatusOr<std::string> FindStore(const std::string& asked_for) {
   if (!asked_for.empty()) return asked_for;
   if (std::filesystem::exists(kDefaultStore)) return kDefaultStore;
-  return absl::NotFoundError("which store is to be read? --store DIR is missing");
+  return absl::NotFoundError(
+      "which store is to be read, or which collector asked? --store DIR or --server ADDRESS is "
+      "missing");
 }
 
 absl::StatusOr<std::vector<std::string>> FindLogs(const std::string& input) {

@@ -123,6 +123,8 @@ constexpr Option kOptions[] = {
     Heading("Where to search:"),
     {"", "--store", Argument::kWord, "DIR", "the store to search",
      SetText<&AusearchOptions::store>},
+    {"", "--server", Argument::kWord, "ADDRESS", "a collector to ask: HOST:PORT, or unix:PATH",
+     SetText<&AusearchOptions::server>},
     {"", "--host", Argument::kWord, "GLOB", "only these hosts of it; may be repeated",
      AddText<&AusearchOptions::host_globs>},
     {"-if", "--input", Argument::kWord, "FILE", "a log, or a directory of logs, instead of a store",
@@ -246,6 +248,9 @@ absl::Status CheckTogether(const AusearchOptions& options) {
   }
   if (!options.checkpoint.empty() && options.follow) {
     return Refuse("--checkpoint is for searches that end: not --follow");
+  }
+  if (!options.server.empty() && !(options.store.empty() && options.input.empty())) {
+    return Refuse("--server asks a collector: not --store or --input");
   }
   if (!options.input.empty() && !options.host_globs.empty()) {
     return Refuse("--host is of a store: a log of --input has nodes, see --node");

@@ -21,7 +21,7 @@ LAYERS = {
     "storage": {"base", "audit", "query"},
     "api": {"base", "proto", "audit", "query", "storage"},
     "server": {"base", "pki", "proto", "audit", "query", "storage", "api"},
-    "cli": {"base", "pki", "audit", "query", "storage"},
+    "cli": {"base", "pki", "proto", "audit", "query", "storage", "api"},
 }
 
 # Each third-party library enters in these folders only. The first pattern that matches counts;
@@ -35,9 +35,9 @@ LIBRARIES = [
     (r"<auparse\.h>", {"query"}),
     (r"<boost/", {"server", "cli"}),
     (r"<tcpd\.h>", {"server"}),
-    (r"<grpc", {"server"}),
+    (r"<grpc", {"server", "cli"}),
     (r"<openssl/", {"pki", "server"}),
-    (r"<google/protobuf/", {"api", "server"}),
+    (r"<google/protobuf/", {"api", "cli", "server"}),
     (r"<spdlog/", {"base"}),
     (r"<CLI/", {"server", "cli"}),
     (r"<nlohmann/", {"query"}),
