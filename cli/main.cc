@@ -13,6 +13,7 @@
 #include "cli/exit_status.h"
 #include "cli/import.h"
 #include "cli/progress.h"
+#include "cli/remote/collector.h"
 #include "cli/report.h"
 #include "cli/search.h"
 #include "cli/send.h"
@@ -25,10 +26,12 @@ namespace {
 constexpr std::string_view kUsage =
     "usage: auspex COMMAND [OPTION...]\n"
     "\n"
-    "  search   find events in a store, with the options of ausearch(8)\n"
+    "  search   find events in a store or a collector, with the options of ausearch(8)\n"
     "  report   report on them, with the options of aureport(8)\n"
     "  import   bring logs that exist into a store\n"
     "  store    look at a store as a whole: stats, check, export\n"
+    "  status   how a collector is doing\n"
+    "  server   tell a collector what to do: reload, seal, suspend, resume\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
     "  ca       a private CA for the API: init, issue, invite, revoke, list\n"
     "  token    tokens for readers of the API: create, revoke, list\n"
@@ -130,6 +133,8 @@ int Run(int argc, char** argv) {
   }
   if (command == "import") return RunImport(argc - 1, argv + 1);
   if (command == "store") return RunStore(argc - 1, argv + 1);
+  if (command == "status") return cli::Status(argc - 1, argv + 1);
+  if (command == "server") return cli::Server(argc - 1, argv + 1);
   if (command == "send") return RunSend(argc - 1, argv + 1);
   if (command == "ca") return cli::Ca(argc - 1, argv + 1);
   if (command == "token") return cli::Token(argc - 1, argv + 1);

@@ -1,0 +1,157 @@
+#include "cli/remote/collector.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "cli/remote/connection.h"
+#include "cli/server_choice.h"
+#include <CLI/CLI.hpp>
+#include <google/protobuf/util/json_util.h>
+
+#include "proto/auspex/v1/admin.grpc.pb.h"
+#include "query/utc_time.h"
+
+namespace cli {
+
+namespace {
+
+using auspex::v1::AdminService;
+
+// All of these are done at once, unless the collector hangs.
+constexpr std::chrono::seconds kPatience{60};
+
+constexpr char kServerHelp[] = "The collector: HOST:PORT, or unix:PATH";
+
+absl::StatusOr<Connection> Connect(const std::string& asked_for) {
+  absl::StatusOr<std::optional<ServerChoice>> choice = ChooseServer(asked_for);
+  if (!choice.ok()) return choice.status();
+  if (!*choice) return absl::NotFoundError("which collector is to be asked? --server is missing");
+  return Connection::Open(**std::move(choice));
+}
+
+template <typename Request, typename Response>
+absl::Status Call(const Connection& connection,
+                  grpc::Status (AdminService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                             Response*),
+                  const Request& request, Response* response) {
+  AdminService::Stub stub(connection.channel());
+  grpc::ClientContext context;
+  connection.Prepare(&context);
+  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  return connection.StatusOf((stub.*method)(&context, request, response));
+}
+
+// A call whose answer is only that it was done.
+template <typename Request, typename Response>
+absl::Status Do(const std::string& server,
+                grpc::Status (AdminService::Stub::*method)(grpc::ClientContext*, const Request&,
+                                                           Response*),
+                const Request& request = {}) {
+  const absl::StatusOr<Connection> connection = Connect(server);
+  if (!connection.ok()) return connection.status();
+  Response response;
+  return Call(*connection, method, request, &response);
+}
+
+absl::Status PrintStatus(const std::string& server, const std::string& format) {
+  const absl::StatusOr<Connection> connection = Connect(server);
+  if (!connection.ok()) return connection.status();
+  auspex::v1::StatusResponse status;
+  const absl::Status called = Call(*connection, &AdminService::Stub::Status, {}, &status);
+  if (!called.ok()) return called;
+  if (format == "json") {
+    std::string json;
+    google::protobuf::util::JsonPrintOptions options;
+    options.always_print_primitive_fields = true;
+    options.preserve_proto_field_names = true;
+    const auto printed = google::protobuf::util::MessageToJsonString(status, &json, options);
+    if (!printed.ok()) return absl::DataLossError("the collector's answer is not UTF-8");
+    std::cout << json << '\n';
+    return absl::OkStatus();
+  }
+  std::cout << absl::StrFormat(
+      "collector  %s\nversion    %s\nstarted    %s\nrecords    %s\nhosts      %d\n\n",
+      connection->choice().address, status.version(), query::UtcTimeText(status.started_ms()),
+      status.suspended() ? "refused: suspended" : "taken in", status.hosts());
+  size_t width = 0;
+  for (const auto& counter : status.counters()) width = std::max(width, counter.name().size());
+  for (const auto& counter : status.counters()) {
+    std::cout << absl::StrFormat("%-*s  %d\n", static_cast<int>(width), counter.name(),
+                                 counter.value());
+  }
+  return absl::OkStatus();
+}
+
+int ExitStatus(const std::string& command, absl::Status status) {
+  std::cout.flush();
+  if (status.ok() && !std::cout) status = absl::UnavailableError("cannot write");
+  if (status.ok()) return EXIT_SUCCESS;
+  std::cerr << "auspex " << command << ": " << std::string(status.message()) << '\n';
+  return EXIT_FAILURE;
+}
+
+}  // namespace
+
+int Status(int argc, char** argv) {
+  std::string server;
+  std::string format = "text";
+  CLI::App app("Tells how a collector is doing", "auspex status");
+  app.add_option("--server", server, kServerHelp);
+  app.add_option("--format", format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // Also --help.
+    return app.exit(error) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+  return ExitStatus("status", PrintStatus(server, format));
+}
+
+int Server(int argc, char** argv) {
+  std::string server;
+  auspex::v1::SuspendRequest suspension;
+  CLI::App app("Tells a collector what to do", "auspex server");
+  app.require_subcommand(1);
+  CLI::App* const reload = app.add_subcommand("reload", "Read its configuration again");
+  CLI::App* const seal = app.add_subcommand("seal", "Begin to move what is in memory into blocks");
+  CLI::App* const suspend = app.add_subcommand(
+      "suspend",
+      "Take nothing in until it is resumed, or restarted; answer questions all the same");
+  CLI::App* const resume = app.add_subcommand("resume", "Take records in again");
+  for (CLI::App* const command : {reload, seal, suspend, resume}) {
+    command->add_option("--server", server, kServerHelp);
+  }
+  suspend->add_option("--reason", *suspension.mutable_reason(), "For the collector's own records");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+
+  using Stub = AdminService::Stub;
+  if (reload->parsed()) {
+    return ExitStatus("server reload", Do<auspex::v1::ReloadRequest, auspex::v1::ReloadResponse>(
+                                           server, &Stub::Reload));
+  }
+  if (seal->parsed()) {
+    return ExitStatus("server seal",
+                      Do<auspex::v1::SealRequest, auspex::v1::SealResponse>(server, &Stub::Seal));
+  }
+  if (suspend->parsed()) {
+    return ExitStatus("server suspend", Do<auspex::v1::SuspendRequest, auspex::v1::SuspendResponse>(
+                                            server, &Stub::Suspend, suspension));
+  }
+  return ExitStatus("server resume", Do<auspex::v1::ResumeRequest, auspex::v1::ResumeResponse>(
+                                         server, &Stub::Resume));
+}
+
+}  // namespace cli
