@@ -33,10 +33,9 @@ namespace {
 
 using query::ReportKind;
 
-// What is kept in memory of logs: the events for a report of each host, in bytes; and the values of
-// totals, of some 150 bytes each with a text of 20.
+// What is kept in memory of logs: the events for a report of each host, and the values of totals.
 constexpr size_t kKeptBytesMax = size_t{1} << 30;
-constexpr size_t kValuesMax = 10'000'000;
+constexpr size_t kValuesBytesMax = size_t{3} << 29;
 
 // Hosts of logs whose totals are told apart: an empty tally takes some 4 kB.
 constexpr size_t kHostsMax = 100'000;
@@ -240,7 +239,7 @@ class LogReport {
       const query::OrderKey place = {events_++};
       tally->Notice(facts, place, composer_.lists());
       if (options_.filter.Matches(facts)) tally->Add(facts, place, composer_.lists());
-      is_too_much_ = tally->value_count() > kValuesMax || tallies_.size() > kHostsMax;
+      is_too_much_ = tally->memory_bytes() > kValuesBytesMax || tallies_.size() > kHostsMax;
       return !is_too_much_;
     }
     if (!options_.filter.Matches(facts)) return true;

@@ -81,14 +81,16 @@ absl::StatusOr<std::vector<ValueCount>> EventStore::Count(const CountRequest& re
 
 absl::Status EventStore::Tally(const TallyRequest& request,
                                const std::function<bool(const FoundTally&)>& sink) const {
-  const absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  const absl::StatusOr<Engine::Moment> moment =
+      engine_->Look(request.host_patterns, request.stop, request.visible_hosts);
   if (!moment.ok()) return moment.status();
   return TallyEvents(moment->view, moment->hosts, request, sink);
 }
 
 absl::Status EventStore::ReadFacts(const FactsRequest& request,
                                    const std::function<bool(const FoundFacts&)>& sink) const {
-  const absl::StatusOr<Engine::Moment> moment = engine_->Look(request.host_patterns, request.stop);
+  const absl::StatusOr<Engine::Moment> moment =
+      engine_->Look(request.host_patterns, request.stop, request.visible_hosts);
   if (!moment.ok()) return moment.status();
   return ReadFactsOf(moment->view, moment->hosts, request, sink);
 }

@@ -26,16 +26,14 @@ struct ReportExplanation {
 
 struct TallyRequest {
   query::ReportFilter filter = {};
-  std::vector<std::string> host_patterns = {};  // As in SearchRequest.
+  std::vector<std::string> host_patterns = {};  // As in SearchRequest,
+  std::vector<std::string> visible_hosts = {};  // likewise.
   query::TallyLists lists = 0;
   bool by_host = false;
   bool with_first_record = false;  // Set FoundTally::first_record_ms, unless it is by_host.
-  std::stop_token stop = {};
-
-  // Of all lists of one tally; kResourceExhausted beyond it. One with a text of 20 bytes takes some
-  // 150.
-  size_t values_max = 10'000'000;
-  ReportExplanation* explanation = nullptr;  // Filled in, if given. Must outlive the request.
+  std::stop_token stop = {};       // Ends it with kCancelled.
+  size_t memory_bytes_max = size_t{3} << 29;  // Of one tally; kResourceExhausted beyond it.
+  ReportExplanation* explanation = nullptr;   // Filled in, if given. Must outlive the request.
 };
 
 // Valid during the call that it is given to.
@@ -51,6 +49,7 @@ struct FoundTally {
 struct FactsRequest {
   query::ReportFilter filter = {};
   std::vector<std::string> host_patterns = {};
+  std::vector<std::string> visible_hosts = {};  // Likewise.
   query::RoleSet roles = 0;  // That are wanted, beside those that the filter asks for.
 
   // Only events with a record of one of these types are wanted; empty: any. A hint: others come,

@@ -17,18 +17,22 @@ namespace storage {
 
 namespace {
 
+absl::Status Cancelled() { return absl::CancelledError("report: cancelled"); }
+
 // The event of the record that came first, as far as it can be told: positions are counted by host,
 // so it is that of the host whose first event is the first one of all.
 class FirstRecord {
  public:
-  FirstRecord(const StoreView& view, const std::vector<std::optional<Identity>>& hosts)
-      : view_(view), hosts_(hosts) {
+  FirstRecord(const StoreView& view, const std::vector<std::optional<Identity>>& hosts,
+              const std::stop_token& stop)
+      : view_(view), hosts_(hosts), stop_(stop) {
     options_.snapshot = view.snapshot.get();
   }
 
   absl::StatusOr<std::optional<uint64_t>> Find() {
     for (HostId host = 0; host < hosts_.size(); ++host) {
       if (!hosts_[host]) continue;
+      if (stop_.stop_requested()) return Cancelled();
       const absl::Status looked = LookAtBlocks(host);
       if (!looked.ok()) return looked;
     }
@@ -59,6 +63,8 @@ class FirstRecord {
     const absl::Status read = ForEachBlock(
         *view_.rocks, options_, host, 0, std::numeric_limits<Day>::max(),
         [&](const BlockId& id, const BlockSummary& block) {
+          if (stop_.stop_requested()) status = Cancelled();
+          if (!status.ok()) return false;
           if (block.event_count == block.malformed_count) return true;
           First first{.order = block.order_min, .position = block.position_min, .block = id};
           const auto kept = first_of_hosts_.find(host);
@@ -117,6 +123,7 @@ class FirstRecord {
 
   const StoreView& view_;
   const std::vector<std::optional<Identity>>& hosts_;
+  const std::stop_token& stop_;
   rocksdb::ReadOptions options_;
   absl::flat_hash_map<HostId, First> first_of_hosts_;
 };
@@ -134,7 +141,7 @@ class Tallier {
     auto tally = std::make_unique<query::EventTally>();
     for (HostId host = 0; host < hosts_.size(); ++host) {
       if (!hosts_[host]) continue;
-      if (request_.stop.stop_requested()) return absl::CancelledError("report: cancelled");
+      if (request_.stop.stop_requested()) return Cancelled();
       const absl::Status added = AddHost(host, tally.get());
       if (!added.ok()) return added;
       if (!request_.by_host) continue;
@@ -143,7 +150,7 @@ class Tallier {
     }
     if (!request_.by_host) {
       absl::StatusOr<std::optional<uint64_t>> first_ms = std::nullopt;
-      if (request_.with_first_record) first_ms = FirstRecord(view_, hosts_).Find();
+      if (request_.with_first_record) first_ms = FirstRecord(view_, hosts_, request_.stop).Find();
       if (!first_ms.ok()) return first_ms.status();
       sink_({.host = nullptr, .tally = *tally, .first_record_ms = *first_ms});
     }
@@ -160,23 +167,26 @@ class Tallier {
         ForEachBlock(*view_.rocks, options_, host, DayOf(time.from_ms), DayOf(time.to_ms),
                      [&](const BlockId& id, const BlockSummary& block) {
                        added = AddBlock(id, block, tally);
-                       if (added.ok() && request_.stop.stop_requested()) {
-                         added = absl::CancelledError("report: cancelled");
-                       }
-                       if (added.ok() && tally->value_count() > request_.values_max) {
-                         added = absl::ResourceExhaustedError(absl::StrFormat(
-                             "report: more than %d different values: ask for less time, or "
-                             "fewer hosts",
-                             request_.values_max));
-                       }
+                       if (added.ok()) added = CheckGoesOn(*tally);
                        return added.ok();
                      });
     if (!read.ok()) return read;
     if (!added.ok()) return added;
     const auto found = open_.find(host);
     if (found == open_.end()) return absl::OkStatus();
-    for (const OpenEvents* const open : found->second) AddOpen(*open, tally);
+    for (const OpenEvents* const open : found->second) {
+      added = AddOpen(*open, tally);
+      if (!added.ok()) return added;
+    }
     return absl::OkStatus();
+  }
+
+  absl::Status CheckGoesOn(const query::EventTally& tally) const {
+    if (request_.stop.stop_requested()) return Cancelled();
+    if (tally.memory_bytes() <= request_.memory_bytes_max) return absl::OkStatus();
+    return absl::ResourceExhaustedError(absl::StrFormat(
+        "report: its values take more than %d MB: ask for less time, or fewer hosts",
+        request_.memory_bytes_max >> 20));
   }
 
   absl::Status AddBlock(const BlockId& id, const BlockSummary& block, query::EventTally* tally) {
@@ -218,15 +228,20 @@ class Tallier {
     return true;
   }
 
-  void AddOpen(const OpenEvents& open, query::EventTally* tally) {
+  absl::Status AddOpen(const OpenEvents& open, query::EventTally* tally) {
+    constexpr uint64_t kCheckEvery = 1024;
     for (const std::shared_ptr<const OpenEvent>& one : open.events) {
       if (one->malformed || !request_.filter.time.Contains(one->event.stamp().time_ms)) continue;
-      ++explanation_.open_events;
+      if (++explanation_.open_events % kCheckEvery == 0) {
+        const absl::Status goes_on = CheckGoesOn(*tally);
+        if (!goes_on.ok()) return goes_on;
+      }
       const query::EventFacts& facts = query::FactsOf(one->event, &builder_);
       const query::OrderKey place = KeyOf(one->order, open.host);
       tally->Notice(facts, place, request_.lists);
       if (request_.filter.Matches(facts)) tally->Add(facts, place, request_.lists);
     }
+    return CheckGoesOn(*tally);
   }
 
   const StoreView& view_;
@@ -265,6 +280,7 @@ absl::Status ReadFactsOf(const StoreView& view, const std::vector<std::optional<
   std::ranges::stable_sort(by_name, {}, [&](HostId host) { return hosts[host]->name; });
   bool is_wanted = true;
   for (const HostId host : by_name) {
+    if (request.stop.stop_requested()) return Cancelled();
     StoreSearch search(view, hosts, found);
     search.OnlyHost(host);
     const absl::Status read = search.FindFacts(request, [&](const FoundFacts& one) {

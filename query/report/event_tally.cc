@@ -95,7 +95,10 @@ std::string SyscallValue(const EventFacts& facts) {
 uint32_t ValueTally::NumberOf(std::string_view value) {
   const auto next = static_cast<uint32_t>(entries_.size());
   const auto [found, is_new] = numbers_.try_emplace(ToAbsl(value), next);
-  if (is_new) entries_.push_back({.value = found->first});
+  if (is_new) {
+    entries_.push_back({.value = found->first});
+    text_bytes_ += value.size();
+  }
   return found->second;
 }
 
@@ -176,12 +179,12 @@ void EventTally::AddSerials(const SerialRuns& serials) {
   for (const SerialRuns::Run& run : serials.runs()) serials_.Add(run);
 }
 
-size_t EventTally::value_count() const {
-  size_t count = 0;
+size_t EventTally::memory_bytes() const {
+  size_t bytes = serials_.runs().size() * sizeof(SerialRuns::Run);
   for (const auto& lists : lists_) {
-    for (const ValueTally& list : lists) count += list.entries().size();
+    for (const ValueTally& list : lists) bytes += list.memory_bytes();
   }
-  return count;
+  return bytes;
 }
 
 void EventTally::ForgetCodes() {

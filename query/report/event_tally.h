@@ -97,12 +97,19 @@ class ValueTally {
 
   const std::vector<Entry>& entries() const { return entries_; }
 
+  // What it takes, about: a text of 20 bytes some 150.
+  size_t memory_bytes() const { return entries_.size() * kEntryBytes + text_bytes_; }
+
  private:
+  // An entry in its vector, which has room for as many again, and a node of the map.
+  static constexpr size_t kEntryBytes = 130;
+
   uint32_t NumberOf(std::string_view value);
 
   absl::node_hash_map<std::string, uint32_t> numbers_;  // Its keys stay where they are.
   std::vector<Entry> entries_;
   std::vector<uint32_t> by_code_;
+  size_t text_bytes_ = 0;  // Of all values.
 };
 
 class EventTally {
@@ -129,7 +136,7 @@ class EventTally {
     return lists_[static_cast<size_t>(outcome)][static_cast<size_t>(list)];
   }
 
-  size_t value_count() const;  // Of all lists.
+  size_t memory_bytes() const;  // What it takes, about.
 
   // None if no event was noticed.
   const std::optional<Edge>& first() const { return first_; }
