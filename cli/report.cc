@@ -1,6 +1,5 @@
 #include "cli/report.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -8,24 +7,22 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "cli/log_search.h"
+#include "cli/output_writer.h"
 #include "cli/report_printer.h"
 #include "cli/surroundings.h"
 
-#include "query/report/event_class.h"
 #include "query/report/event_facts.h"
 #include "query/report/event_tally.h"
-#include "query/report/report_names.h"
+#include "query/report/report_composer.h"
 #include "query/report/report_options.h"
-#include "query/report/report_rows.h"
-#include "query/report/summary.h"
-#include "storage/event_store.h"
+#include "query/report/user_naming.h"
+#include "storage/compose_report.h"
 
 namespace cli {
 
@@ -33,15 +30,13 @@ namespace {
 
 using query::ReportKind;
 
-// What is kept in memory of logs: the events for a report of each host, and the values of totals.
+// What is kept in memory of logs: the events for a report of each host; the values of totals, and
+// what is made of them.
 constexpr size_t kKeptBytesMax = size_t{1} << 30;
 constexpr size_t kValuesBytesMax = size_t{3} << 29;
 
 // Hosts of logs whose totals are told apart: an empty tally takes some 4 kB.
 constexpr size_t kHostsMax = 100'000;
-
-// Rows of a table of all hosts that are kept to be sorted, without a limit that was asked for.
-constexpr size_t kSummaryRowsMax = 5'000'000;
 
 constexpr char kTooMuch[] =
     "too much to report on at once: ask for less time, for fewer hosts, or with --limit";
@@ -59,133 +54,15 @@ int FailPlainly(const absl::Status& status) {
   return query::kAureportFailureStatus;
 }
 
-query::HostOverview OverviewOf(std::string_view host, const query::EventTally& tally,
-                               const query::ReportFilter& filter) {
-  query::HostOverview overview{.host = std::string(host),
-                               .counts = query::SummarizeAll(tally, filter),
-                               .lost = tally.serials().missing()};
-  if (tally.last()) overview.last_ms = tally.latest_ms();
-  return overview;
-}
-
-// What a report is made of, whatever it comes from.
-class Composer {
- public:
-  Composer(const query::ReportOptions& options, ReportPrinter& printer)
-      : options_(options),
-        printer_(printer),
-        names_({.interpret = options.interpret,
-                .user_name = options.local_names ? &UserName : decltype(&UserName)(nullptr)}) {
-    if (!options.summary && options.kind != ReportKind::kTimes) {
-      rows_.emplace(options.kind, names_);
-    }
-  }
-
-  // Prints the rows of an event. False once no more are wanted.
-  bool Print(const query::EventFacts& facts, std::string_view host) {
-    return rows_->Make(facts, host,
-                       [this](const query::ReportRow& row) { return printer_.PrintRow(row); });
-  }
-
-  // The same of a report of each host: events come host by host. A host without rows has no title.
-  bool PrintOfHost(const query::EventFacts& facts, const std::string& host) {
-    return rows_->Make(facts, host, [&](const query::ReportRow& row) {
-      if (titled_host_ != host) {
-        printer_.PrintTitle(host.empty() ? "(none)" : host);
-        titled_host_ = host;
-      }
-      return printer_.PrintRow(row);
-    });
-  }
-
-  // Takes the tally of a host; of all, if the report is not by host.
-  void Add(std::string_view host, const query::EventTally& tally) {
-    if (options_.kind == ReportKind::kTimes) {
-      const auto& first = tally.first();
-      times_.emplace_back(host, first ? std::optional(first->time_ms) : std::nullopt,
-                          first ? tally.last()->time_ms : 0);
-    } else if (options_.kind == ReportKind::kOverall && options_.by_host) {
-      overviews_.push_back(OverviewOf(host, tally, options_.filter));
-    } else if (options_.kind == ReportKind::kOverall) {
-      counts_ = query::SummarizeAll(tally, options_.filter);
-      if (tally.last()) last_ms_ = tally.last()->time_ms;
-    } else {
-      for (query::SummaryRow& row :
-           query::SummarizeList(options_.kind, tally, options_.filter, names_)) {
-        summary_.push_back({.host = std::string(host), .row = std::move(row)});
-      }
-      if (options_.by_host && options_.limit) KeepBest(*options_.limit);
-    }
-  }
-
-  // Whether it can take no more.
-  bool is_full() const { return summary_.size() > kSummaryRowsMax; }
-
-  void SetLogBegin(uint64_t time_ms) { log_begin_ms_ = time_ms; }
-
-  // Prints what was added.
-  void PrintTotals() {
-    if (options_.kind == ReportKind::kTimes) {
-      std::ranges::sort(times_);
-      for (const auto& [host, first_ms, last_ms] : times_) {
-        printer_.PrintTimes(host, first_ms, last_ms);
-      }
-    } else if (options_.kind == ReportKind::kOverall && options_.by_host) {
-      std::ranges::sort(overviews_, {}, &query::HostOverview::host);
-      printer_.PrintOverview(std::move(overviews_));
-    } else if (options_.kind == ReportKind::kOverall) {
-      printer_.PrintOverall(counts_, {.log_begin_ms = log_begin_ms_, .last_ms = last_ms_});
-    } else if (options_.by_host) {
-      std::ranges::stable_sort(summary_, IsBefore);
-      printer_.PrintSummaryByHost(std::move(summary_));
-    } else {
-      std::vector<query::SummaryRow> rows;
-      for (query::HostSummaryRow& row : summary_) rows.push_back(std::move(row.row));
-      printer_.PrintSummary(std::move(rows));
-    }
-  }
-
-  query::TallyLists lists() const {
-    if (options_.kind == ReportKind::kTimes) return 0;
-    if (options_.kind == ReportKind::kOverall && options_.by_host) {
-      return query::kOverviewLists | query::kSerialsToo;
-    }
-    return query::ListsOfSummary(options_.kind);
-  }
-
- private:
-  static bool IsBefore(const query::HostSummaryRow& a, const query::HostSummaryRow& b) {
-    if (a.row.total != b.row.total) return a.row.total > b.row.total;
-    return a.host < b.host;
-  }
-
-  // Drops rows that cannot be among the first ones, once they are many.
-  void KeepBest(uint64_t limit) {
-    if (summary_.size() < 2 * limit + 1024) return;
-    std::ranges::stable_sort(summary_, IsBefore);
-    summary_.resize(limit);
-  }
-
-  const query::ReportOptions& options_;
-  ReportPrinter& printer_;
-  query::ReportNames names_;
-  std::optional<query::ReportRowMaker> rows_;
-  std::optional<std::string> titled_host_;  // Of PrintOfHost(), the last one.
-
-  std::vector<std::tuple<std::string, std::optional<uint64_t>, uint64_t>> times_;
-  std::vector<query::HostOverview> overviews_;
-  std::vector<query::HostSummaryRow> summary_;
-  query::OverallCounts counts_ = {};
-  uint64_t log_begin_ms_ = 0;
-  uint64_t last_ms_ = 0;
-};
-
 // ---- Logs ----
 
 class LogReport {
  public:
-  LogReport(const query::ReportOptions& options, Composer& composer, ReportPrinter& printer)
-      : options_(options), composer_(composer), printer_(printer) {}
+  LogReport(const query::ReportOptions& options, const query::ReportQuestion& question,
+            query::ReportSink& sink)
+      : options_(options),
+        sink_(sink),
+        composer_(question, {.memory_bytes_max = kKeptBytesMax}, sink) {}
 
   int Run(bool reads_pipe) {
     std::vector<std::string> logs;
@@ -203,12 +80,18 @@ class LogReport {
         Read(logs, &first_record_ms, [&](const query::EventFacts& facts) { return Take(facts); });
     if (!read.ok()) return Fail(read);
     if (is_too_much_) return Fail(kTooMuch);
-    for (const auto& [host, kept] : kept_) PrintKept(host, kept);
-    for (const auto& [host, tally] : tallies_) composer_.Add(host, *tally);
-    if (composer_.is_full()) return Fail(kTooMuch);
-    composer_.SetLogBegin(first_record_ms.value_or(0));
-    if (options_.summary) composer_.PrintTotals();
-    return EXIT_SUCCESS;
+    for (const auto& [host, kept] : kept_) {
+      for (const query::KeptFacts& one : kept) {
+        if (!composer_.AddEvent(one.facts(), host)) break;
+      }
+    }
+    // Without any event there is a summary of nothing.
+    if (options_.summary && !options_.by_host && tallies_.empty()) {
+      tallies_[""] = std::make_unique<query::EventTally>();
+    }
+    for (const auto& [host, tally] : tallies_) composer_.AddTally(host, *tally, first_record_ms);
+    const absl::Status finished = composer_.Finish();
+    return finished.ok() ? EXIT_SUCCESS : Fail(finished);
   }
 
  private:
@@ -243,46 +126,42 @@ class LogReport {
       return !is_too_much_;
     }
     if (!options_.filter.Matches(facts)) return true;
-    if (!options_.by_host) return composer_.Print(facts, facts.node);
+    if (!options_.by_host) return composer_.AddEvent(facts, facts.node);
     const query::KeptFacts& kept = kept_[host].emplace_back(facts);
     kept_bytes_ += kept.bytes();
     is_too_much_ = kept_bytes_ > kKeptBytesMax;
     return !is_too_much_;
   }
 
-  void PrintKept(const std::string& host, const std::vector<query::KeptFacts>& kept) {
-    for (const query::KeptFacts& one : kept) {
-      if (!composer_.PrintOfHost(one.facts(), host)) break;
-    }
-  }
-
   // -t: each log for itself.
   int RunTimes(const std::vector<std::string>& logs) {
-    const auto print = [&](const std::vector<std::string>& one, const std::string& name) {
-      std::optional<uint64_t> first_ms;
-      uint64_t last_ms = 0;
+    uint64_t given = 0;
+    const auto give = [&](const std::vector<std::string>& one, const std::string& name) {
+      query::ReportTimes times{.name = name};
       const absl::Status read = Read(one, nullptr, [&](const query::EventFacts& facts) {
-        if (!first_ms) first_ms = facts.time_ms;
-        last_ms = facts.time_ms;
+        if (!times.first_ms) times.first_ms = facts.time_ms;
+        times.last_ms = facts.time_ms;
         return true;
       });
-      if (read.ok()) printer_.PrintTimes(name, first_ms, last_ms);
+      const bool is_wanted = !options_.limit || given++ < *options_.limit;
+      if (read.ok() && is_wanted) sink_.TakeTimes(times);
       return read;
     };
     if (logs.empty()) {
-      const absl::Status read = print({}, "stdin");
+      const absl::Status read = give({}, "stdin");
       if (!read.ok()) return Fail(read);
     }
     for (const std::string& log : logs) {
-      const absl::Status read = print({log}, log);
+      const absl::Status read = give({log}, log);
       if (!read.ok()) return Fail(read);
     }
+    sink_.End();
     return EXIT_SUCCESS;
   }
 
   const query::ReportOptions& options_;
-  Composer& composer_;
-  ReportPrinter& printer_;
+  query::ReportSink& sink_;
+  query::ReportComposer composer_;
   uint64_t events_ = 0;
   std::map<std::string, std::unique_ptr<query::EventTally>> tallies_;  // By host.
   std::map<std::string, std::vector<query::KeptFacts>> kept_;          // Likewise.
@@ -292,92 +171,55 @@ class LogReport {
 
 // ---- Store ----
 
-class StoreReport {
- public:
-  StoreReport(const query::ReportOptions& options, Composer& composer, ReportPrinter& printer)
-      : options_(options), composer_(composer), printer_(printer) {}
-
-  int Run(const storage::EventStore& store) {
-    if (options_.summary || options_.kind == ReportKind::kTimes) return RunTotals(store);
-    return PrintRows(store);
+void Explain(const query::ReportQuestion& question, const storage::ReportExplanation& totals,
+             const storage::SearchExplanation& rows) {
+  if (!question.has_rows()) {
+    std::cerr << absl::StrFormat(
+        "%d blocks added up without opening them, %d read by their columns; %d open events "
+        "looked at\n",
+        totals.blocks_added, totals.blocks_read, totals.open_events);
+  } else if (!question.by_host) {
+    std::cerr << absl::StrFormat("%d blocks %s, %d read by their columns; %d open events\n",
+                                 rows.blocks_planned,
+                                 rows.by_index ? "by the index" : "in the time asked for",
+                                 rows.blocks_read, rows.open_events);
   }
+}
 
- private:
-  int RunTotals(const storage::EventStore& store) {
-    storage::ReportExplanation explanation;
-    storage::TallyRequest request{
-        .filter = options_.filter,
-        .host_patterns = options_.host_globs,
-        .lists = composer_.lists(),
-        .by_host = options_.by_host || options_.kind == ReportKind::kTimes,
-        .with_first_record = options_.kind == ReportKind::kOverall,
-        .explanation = &explanation};
-    const absl::Status read = store.Tally(request, [&](const storage::FoundTally& found) {
-      composer_.Add(found.host == nullptr ? "" : found.host->name, found.tally);
-      composer_.SetLogBegin(found.first_record_ms.value_or(0));
-      return !composer_.is_full();
-    });
-    if (!read.ok()) return Fail(read);
-    if (composer_.is_full()) return Fail(kTooMuch);
-    composer_.PrintTotals();
-    if (options_.explain) {
-      std::cerr << absl::StrFormat(
-          "%d blocks added up without opening them, %d read by their columns; %d open events "
-          "looked at\n",
-          explanation.blocks_added, explanation.blocks_read, explanation.open_events);
-    }
-    return EXIT_SUCCESS;
-  }
-
-  int PrintRows(const storage::EventStore& store) {
-    storage::SearchExplanation explanation;
-    const storage::FactsRequest request{
-        .filter = options_.filter,
-        .host_patterns = options_.host_globs,
-        .roles = query::RolesOfRows(options_.kind),
-        .types = query::RecordTypesOf(query::ClassesOfRows(options_.kind)),
-        .by_host = options_.by_host,
-        .explanation = options_.explain ? &explanation : nullptr};
-    const absl::Status read = store.ReadFacts(request, [&](const storage::FoundFacts& found) {
-      if (options_.by_host) return composer_.PrintOfHost(found.facts, found.host.name);
-      return composer_.Print(found.facts, found.host.name);
-    });
-    if (!read.ok()) return Fail(read);
-    if (options_.explain && !options_.by_host) {
-      std::cerr << absl::StrFormat("%d blocks %s, %d read by their columns; %d open events\n",
-                                   explanation.blocks_planned,
-                                   explanation.by_index ? "by the index" : "in the time asked for",
-                                   explanation.blocks_read, explanation.open_events);
-    }
-    return EXIT_SUCCESS;
-  }
-
-  const query::ReportOptions& options_;
-  Composer& composer_;
-  ReportPrinter& printer_;
-};
+int ReportOfStore(const storage::EventStore& store, const query::ReportQuestion& question,
+                  bool explain, query::ReportSink& sink) {
+  storage::ReportExplanation totals;
+  storage::SearchExplanation rows;
+  const absl::Status composed =
+      storage::ComposeReport(store,
+                             {.question = question,
+                              .totals_explanation = &totals,
+                              .rows_explanation = explain ? &rows : nullptr},
+                             sink);
+  if (!composed.ok()) return Fail(composed);
+  if (explain) Explain(question, totals, rows);
+  return EXIT_SUCCESS;
+}
 
 int Compose(const query::ReportOptions& options, ReportPrinter& printer) {
-  Composer composer(options, printer);
+  const query::ReportQuestion question = options.question();
+  std::optional<query::UserNamingSink> naming;
+  if (question.unnamed_users_apart) naming.emplace(question, &UserName, printer);
+  query::ReportSink& sink = naming ? static_cast<query::ReportSink&>(*naming) : printer;
   // A pipe has no hosts.
   const bool reads_pipe = options.input.empty() && options.store.empty() &&
                           options.host_globs.empty() && !options.input_logs &&
                           StandardInputIsPipe();
-  const auto print_title = [&] {
-    if (options.summary) return printer.PrintSummaryTitle();
-    // Else each host has one.
-    if (!options.by_host) printer.PrintTitle();
-  };
   if (reads_pipe || !options.input.empty()) {
-    print_title();
-    return LogReport(options, composer, printer).Run(reads_pipe);
+    printer.Begin();
+    return LogReport(options, question, sink).Run(reads_pipe);
   }
   const absl::StatusOr<std::string> path = FindStore(options.store);
   if (!path.ok()) return Fail(path.status());
   const auto store = storage::EventStore::OpenForReading(*path);
   if (!store.ok()) return Fail(store.status());
-  print_title();
-  return StoreReport(options, composer, printer).Run(**store);
+  printer.Begin();
+  return ReportOfStore(**store, question, options.explain, sink);
 }
 
 int RunReport(const query::ReportOptions& options) {
@@ -385,15 +227,14 @@ int RunReport(const query::ReportOptions& options) {
     std::cout << '\n' << std::flush;
     return FailPlainly(absl::UnimplementedError("Unimplemented option"));
   }
-  ReportPrinter printer(options, options.utc ? absl::UTCTimeZone() : absl::LocalTimeZone());
+  OutputWriter writer;
+  ReportPrinter printer(options, options.utc ? absl::UTCTimeZone() : absl::LocalTimeZone(),
+                        [&](std::string text) { return writer.Write(std::move(text)); });
   int status = Compose(options, printer);
-  const bool has_rows = !options.summary && options.kind != ReportKind::kTimes;
-  if (status == EXIT_SUCCESS && has_rows && printer.rows() == 0) {
-    if (options.by_host) printer.PrintTitle();
-    printer.PrintNoEvents();
-    status = query::kAureportFailureStatus;
-  }
-  const absl::Status written = printer.Flush();
+  const bool is_empty = options.question().has_rows() && printer.rows() == 0;
+  if (status == EXIT_SUCCESS && is_empty) status = query::kAureportFailureStatus;
+  if (printer.Flush()) writer.Flush();
+  const absl::Status written = writer.status();
   return written.ok() ? status : Fail(written);
 }
 

@@ -6,25 +6,35 @@ namespace cli {
 
 namespace {
 
+using query::ReportKind;
+
 // What is written at once.
 constexpr size_t kOutputBytes = 1 << 16;
 
-template <typename Row>
-void Cut(std::optional<uint64_t> limit, std::vector<Row>* rows) {
-  if (limit && rows->size() > *limit) {
-    rows->erase(rows->begin() + static_cast<ptrdiff_t>(*limit), rows->end());
-  }
-}
-
 }  // namespace
 
-ReportPrinter::ReportPrinter(const query::ReportOptions& options, const absl::TimeZone& zone)
+ReportPrinter::ReportPrinter(const query::ReportOptions& options, const absl::TimeZone& zone,
+                             std::function<bool(std::string)> write)
     : options_(options),
+      write_(std::move(write)),
       text_(options.kind, options.escape, zone),
       export_(options.kind, options.format) {}
 
+void ReportPrinter::Begin() {
+  if (!options_.summary) {
+    // Else each host with rows has one.
+    if (!options_.by_host) PrintTitle({});
+  } else if (!is_text()) {
+    export_.AppendSummaryHeader(options_.by_host, &gathered_);
+  } else if (options_.kind == ReportKind::kOverall && options_.by_host) {
+    text_.AppendOverviewTitle(options_.filter, &gathered_);
+  } else {
+    text_.AppendSummaryTitle(options_.filter, options_.by_host, &gathered_);
+  }
+}
+
+// The title of rows, or the names of their columns. `host`: whom they are about; empty for all.
 void ReportPrinter::PrintTitle(std::string_view host) {
-  rows_of_report_ = 0;
   if (is_text()) {
     text_.RestartRows();
     text_.AppendTitle(host, &gathered_);
@@ -34,90 +44,78 @@ void ReportPrinter::PrintTitle(std::string_view host) {
   }
 }
 
-void ReportPrinter::PrintSummaryTitle() {
-  const bool is_overview = options_.kind == query::ReportKind::kOverall && options_.by_host;
-  if (!is_text()) {
-    export_.AppendSummaryHeader(options_.by_host, &gathered_);
-  } else if (!is_overview) {
-    text_.AppendSummaryTitle(options_.filter, options_.by_host, &gathered_);
+bool ReportPrinter::TakeRow(const query::ReportRow& row) {
+  if (options_.by_host && host_ != row.host) {
+    host_ = std::string(row.host);
+    PrintTitle(row.host.empty() ? "(none)" : row.host);
   }
-}
-
-bool ReportPrinter::PrintRow(const query::ReportRow& row) {
-  // Of the next host there are rows again.
-  if (IsAtLimit()) return options_.by_host;
   ++rows_;
-  ++rows_of_report_;
   if (is_text()) {
     text_.AppendRow(row, &gathered_);
   } else {
     export_.AppendRow(row, &gathered_);
   }
-  if (gathered_.size() >= kOutputBytes && !HandOver()) return false;
-  return options_.by_host || !IsAtLimit();
+  return FlushIfLarge();
 }
 
-void ReportPrinter::PrintTimes(std::string_view log, std::optional<uint64_t> first_ms,
-                               uint64_t last_ms) {
-  if (IsAtLimit()) return;
-  ++rows_of_report_;
+bool ReportPrinter::TakeTimes(const query::ReportTimes& times) {
   if (is_text()) {
-    text_.AppendTimes(log, first_ms, last_ms, &gathered_);
+    text_.AppendTimes(times, &gathered_);
   } else {
-    export_.AppendTimes(log, first_ms, last_ms, &gathered_);
+    export_.AppendTimes(times, &gathered_);
   }
+  return FlushIfLarge();
 }
 
-void ReportPrinter::PrintSummary(std::vector<query::SummaryRow> rows) {
-  Cut(options_.limit, &rows);
+bool ReportPrinter::TakeTotal(const query::ReportTotal& total) {
+  has_totals_ = true;
   if (is_text()) {
-    text_.AppendSummary(rows, &gathered_);
+    text_.AppendTotal(total, options_.by_host, &gathered_);
   } else {
-    export_.AppendSummary(rows, &gathered_);
+    export_.AppendTotal(total, options_.by_host, &gathered_);
   }
+  return FlushIfLarge();
 }
 
-void ReportPrinter::PrintSummaryByHost(std::vector<query::HostSummaryRow> rows) {
-  Cut(options_.limit, &rows);
+bool ReportPrinter::TakeOverall(const query::OverallReport& overall) {
+  has_totals_ = true;
   if (is_text()) {
-    text_.AppendSummaryByHost(rows, &gathered_);
+    text_.AppendOverall(overall, options_.filter, &gathered_);
   } else {
-    export_.AppendSummaryByHost(rows, &gathered_);
+    export_.AppendOverall(overall, &gathered_);
   }
+  return true;
 }
 
-void ReportPrinter::PrintOverall(const query::OverallCounts& counts,
-                                 const query::ReportTimes& times) {
+bool ReportPrinter::TakeHost(const query::HostOverview& host) {
+  has_totals_ = true;
   if (is_text()) {
-    text_.AppendOverall(counts, options_.filter, times, &gathered_);
+    text_.AppendHost(host, &gathered_);
   } else {
-    export_.AppendOverall(counts, times, &gathered_);
+    export_.AppendHost(host, &gathered_);
   }
+  return FlushIfLarge();
 }
 
-void ReportPrinter::PrintOverview(std::vector<query::HostOverview> hosts) {
-  if (is_text()) {
-    text_.AppendOverview(hosts, options_.filter, options_.limit, &gathered_);
-  } else {
-    Cut(options_.limit, &hosts);
-    export_.AppendOverview(hosts, &gathered_);
-  }
+bool ReportPrinter::TakeSum(uint64_t host_count, const query::HostOverview& sum) {
+  if (is_text()) text_.AppendSum(host_count, sum, &gathered_);
+  return true;
 }
 
-void ReportPrinter::PrintNoEvents() {
+void ReportPrinter::End() {
+  const bool has_rows = !options_.summary && options_.kind != ReportKind::kTimes;
+  if (has_rows ? rows_ > 0 : has_totals_ || options_.kind == ReportKind::kTimes) return;
+  if (has_rows && options_.by_host) PrintTitle({});
   if (is_text()) gathered_.append(query::kNoEventsText);
 }
 
-bool ReportPrinter::HandOver() {
+bool ReportPrinter::FlushIfLarge() { return gathered_.size() < kOutputBytes || Flush(); }
+
+bool ReportPrinter::Flush() {
   if (gathered_.empty()) return true;
   std::string next;
   next.reserve(gathered_.capacity());
-  return writer_.Write(std::exchange(gathered_, std::move(next)));
-}
-
-absl::Status ReportPrinter::Flush() {
-  if (HandOver()) writer_.Flush();
-  return writer_.status();
+  return write_(std::exchange(gathered_, std::move(next)));
 }
 
 }  // namespace cli

@@ -143,6 +143,7 @@ class EventStore {
 
   // Calls `sink` with the facts of each event that passes the filter, in the order of receipt,
   // until it returns false. Both fail as Search() does, and Tally() at its limit, too.
+  // storage/compose_report.h makes whole reports of them.
   absl::Status ReadFacts(const FactsRequest& request,
                          const std::function<bool(const FoundFacts&)>& sink) const;
 

@@ -1,5 +1,8 @@
 #include "query/report/report_export.h"
 
+#include <string_view>
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
 #include "base/number.h"
@@ -160,13 +163,12 @@ void ReportExport::AppendRow(const ReportRow& row, std::string* text) const {
   line.AppendTo(text);
 }
 
-void ReportExport::AppendTimes(std::string_view log, std::optional<uint64_t> first_ms,
-                               uint64_t last_ms, std::string* text) const {
+void ReportExport::AppendTimes(const ReportTimes& times, std::string* text) const {
   Line line(is_csv_);
-  line.AddText("log", log);
-  if (first_ms) {
-    line.AddText("first", UtcTimeText(*first_ms));
-    line.AddText("last", UtcTimeText(last_ms));
+  line.AddText("log", times.name);
+  if (times.first_ms) {
+    line.AddText("first", UtcTimeText(*times.first_ms));
+    line.AddText("last", UtcTimeText(times.last_ms));
   } else {
     line.AddNothing();
     line.AddNothing();
@@ -174,54 +176,41 @@ void ReportExport::AppendTimes(std::string_view log, std::optional<uint64_t> fir
   line.AppendTo(text);
 }
 
-void ReportExport::AppendSummary(const std::vector<SummaryRow>& rows, std::string* text) const {
-  for (const SummaryRow& row : rows) AppendSummaryRow({}, row, text);
-}
-
-void ReportExport::AppendSummaryByHost(const std::vector<HostSummaryRow>& rows,
-                                       std::string* text) const {
-  for (const auto& [host, row] : rows) AppendSummaryRow(host, row, text);
-}
-
-void ReportExport::AppendSummaryRow(std::optional<std::string_view> host, const SummaryRow& row,
-                                    std::string* text) const {
+void ReportExport::AppendTotal(const ReportTotal& total, bool has_host, std::string* text) const {
   Line line(is_csv_);
-  line.AddNumber(kTotalName, row.total);
-  if (host) AddHost(*host, &line);
-  if (row.is_number) {
-    line.AddWrittenNumber(ValueName(definition_), row.value);
+  line.AddNumber(kTotalName, total.row.total);
+  if (has_host) AddHost(total.host, &line);
+  if (total.row.is_number) {
+    line.AddWrittenNumber(ValueName(definition_), total.row.value);
   } else {
-    line.AddText(ValueName(definition_), row.value);
+    line.AddText(ValueName(definition_), total.row.value);
   }
   line.AppendTo(text);
 }
 
-void ReportExport::AppendOverall(const OverallCounts& counts, const ReportTimes& times,
-                                 std::string* text) const {
+void ReportExport::AppendOverall(const OverallReport& overall, std::string* text) const {
   Line line(is_csv_);
-  line.AddText("first_record", UtcTimeText(times.log_begin_ms));
-  line.AddText(kLastEventName, UtcTimeText(times.last_ms));
-  for (size_t i = 0; i < counts.size(); ++i) {
-    line.AddNumber(OverallName(static_cast<OverallCount>(i)), counts[i]);
+  line.AddText("first_record", UtcTimeText(overall.log_begin_ms));
+  line.AddText(kLastEventName, UtcTimeText(overall.last_ms));
+  for (size_t i = 0; i < overall.counts.size(); ++i) {
+    line.AddNumber(OverallName(static_cast<OverallCount>(i)), overall.counts[i]);
   }
   line.AppendTo(text);
 }
 
-void ReportExport::AppendOverview(const std::vector<HostOverview>& hosts, std::string* text) const {
-  for (const HostOverview& host : hosts) {
-    Line line(is_csv_);
-    AddHost(host.host, &line);
-    for (const OverallCount count : kOverviewCounts) {
-      line.AddNumber(OverallName(count), host.counts[static_cast<size_t>(count)]);
-    }
-    line.AddNumber(kLostName, host.lost);
-    if (host.last_ms) {
-      line.AddText(kLastEventName, UtcTimeText(*host.last_ms));
-    } else {
-      line.AddNothing();
-    }
-    line.AppendTo(text);
+void ReportExport::AppendHost(const HostOverview& host, std::string* text) const {
+  Line line(is_csv_);
+  AddHost(host.host, &line);
+  for (const OverallCount count : kOverviewCounts) {
+    line.AddNumber(OverallName(count), host.counts[static_cast<size_t>(count)]);
   }
+  line.AddNumber(kLostName, host.lost);
+  if (host.last_ms) {
+    line.AddText(kLastEventName, UtcTimeText(*host.last_ms));
+  } else {
+    line.AddNothing();
+  }
+  line.AppendTo(text);
 }
 
 }  // namespace query

@@ -8,16 +8,12 @@
 
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "query/report/report_kind.h"
 #include "query/report/report_options.h"
 #include "query/report/report_rows.h"
-#include "query/report/report_text.h"
-#include "query/report/summary.h"
+#include "query/report/report_sink.h"
 
 namespace query {
 
@@ -32,18 +28,12 @@ class ReportExport {
   void AppendSummaryHeader(bool by_host, std::string* text) const;
 
   void AppendRow(const ReportRow& row, std::string* text) const;
-  void AppendTimes(std::string_view log, std::optional<uint64_t> first_ms, uint64_t last_ms,
-                   std::string* text) const;
-  void AppendSummary(const std::vector<SummaryRow>& rows, std::string* text) const;
-  void AppendSummaryByHost(const std::vector<HostSummaryRow>& rows, std::string* text) const;
-  void AppendOverall(const OverallCounts& counts, const ReportTimes& times,
-                     std::string* text) const;
-  void AppendOverview(const std::vector<HostOverview>& hosts, std::string* text) const;
+  void AppendTimes(const ReportTimes& times, std::string* text) const;
+  void AppendTotal(const ReportTotal& total, bool has_host, std::string* text) const;
+  void AppendOverall(const OverallReport& overall, std::string* text) const;
+  void AppendHost(const HostOverview& host, std::string* text) const;
 
  private:
-  void AppendSummaryRow(std::optional<std::string_view> host, const SummaryRow& row,
-                        std::string* text) const;
-
   const ReportDefinition& definition_;
   const bool is_csv_;
 };

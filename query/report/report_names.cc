@@ -54,6 +54,12 @@ std::string_view ReportNames::User(std::optional<uint32_t> uid, const FactText& 
   return text;
 }
 
+std::optional<uint32_t> ReportNames::UnnamedUser(std::optional<uint32_t> uid,
+                                                 const FactText& name) const {
+  if (!options_.interpret || uid == kUnsetUser || !name.is_absent()) return std::nullopt;
+  return uid.value_or(kUntoldUser);
+}
+
 std::string_view ReportNames::Syscall(const FactText& arch, const FactText& syscall,
                                       const FactText& name) {
   if (options_.interpret && !name.is_absent()) return name.text;

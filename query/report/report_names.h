@@ -33,6 +33,10 @@ class ReportNames {
   // are -2, and "unset" are those who have not logged in. Valid until the next call.
   std::string_view User(std::optional<uint32_t> uid, const FactText& name);
 
+  // The number, if what User() tells is in words and no host has named it: the user may have a name
+  // that is known elsewhere.
+  std::optional<uint32_t> UnnamedUser(std::optional<uint32_t> uid, const FactText& name) const;
+
   // "?" where there was none. Texts are as in EventFacts. Valid until the next call.
   std::string_view Syscall(const FactText& arch, const FactText& syscall, const FactText& name);
 

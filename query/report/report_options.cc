@@ -271,6 +271,17 @@ absl::Status CheckTogether(const ReportOptions& options) {
 
 }  // namespace
 
+ReportQuestion ReportOptions::question() const {
+  return {.kind = kind,
+          .summary = summary,
+          .filter = filter,
+          .host_globs = host_globs,
+          .by_host = by_host,
+          .interpret = interpret,
+          .unnamed_users_apart = interpret && local_names,
+          .limit = limit};
+}
+
 absl::StatusOr<ReportOptions> ParseReportOptions(std::span<const std::string_view> arguments,
                                                  const TimeContext& context) {
   AusearchContext zoned{.time = context};

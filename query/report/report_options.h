@@ -23,6 +23,7 @@
 #include "query/escape.h"
 #include "query/report/report_filter.h"
 #include "query/report/report_kind.h"
+#include "query/report/report_question.h"
 
 namespace query {
 
@@ -55,6 +56,9 @@ struct ReportOptions {
   bool explain = false;  // How the store found its answer, to standard error.
   bool help = false;     // Print ReportUsage() and nothing else. The rest means nothing then.
   bool version = false;  // Likewise.
+
+  // What the report is asked for. Names of this machine come behind it.
+  ReportQuestion question() const;
 };
 
 // Reads the arguments, without the names of the program and of the command. The zone of the context

@@ -80,7 +80,11 @@ std::string_view OutcomeText(Outcome outcome) {
 // Keystrokes by the rules of libauparse.
 class ReportRowMaker::Keystrokes {
  public:
+  explicit Keystrokes(std::mutex* libauparse) : libauparse_(libauparse) {}
+
   std::string Interpret(std::string_view data) {
+    std::unique_lock<std::mutex> lock;
+    if (libauparse_ != nullptr) lock = std::unique_lock(*libauparse_);
     std::string text;
     RecordContext context;
     context.record_type = AUDIT_TTY;
@@ -89,6 +93,7 @@ class ReportRowMaker::Keystrokes {
   }
 
  private:
+  std::mutex* const libauparse_;
   FieldInterpreter fields_{EscapeMode::kTty, false};
 };
 
@@ -128,9 +133,9 @@ uint32_t ClassesOfRows(ReportKind kind) {
   }
 }
 
-ReportRowMaker::ReportRowMaker(ReportKind kind, ReportNames& names)
+ReportRowMaker::ReportRowMaker(ReportKind kind, ReportNames& names, std::mutex* libauparse)
     : definition_(DefinitionOf(kind)), names_(names) {
-  if (kind == ReportKind::kTty) keystrokes_ = std::make_unique<Keystrokes>();
+  if (kind == ReportKind::kTty) keystrokes_ = std::make_unique<Keystrokes>(libauparse);
 }
 
 ReportRowMaker::~ReportRowMaker() = default;
@@ -271,7 +276,8 @@ ReportCell ReportRowMaker::AccountCell(const EventFacts& facts, std::optional<ui
   if (is_account && !facts.account.is_absent()) return {.text = facts.account.text};
   return {.text = Keep(std::string(names_.User(uid, name))),
           .is_known = uid.has_value(),
-          .is_number = !names_.interprets()};
+          .is_number = !names_.interprets(),
+          .unnamed_user = names_.UnnamedUser(uid, name)};
 }
 
 std::string_view ReportRowMaker::Keep(std::string text) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +23,10 @@ struct ReportCell {
   std::string_view text = {};  // Not escaped.
   bool is_known = true;        // Else the text is what aureport shows instead.
   bool is_number = false;
+
+  // A user in words whom no host has named: the text is a number, or what it is everywhere. Who
+  // knows users by other means may name it.
+  std::optional<uint32_t> unnamed_user = {};
 };
 
 // Views are valid during the call that it is given to.
@@ -40,8 +45,9 @@ uint32_t ClassesOfRows(ReportKind kind);
 // For one thread at a time.
 class ReportRowMaker {
  public:
-  // `names` must outlive it. Not for kOverall and kTimes.
-  ReportRowMaker(ReportKind kind, ReportNames& names);
+  // `names` must outlive it, and so must `libauparse`, which is held while that library is asked;
+  // null if no other thread asks it. Not for kOverall and kTimes.
+  ReportRowMaker(ReportKind kind, ReportNames& names, std::mutex* libauparse = nullptr);
   ~ReportRowMaker();
 
   // Calls `sink` with each row of the event, if the report is about it, until it returns false.

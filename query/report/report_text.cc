@@ -1,7 +1,5 @@
 #include "query/report/report_text.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
@@ -79,87 +77,62 @@ void ReportText::AppendRow(const ReportRow& row, std::string* text) {
   text->push_back('\n');
 }
 
-void ReportText::AppendTimes(std::string_view log, std::optional<uint64_t> first_ms,
-                             uint64_t last_ms, std::string* text) {
-  AppendWithoutControls(log, escape_, text);
+void ReportText::AppendTimes(const ReportTimes& times, std::string* text) {
+  AppendWithoutControls(times.name, escape_, text);
   text->append(": ");
-  if (!first_ms) {
+  if (!times.first_ms) {
     text->append("no records\n");
     return;
   }
-  AppendTimeWithMs(*first_ms, text);
-  text->append(" - ");
-  AppendTimeWithMs(last_ms, text);
-  text->push_back('\n');
-}
-
-void ReportText::AppendValue(const SummaryRow& row, std::string* text) const {
-  if (definition_.value_kind == ValueKind::kText) {
-    AppendWithoutControls(row.value, escape_, text);
-  } else {
-    AppendEscaped(row.value, escape_, text);
-  }
-  text->push_back('\n');
-}
-
-void ReportText::AppendSummary(const std::vector<SummaryRow>& rows, std::string* text) const {
-  if (rows.empty()) text->append(kNoEventsText);
-  for (const SummaryRow& row : rows) {
-    absl::StrAppend(text, row.total, "  ");
-    AppendValue(row, text);
-  }
-}
-
-void ReportText::AppendSummaryByHost(const std::vector<HostSummaryRow>& rows,
-                                     std::string* text) const {
-  if (rows.empty()) text->append(kNoEventsText);
-  for (const auto& [host, row] : rows) {
-    absl::StrAppend(text, row.total, "  ");
-    AppendWithoutControls(HostOrNone(host), escape_, text);
-    text->append("  ");
-    AppendValue(row, text);
-  }
-}
-
-void ReportText::AppendOverall(const OverallCounts& counts, const ReportFilter& filter,
-                               const ReportTimes& times, std::string* text) {
-  text->append("Range of time in logs: ");
-  AppendTimeWithMs(times.log_begin_ms, text);
+  AppendTimeWithMs(*times.first_ms, text);
   text->append(" - ");
   AppendTimeWithMs(times.last_ms, text);
+  text->push_back('\n');
+}
+
+void ReportText::AppendTotal(const ReportTotal& total, bool has_host, std::string* text) const {
+  absl::StrAppend(text, total.row.total, "  ");
+  if (has_host) {
+    AppendWithoutControls(HostOrNone(total.host), escape_, text);
+    text->append("  ");
+  }
+  if (definition_.value_kind == ValueKind::kText) {
+    AppendWithoutControls(total.row.value, escape_, text);
+  } else {
+    AppendEscaped(total.row.value, escape_, text);
+  }
+  text->push_back('\n');
+}
+
+void ReportText::AppendOverall(const OverallReport& overall, const ReportFilter& filter,
+                               std::string* text) {
+  text->append("Range of time in logs: ");
+  AppendTimeWithMs(overall.log_begin_ms, text);
+  text->append(" - ");
+  AppendTimeWithMs(overall.last_ms, text);
   text->append("\nSelected time for report: ");
   const TimeRange all;
-  text->append(Date(filter.time.from_ms == all.from_ms ? times.log_begin_ms : filter.time.from_ms));
+  text->append(
+      Date(filter.time.from_ms == all.from_ms ? overall.log_begin_ms : filter.time.from_ms));
   text->append(" - ");
   if (filter.time.to_ms == all.to_ms) {
-    AppendTimeWithMs(times.last_ms, text);
+    AppendTimeWithMs(overall.last_ms, text);
   } else {
     text->append(Date(filter.time.to_ms));
   }
   text->push_back('\n');
-  for (size_t i = 0; i < counts.size(); ++i) {
+  for (size_t i = 0; i < overall.counts.size(); ++i) {
     absl::StrAppendFormat(text, "Number of %s: %d\n", OverallLabel(static_cast<OverallCount>(i)),
-                          counts[i]);
+                          overall.counts[i]);
   }
   text->push_back('\n');
 }
 
-void ReportText::AppendOverview(const std::vector<HostOverview>& hosts, const ReportFilter& filter,
-                                std::optional<uint64_t> limit, std::string* text) {
+void ReportText::AppendOverviewTitle(const ReportFilter& filter, std::string* text) const {
   absl::StrAppendFormat(text, "\n%sSummary Report by Host\n", OutcomeTitle(filter));
   AppendRuler(kOverviewRuler, text);
   text->append(kOverviewHeading);
   AppendRuler(kOverviewRuler, text);
-  if (hosts.empty()) text->append(kNoEventsText);
-  HostOverview all{.host = absl::StrCat("(", hosts.size(), " hosts)")};
-  uint64_t shown = 0;
-  for (const HostOverview& host : hosts) {
-    if (!limit || shown++ < *limit) AppendHost(host, text);
-    for (size_t i = 0; i < host.counts.size(); ++i) all.counts[i] += host.counts[i];
-    all.lost += host.lost;
-    if (host.last_ms) all.last_ms = std::max(all.last_ms.value_or(0), *host.last_ms);
-  }
-  if (hosts.size() > 1) AppendHost(all, text);
 }
 
 void ReportText::AppendHost(const HostOverview& host, std::string* text) {
@@ -177,6 +150,13 @@ void ReportText::AppendHost(const HostOverview& host, std::string* text) {
   absl::StrAppendFormat(text, "%10d  %-21s  ", host.lost, last);
   AppendWithoutControls(HostOrNone(host.host), escape_, text);
   text->push_back('\n');
+}
+
+void ReportText::AppendSum(uint64_t host_count, const HostOverview& sum, std::string* text) {
+  if (host_count < 2) return;
+  HostOverview all = sum;
+  all.host = absl::StrCat("(", host_count, " hosts)");
+  AppendHost(all, text);
 }
 
 }  // namespace query

@@ -14,29 +14,10 @@
 #include "query/report/report_filter.h"
 #include "query/report/report_kind.h"
 #include "query/report/report_rows.h"
+#include "query/report/report_sink.h"
 #include "query/report/summary.h"
 
 namespace query {
-
-// A row of a table of all hosts.
-struct HostSummaryRow {
-  std::string host;
-  SummaryRow row;
-};
-
-// What is worth knowing of a host at a glance.
-struct HostOverview {
-  std::string host;
-  OverallCounts counts = {};             // Of kOverviewLists.
-  std::optional<uint64_t> last_ms = {};  // The latest event, by its own time.
-  uint64_t lost = 0;                     // Serials of its kernel that are missing.
-};
-
-// The times that the summary of everything begins with. Epochs where there is nothing.
-struct ReportTimes {
-  uint64_t log_begin_ms = 0;  // Of the first record that there is, whatever was asked for.
-  uint64_t last_ms = 0;       // Of the last event in the time that was asked for.
-};
 
 inline constexpr std::string_view kNoEventsText = "<no events of interest were found>\n\n";
 
@@ -57,23 +38,21 @@ class ReportText {
   void RestartRows() { rows_ = 0; }
 
   // "host: first - last", of kTimes.
-  void AppendTimes(std::string_view log, std::optional<uint64_t> first_ms, uint64_t last_ms,
-                   std::string* text);
+  void AppendTimes(const ReportTimes& times, std::string* text);
 
-  void AppendSummary(const std::vector<SummaryRow>& rows, std::string* text) const;
-  void AppendSummaryByHost(const std::vector<HostSummaryRow>& rows, std::string* text) const;
-  void AppendOverall(const OverallCounts& counts, const ReportFilter& filter,
-                     const ReportTimes& times, std::string* text);
+  // `has_host`: as the title says.
+  void AppendTotal(const ReportTotal& total, bool has_host, std::string* text) const;
 
-  // A table of hosts, no more than `limit`, and the sum of all of them.
-  void AppendOverview(const std::vector<HostOverview>& hosts, const ReportFilter& filter,
-                      std::optional<uint64_t> limit, std::string* text);
+  void AppendOverall(const OverallReport& overall, const ReportFilter& filter, std::string* text);
+
+  // The table of hosts, and the sum of all of them, if they are more than one.
+  void AppendOverviewTitle(const ReportFilter& filter, std::string* text) const;
+  void AppendHost(const HostOverview& host, std::string* text);
+  void AppendSum(uint64_t host_count, const HostOverview& sum, std::string* text);
 
  private:
   std::string_view Date(uint64_t time_ms);
   void AppendTimeWithMs(uint64_t time_ms, std::string* text);
-  void AppendValue(const SummaryRow& row, std::string* text) const;
-  void AppendHost(const HostOverview& host, std::string* text);
 
   const ReportDefinition& definition_;
   const EscapeMode escape_;

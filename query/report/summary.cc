@@ -53,9 +53,24 @@ class Rows {
   void Add(std::string_view shown, const Entry& entry, int64_t number) {
     const auto [found, is_new] = numbers_.try_emplace(std::string(shown), rows_.size());
     if (is_new) rows_.push_back({.row = {.value = std::string(shown)}, .number = number});
-    SummaryRow& row = rows_[found->second].row;
-    row.first = row.total == 0 ? entry.first : std::min(row.first, entry.first);
-    row.total += entry.count;
+    Count(entry, &rows_[found->second]);
+  }
+
+  // A user apart from texts that look the same.
+  void AddUnnamedUser(std::string_view shown, const Entry& entry, uint32_t user) {
+    const auto [found, is_new] = users_.try_emplace(user, rows_.size());
+    if (is_new) {
+      rows_.push_back({.row = {.value = std::string(shown), .unnamed_user = user}, .number = 0});
+    }
+    Count(entry, &rows_[found->second]);
+  }
+
+  // Numbers the rows by their first events.
+  void Place() {
+    std::vector<Row*> by_first;
+    for (Row& row : rows_) by_first.push_back(&row);
+    std::ranges::sort(by_first, {}, &Row::first);
+    for (size_t i = 0; i < by_first.size(); ++i) by_first[i]->row.place = i;
   }
 
   // `by_number`: of equal totals, the lower number comes first, not the earlier value.
@@ -63,7 +78,7 @@ class Rows {
     std::ranges::sort(rows_, [by_number](const Row& a, const Row& b) {
       if (a.row.total != b.row.total) return a.row.total > b.row.total;
       if (by_number && a.number != b.number) return a.number < b.number;
-      return a.row.first < b.row.first;
+      return a.first < b.first;
     });
     std::vector<SummaryRow> taken;
     taken.reserve(rows_.size());
@@ -75,19 +90,33 @@ class Rows {
   struct Row {
     SummaryRow row;
     int64_t number;
+    OrderKey first = {};  // Of the first event that counts.
   };
 
+  static void Count(const Entry& entry, Row* row) {
+    row->first = row->row.total == 0 ? entry.first : std::min(row->first, entry.first);
+    row->row.total += entry.count;
+  }
+
   absl::flat_hash_map<std::string, size_t> numbers_;
+  absl::flat_hash_map<uint32_t, size_t> users_;  // Of those who are apart.
   std::vector<Row> rows_;
 };
 
-std::string_view ShownUser(std::string_view value, ReportNames& names) {
-  if (value.starts_with('=')) return value.substr(1);
+void AddUser(std::string_view value, const Entry& entry, ReportNames& names, bool unnamed_apart,
+             Rows* rows) {
+  if (value.starts_with('=')) return rows->Add(value.substr(1), entry, 0);
   const auto number = base::ParseNumber<int32_t>(TakeWord(&value));
   constexpr int32_t kUntold = -2;
   const bool is_told = number && *number != kUntold;
-  return names.User(is_told ? std::optional(static_cast<uint32_t>(*number)) : std::nullopt,
-                    TextOrAbsent(value));
+  const auto uid = is_told ? std::optional(static_cast<uint32_t>(*number)) : std::nullopt;
+  const FactText name = TextOrAbsent(value);
+  const auto unnamed = unnamed_apart ? names.UnnamedUser(uid, name) : std::nullopt;
+  if (unnamed) {
+    rows->AddUnnamedUser(names.User(uid, name), entry, *unnamed);
+  } else {
+    rows->Add(names.User(uid, name), entry, 0);
+  }
 }
 
 std::string_view ShownSyscall(std::string_view value, ReportNames& names) {
@@ -174,7 +203,8 @@ constexpr std::array<OverallRow, kOverallCounts> kOverallRows = {{
 }  // namespace
 
 std::vector<SummaryRow> SummarizeList(ReportKind kind, const EventTally& tally,
-                                      const ReportFilter& filter, ReportNames& names) {
+                                      const ReportFilter& filter, ReportNames& names,
+                                      bool unnamed_users_apart) {
   const ReportDefinition& definition = DefinitionOf(kind);
   Rows rows;
   ForEachEntry(tally, filter, definition.list, [&](Outcome, const Entry& entry) {
@@ -197,13 +227,14 @@ std::vector<SummaryRow> SummarizeList(ReportKind kind, const EventTally& tally,
         break;
       }
       case ValueKind::kUser:
-        rows.Add(ShownUser(entry.value, names), entry, 0);
+        AddUser(entry.value, entry, names, unnamed_users_apart, &rows);
         break;
       case ValueKind::kSyscall:
         rows.Add(ShownSyscall(entry.value, names), entry, 0);
         break;
     }
   });
+  if (unnamed_users_apart && definition.value_kind == ValueKind::kUser) rows.Place();
   const bool by_number =
       definition.value_kind == ValueKind::kNumber || definition.value_kind == ValueKind::kType;
   std::vector<SummaryRow> taken = rows.Take(by_number);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,13 +20,19 @@ struct SummaryRow {
   uint64_t total = 0;
   std::string value;
   bool is_number = false;
-  OrderKey first = {};  // Of the first event that counts.
+
+  // Of users who are apart: as in ReportCell, and the place of the row's first event among those of
+  // all rows.
+  std::optional<uint32_t> unnamed_user = {};
+  uint64_t place = 0;
 };
 
 // The rows of a report's --summary, the highest total first; of equal ones, that which came first,
-// but types and processes by number. `filter` chooses among the outcomes of the tally.
+// but types and processes by number. `filter` chooses among the outcomes of the tally. Values that
+// look the same are one row; with `unnamed_users_apart`, users whom no host has named are not.
 std::vector<SummaryRow> SummarizeList(ReportKind kind, const EventTally& tally,
-                                      const ReportFilter& filter, ReportNames& names);
+                                      const ReportFilter& filter, ReportNames& names,
+                                      bool unnamed_users_apart = false);
 
 // The summary of everything, in the order of the text.
 enum class OverallCount : uint8_t {

@@ -41,11 +41,14 @@ std::string ToText(ReportKind kind, const query::EventTally& tally, const Report
   std::string text;
   query::ReportText printer(kind, query::EscapeMode::kTty, absl::UTCTimeZone());
   if (kind == ReportKind::kOverall) {
-    const query::ReportTimes times{.last_ms = tally.last() ? tally.last()->time_ms : 0};
-    printer.AppendOverall(query::SummarizeAll(tally, filter), filter, times, &text);
+    const query::OverallReport overall{.counts = query::SummarizeAll(tally, filter),
+                                       .last_ms = tally.last() ? tally.last()->time_ms : 0};
+    printer.AppendOverall(overall, filter, &text);
     absl::StrAppendFormat(&text, "latest %d\n", tally.latest_ms());
   } else {
-    printer.AppendSummary(query::SummarizeList(kind, tally, filter, names), &text);
+    for (query::SummaryRow& row : query::SummarizeList(kind, tally, filter, names)) {
+      printer.AppendTotal({.host = "", .row = std::move(row)}, false, &text);
+    }
   }
   return text;
 }
@@ -174,6 +177,10 @@ class StoreReportTest : public testing::TestWithParam<int> {
     std::vector<std::string> hosts;
     if (Random(3) == 0) hosts = {absl::StrFormat("host%d", Random(4)), "host[23]"};
     const bool by_host = Random(3) == 0;
+    // Hosts that are not visible are left out as those that are not asked for.
+    const bool hides_others = Random(2) == 0;
+    const std::vector<std::string> asked = hides_others ? std::vector<std::string>() : hosts;
+    const std::vector<std::string> visible = hides_others ? hosts : std::vector<std::string>();
     query::ReportNames names({.interpret = Random(2) == 0});
     SCOPED_TRACE(absl::StrFormat("%d to %d, %d hosts, by host %d", filter.time.from_ms,
                                  filter.time.to_ms, hosts.size(), by_host));
@@ -182,7 +189,8 @@ class StoreReportTest : public testing::TestWithParam<int> {
     const query::EventTally nothing;
     const absl::Status tallied = store_->Tally(
         {.filter = filter,
-         .host_patterns = hosts,
+         .host_patterns = asked,
+         .visible_hosts = visible,
          .lists = query::kAllTallyLists | query::kSerialsToo,
          .by_host = by_host,
          .with_first_record = true,
@@ -212,7 +220,12 @@ class StoreReportTest : public testing::TestWithParam<int> {
     added_ += explanation_.blocks_added;
     read_ += explanation_.blocks_read;
     open_ += explanation_.open_events;
-    ExpectRows(filter, hosts, by_host, raw, names);
+    ExpectRows({.filter = filter,
+                .host_patterns = asked,
+                .visible_hosts = visible,
+                .by_host = by_host,
+                .memory_bytes_max = Random(2) == 0 ? size_t{1} : size_t{64} << 20},
+               raw, names);
   }
 
   // Of the host whose first event is the first one of all, the record that was appended first.
@@ -233,22 +246,16 @@ class StoreReportTest : public testing::TestWithParam<int> {
     return time_ms;
   }
 
-  void ExpectRows(const ReportFilter& filter, const std::vector<std::string>& hosts, bool by_host,
-                  const Raw& raw, query::ReportNames& names) {
+  void ExpectRows(FactsRequest request, const Raw& raw, query::ReportNames& names) {
     const ReportKind kind = kLists[Random(std::size(kLists))];
     query::ReportRowMaker maker(kind, names);
+    request.roles = query::RolesOfRows(kind);
+    request.types = query::RecordTypesOf(query::ClassesOfRows(kind));
     std::string rows;
-    const absl::Status read =
-        store_->ReadFacts({.filter = filter,
-                           .host_patterns = hosts,
-                           .roles = query::RolesOfRows(kind),
-                           .types = query::RecordTypesOf(query::ClassesOfRows(kind)),
-                           .by_host = by_host,
-                           .memory_bytes_max = Random(2) == 0 ? size_t{1} : size_t{64} << 20},
-                          [&](const FoundFacts& found) {
-                            AppendRows(maker, kind, found.facts, found.host.name, &rows);
-                            return true;
-                          });
+    const absl::Status read = store_->ReadFacts(request, [&](const FoundFacts& found) {
+      AppendRows(maker, kind, found.facts, found.host.name, &rows);
+      return true;
+    });
     EXPECT_TRUE(read.ok()) << read;
     std::string expected;
     if (const auto of_kind = raw.rows.find(kind); of_kind != raw.rows.end()) {

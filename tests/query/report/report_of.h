@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "audit/assembler.h"
@@ -80,8 +81,10 @@ struct ReportOf {
   std::string Summary(std::initializer_list<std::string_view> lines) const {
     ReportNames of_numbers(names);
     std::string text;
-    ReportText(kind, escape, absl::UTCTimeZone())
-        .AppendSummary(SummarizeList(kind, Tally(lines), filter, of_numbers), &text);
+    const ReportText printer(kind, escape, absl::UTCTimeZone());
+    for (SummaryRow& row : SummarizeList(kind, Tally(lines), filter, of_numbers)) {
+      printer.AppendTotal({.host = "", .row = std::move(row)}, false, &text);
+    }
     return text;
   }
 
