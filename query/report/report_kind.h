@@ -15,6 +15,7 @@
 
 namespace query {
 
+// The numbers are those of the API's ReportKind: never change one, only add.
 enum class ReportKind : uint8_t {
   kOverall,  // The summary of everything.
   kTimes,    // -t: from when to when each log goes.
@@ -97,6 +98,8 @@ struct ReportDefinition {
   ValueKind value_kind = ValueKind::kType;
   uint32_t summary_classes = 0;  // Of kTypes: events of one of them. 0: all.
 };
+
+inline constexpr size_t kReportKinds = static_cast<size_t>(ReportKind::kTty) + 1;
 
 const ReportDefinition& DefinitionOf(ReportKind kind);
 

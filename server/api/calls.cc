@@ -53,6 +53,7 @@ void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
       const std::lock_guard lock(mutex_);
       answered = ReasonToEnd(caller);
     }
+    if (absl::IsResourceExhausted(answered)) ++counters_.calls_ended_limit_total;
     ended_call_({.caller = caller,
                  .method = method,
                  .request = request,

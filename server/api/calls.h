@@ -49,6 +49,7 @@ struct CallCounters {
   X(calls_refused_role_total, "calls refused because the caller may not make them")    \
   X(calls_refused_limit_total, "calls refused because there were too many")            \
   X(calls_ended_stalled_total, "calls ended because their callers did not read")       \
+  X(calls_ended_limit_total, "calls ended because their answers were too large")       \
   X(calls_ended_revoked_total, "calls ended because their callers may not ask any more")
 #define AUSPEX_DECLARE(name, meaning) std::atomic<uint64_t> name = 0;
   AUSPEX_CALL_COUNTERS(AUSPEX_DECLARE)

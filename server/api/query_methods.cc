@@ -10,6 +10,8 @@
 
 #include "api/event_message.h"
 #include "api/predicate_message.h"
+#include "api/report_message.h"
+#include "storage/compose_report.h"
 
 namespace server {
 
@@ -21,6 +23,8 @@ using auspex::v1::GetEventRequest;
 using auspex::v1::GetEventResponse;
 using auspex::v1::HostsRequest;
 using auspex::v1::HostsResponse;
+using auspex::v1::ReportRequest;
+using auspex::v1::ReportResponse;
 using auspex::v1::SearchMalformedRequest;
 using auspex::v1::SearchMalformedResponse;
 using auspex::v1::SearchRequest;
@@ -63,6 +67,8 @@ std::vector<Method> QueryMethods::All() {
       UnaryMethod<FieldValuesRequest, FieldValuesResponse>(
           kService, "FieldValues", Role::kViewer,
           absl::bind_front(&QueryMethods::FieldValues, this)),
+      StreamMethod<ReportRequest, ReportResponse>(kService, "Report", Role::kViewer,
+                                                  absl::bind_front(&QueryMethods::Report, this)),
   };
 }
 
@@ -213,6 +219,24 @@ absl::Status QueryMethods::FieldValues(Call& call, const FieldValuesRequest& req
   }
   call.results = static_cast<uint64_t>(response->values_size());
   return absl::OkStatus();
+}
+
+absl::Status QueryMethods::Report(Call& call, const ReportRequest& request,
+                                  const SendReport& send) {
+  absl::StatusOr<query::ReportQuestion> question = api::QuestionOf(request);
+  if (!question.ok()) return question.status();
+  api::ReportMessages messages(*question, limits_.message_bytes, send);
+  const absl::Status composed = storage::ComposeReport(
+      store_,
+      {.question = *question,
+       .visible_hosts = call.caller.grant.hosts,
+       .stop = call.stop,
+       .events_bytes_max = limits_.search_bytes_max,
+       .values_bytes_max = limits_.report_bytes_max,
+       .composer = {.memory_bytes_max = limits_.report_bytes_max, .libauparse = &mutex_}},
+      messages);
+  call.results = messages.parts();
+  return composed;
 }
 
 }  // namespace server

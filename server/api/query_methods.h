@@ -18,15 +18,18 @@
 namespace server {
 
 struct QueryLimits {
-  // Events of a search are sent when they are so many bytes together.
+  // Events of a search, and parts of a report, are sent when they are so many bytes together.
   size_t message_bytes = 64 << 10;
 
-  // What a search may hold, about, for events that wait for their turn. 64 of them are half a
-  // gigabyte.
+  // What a search, or a report with rows, may hold, about, for events that wait for their turn. 64
+  // of them are half a gigabyte.
   size_t search_bytes_max = 8 << 20;
 
   // Of one call: values that are counted.
   size_t values_max = 1'000'000;
+
+  // What the values that a report adds up may take, about; and as much again what is made of them.
+  size_t report_bytes_max = size_t{128} << 20;
 
   // Events of one stamp that are shown, and their records: their meanings fit in a message that
   // clients take (4 MB).
@@ -45,6 +48,7 @@ class QueryMethods {
 
  private:
   using SendEvents = std::function<bool(auspex::v1::SearchResponse&)>;
+  using SendReport = std::function<bool(auspex::v1::ReportResponse&)>;
 
   absl::Status Search(Call& call, const auspex::v1::SearchRequest& request,
                       const SendEvents& send) const;
@@ -57,6 +61,7 @@ class QueryMethods {
                      auspex::v1::HostsResponse* response) const;
   absl::Status FieldValues(Call& call, const auspex::v1::FieldValuesRequest& request,
                            auspex::v1::FieldValuesResponse* response) const;
+  absl::Status Report(Call& call, const auspex::v1::ReportRequest& request, const SendReport& send);
 
   const storage::EventStore& store_;
   const QueryLimits limits_;

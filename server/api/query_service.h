@@ -38,6 +38,11 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
                                         auspex::v1::FieldValuesResponse* response) override {
     return calls_.Unary("/auspex.v1.QueryService/FieldValues", context, request, response);
   }
+  grpc::ServerWriteReactor<auspex::v1::ReportResponse>* Report(
+      grpc::CallbackServerContext* context, const auspex::v1::ReportRequest* request) override {
+    return calls_.Stream<auspex::v1::ReportResponse>("/auspex.v1.QueryService/Report", context,
+                                                     request);
+  }
 
  private:
   GrpcCalls& calls_;

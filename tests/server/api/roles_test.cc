@@ -30,6 +30,7 @@ const std::map<std::string, std::string> kWhoMay = {
     {"QueryService/Hosts", "viewer"},
     {"QueryService/FieldValues", "viewer"},
     {"QueryService/SearchMalformed", "viewer"},
+    {"QueryService/Report", "viewer"},
     {"AdminService/Status", "admin"},
     {"AdminService/Reload", "admin"},
     {"AdminService/Seal", "admin"},
