@@ -40,7 +40,7 @@ uint64_t Milliseconds(std::chrono::milliseconds duration) {
 
 Assembler::Assembler(const AssemblerOptions& options) : options_(Clamp(options)) {}
 
-void Assembler::Add(std::string_view line, const Record& record, uint64_t tag) {
+const Event& Assembler::Add(std::string_view line, const Record& record, uint64_t tag) {
   ++counters_.records;
   const std::optional<uint32_t> type = RecordTypeNumber(record.type);
   Observe(record, type);
@@ -50,10 +50,12 @@ void Assembler::Add(std::string_view line, const Record& record, uint64_t tag) {
   pending_bytes_ += line.size();
   if (pending->event.late()) ++counters_.late_records;
   if (type.has_value() && EndsEvent(*type)) pending->has_ended = true;
+  NoteWhole(&*pending, type);
 
   LineUp();
   ReleaseDue();
   EnforceLimits();
+  return pending->event;
 }
 
 std::optional<Event> Assembler::Take() {
@@ -112,6 +114,15 @@ void Assembler::Observe(const Record& record, std::optional<uint32_t> type) {
   } else {
     counters_.serials_missing += node.gaps->Observe(serial, step.is_newest, now_ms_);
   }
+}
+
+// Notes whether the event is whole with the record that it was just given.
+void Assembler::NoteWhole(Pending* pending, std::optional<uint32_t> type) {
+  Event& event = pending->event;
+  const bool is_first = event.record_count() == 1;
+  const bool ends = pending->has_ended || (is_first && pending->needs_no_more);
+  const bool tells_more = event.whole_records() > 0 && !(type && IsEndMark(*type));
+  if (tells_more || (event.whole_records() == 0 && ends)) event.MarkWhole();
 }
 
 // Finds the event that a record belongs to, or makes it.

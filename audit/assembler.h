@@ -92,8 +92,12 @@ class Assembler {
 
   // Adds a copy of a record. `record` is what ParseRecord() made of `line`; `tag` goes with the
   // line into the event. Call Take() until it is empty after each call: the limits do not count
-  // events that wait to be taken.
-  void Add(std::string_view line, const Record& record, uint64_t tag = 0);
+  // events that wait to be taken. Returns the event that the record is in now, which is valid until
+  // it is taken.
+  //
+  // The event is marked as whole with the record that ends it, one that makes an event by itself,
+  // or one of a type that is not known; and again with any that comes later, save EOE.
+  const Event& Add(std::string_view line, const Record& record, uint64_t tag = 0);
 
   // The next event that is out, or nullopt.
   std::optional<Event> Take();
@@ -137,6 +141,7 @@ class Assembler {
   using Key = std::pair<std::string_view, Stamp>;  // The view is of the event's own node.
 
   void Observe(const Record& record, std::optional<uint32_t> type);
+  static void NoteWhole(Pending* pending, std::optional<uint32_t> type);
   PendingList::iterator Join(const Record& record, std::optional<uint32_t> type);
   static Place PlaceOf(const Pending& pending);
   uint64_t AgeOf(const Pending& pending) const { return now_ms_ - pending.arrived_ms; }

@@ -33,6 +33,11 @@ class Event {
   bool late() const { return late_; }
   void MarkLate() { late_ = true; }
 
+  // How many of its records there were when it was whole: with the one that ends an event, or
+  // with a later one that tells more. 0 if none of them does. See Assembler.
+  size_t whole_records() const { return whole_records_; }
+  void MarkWhole() { whole_records_ = static_cast<uint32_t>(lines_.size()); }
+
   // The line as it was added. `index` is below record_count().
   std::string_view line(size_t index) const;
 
@@ -57,6 +62,7 @@ class Event {
   std::string bytes_;                   // All lines, one after the other.
   absl::InlinedVector<Line, 4> lines_;  // Most events have no more.
   bool late_ = false;
+  uint32_t whole_records_ = 0;
 };
 
 }  // namespace audit

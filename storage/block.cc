@@ -10,7 +10,8 @@ namespace storage {
 
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kVersionWithoutEnds = 1;
+constexpr char kVersion = 2;
 
 // A root over hashes of the records may follow later: its size comes first.
 constexpr uint64_t kNoRoot = 0;
@@ -54,13 +55,18 @@ bool TakeOrder(std::string_view* in, EventOrder* order) {
   return TakeVarint(in, &order->arrival) && TakeVarint32(in, &order->rank);
 }
 
+bool TakeEnds(std::string_view* in, BlockSummary* summary) {
+  summary->end_min = summary->order_min.arrival;
+  return !summary->has_ends || TakeVarint(in, &summary->end_min);
+}
+
 bool TakeSummary(std::string_view* in, BlockSummary* summary) {
   std::string_view root;
   return TakeVarint32(in, &summary->event_count) && TakeVarint32(in, &summary->record_count) &&
          TakeVarint32(in, &summary->malformed_count) && TakeVarint(in, &summary->record_bytes) &&
          TakeRange(in, &summary->time.from_ms, &summary->time.to_ms) && TakeSerials(in, summary) &&
          TakeOrder(in, &summary->order_min) && TakeOrder(in, &summary->order_max) &&
-         TakeRange(in, &summary->position_min, &summary->position_max) &&
+         TakeEnds(in, summary) && TakeRange(in, &summary->position_min, &summary->position_max) &&
          TakeRange(in, &summary->received.from_ms, &summary->received.to_ms) &&
          TakeTypes(in, &summary->types) && TakeVarint(in, &summary->columns_bytes) &&
          TakeFixed64(in, &summary->columns_checksum) && TakeBytes(in, &root) && in->empty();
@@ -69,7 +75,7 @@ bool TakeSummary(std::string_view* in, BlockSummary* summary) {
 }  // namespace
 
 std::string EncodeSummary(const BlockSummary& summary) {
-  std::string out(1, kVersion);
+  std::string out(1, summary.has_ends ? kVersion : kVersionWithoutEnds);
   PutVarint(&out, summary.event_count);
   PutVarint(&out, summary.record_count);
   PutVarint(&out, summary.malformed_count);
@@ -80,6 +86,7 @@ std::string EncodeSummary(const BlockSummary& summary) {
     PutVarint(&out, order.arrival);
     PutVarint(&out, order.rank);
   }
+  if (summary.has_ends) PutVarint(&out, summary.end_min);
   PutRange(&out, summary.position_min, summary.position_max);
   PutRange(&out, summary.received.from_ms, summary.received.to_ms);
   PutVarint(&out, summary.types.size());
@@ -97,7 +104,9 @@ std::string EncodeSummary(const BlockSummary& summary) {
 absl::StatusOr<BlockSummary> DecodeSummary(std::string_view bytes) {
   constexpr size_t kChecksumBytes = sizeof(uint64_t);
   if (bytes.empty()) return absl::DataLossError("block: the summary is empty");
-  if (bytes[0] != kVersion) return absl::DataLossError("block: the summary's version is unknown");
+  const char version = bytes[0];
+  if (version != kVersion && version != kVersionWithoutEnds)
+    return absl::DataLossError("block: the summary's version is unknown");
   if (bytes.size() < 1 + kChecksumBytes)
     return absl::DataLossError("block: the summary is cut off");
   std::string_view checksum_bytes = bytes.substr(bytes.size() - kChecksumBytes);
@@ -109,6 +118,7 @@ absl::StatusOr<BlockSummary> DecodeSummary(std::string_view bytes) {
   }
   std::string_view in = bytes.substr(1);
   BlockSummary summary;
+  summary.has_ends = version == kVersion;
   if (!TakeSummary(&in, &summary)) return absl::DataLossError("block: the summary is malformed");
   return summary;
 }

@@ -30,11 +30,23 @@ struct EventOrder {
   friend auto operator<=>(const EventOrder&, const EventOrder&) = default;
 };
 
+// When an event was whole: the arrival of the record that ends it, or of a later one that tells
+// more, and which of its records that is, from 1. It does not change when the event gets its order,
+// which is later. An event that no record ends is whole when it is complete: 0, and the arrival of
+// its order.
+struct EventEnd {
+  uint64_t arrival = 0;
+  uint32_t record = 0;
+
+  friend bool operator==(const EventEnd&, const EventEnd&) = default;
+};
+
 // An event as a block keeps it, without its records.
 struct EventHead {
   uint64_t time_ms = 0;  // Its stamp's; the time of receipt, if it is malformed.
   uint32_t serial = 0;
   EventOrder order = {};
+  EventEnd end = {};
   std::string_view node = {};
   bool late = false;       // See audit::Assembler.
   bool malformed = false;  // It is one record without a valid prefix.
@@ -65,6 +77,8 @@ struct BlockSummary {
   uint32_t serial_max = 0;
   EventOrder order_min = {};
   EventOrder order_max = {};
+  bool has_ends = true;  // False for a block of format 4: its events' ends are their orders.
+  uint64_t end_min = 0;  // The lowest arrival of an end. None is above that of order_max.
   uint64_t position_min = 0;
   uint64_t position_max = 0;
   query::TimeRange received = query::kNoTime;

@@ -11,10 +11,24 @@ namespace storage {
 
 namespace {
 
-// The columns that every block has, in their order.
-enum EventColumn { kTime, kSerial, kRecordCount, kNode, kFlags, kArrival, kRank };
-enum RecordColumn { kTemplate = kRank + 1, kPosition, kReceived, kAddress };
-constexpr size_t kFixedColumns = kAddress + 1;
+// The columns that every block has, in their order; the last two are not in blocks of format 4.
+enum FixedColumn {
+  kTime,  // Of events.
+  kSerial,
+  kRecordCount,
+  kNode,
+  kFlags,
+  kArrival,
+  kRank,
+  kTemplate,  // Of records.
+  kPosition,
+  kReceived,
+  kAddress,
+  kEndArrival,  // Of events.
+  kEndRecord,
+};
+
+bool IsOfRecords(size_t column) { return column >= kTemplate && column <= kAddress; }
 
 constexpr uint64_t kLateFlag = 1;
 constexpr uint64_t kMalformedFlag = 2;
@@ -45,6 +59,7 @@ absl::StatusOr<std::unique_ptr<BlockReader>> BlockReader::Open(const BlockSummar
     return absl::DataLossError("block: the columns do not have the summary's checksum");
   }
   std::unique_ptr<BlockReader> reader(new BlockReader());
+  reader->has_ends_ = summary.has_ends;
   if (!reader->ReadDirectory(columns)) return Damaged("directory");
   if (reader->event_count_ != summary.event_count ||
       reader->record_count_ != summary.record_count) {
@@ -73,7 +88,7 @@ bool BlockReader::TakeTemplates(std::string_view* in) {
   uint32_t count = 0;
   if (!TakeVarint32(in, &count) || count > in->size()) return false;
   templates_.resize(count);
-  size_t first_column = kFixedColumns;
+  size_t first_column = fixed_columns();
   uint64_t rows = 0;
   for (BlockTemplate& one : templates_) {
     if (!TakeTemplate(in, &one)) return false;
@@ -112,8 +127,8 @@ bool BlockReader::TakeTemplate(std::string_view* in, BlockTemplate* one) {
 }
 
 bool BlockReader::TakeEntries(std::string_view* in) {
-  for (size_t i = 0; i < kFixedColumns; ++i) {
-    if (!TakeEntry(in, i < kTemplate ? event_count_ : record_count_, i)) return false;
+  for (size_t i = 0; i < fixed_columns(); ++i) {
+    if (!TakeEntry(in, IsOfRecords(i) ? record_count_ : event_count_, i)) return false;
     const Coding coding = entries_.back().coding;
     if (coding != Coding::kNumbers && coding != Coding::kStride) return false;
   }
@@ -144,6 +159,8 @@ bool BlockReader::TakeEntry(std::string_view* in, uint32_t rows, size_t first_of
   return true;
 }
 
+size_t BlockReader::fixed_columns() const { return has_ends_ ? kEndRecord + 1 : kAddress + 1; }
+
 bool BlockReader::PlaceColumns(std::string_view* in, std::string_view packed_frames) {
   if (!frames_.Open(in, packed_frames)) return false;
   for (Entry& entry : entries_) {
@@ -154,7 +171,7 @@ bool BlockReader::PlaceColumns(std::string_view* in, std::string_view packed_fra
 
 // Finds the records of each event, and each record's row in the columns of its template.
 absl::Status BlockReader::IndexRecords() {
-  for (size_t i = 0; i < kFixedColumns; ++i) {
+  for (size_t i = 0; i < fixed_columns(); ++i) {
     const auto read = ReadColumn(i);
     if (!read.ok()) return read.status();
   }
@@ -168,6 +185,7 @@ absl::Status BlockReader::IndexRecords() {
     if (entries_[kNode].column.Number(event) >= nodes_.size()) return Damaged("node");
     if (entries_[kSerial].column.Number(event) > UINT32_MAX) return Damaged("serial");
     if (entries_[kRank].column.Number(event) > UINT32_MAX) return Damaged("rank");
+    if (has_ends_ && entries_[kEndRecord].column.Number(event) > count) return Damaged("end");
   }
   if (first_records_.back() != record_count_) return Damaged("count of records");
   std::vector<uint32_t> rows(templates_.size(), 0);
@@ -204,17 +222,22 @@ absl::StatusOr<const Column*> BlockReader::ReadColumn(size_t column) {
 }
 
 EventHead BlockReader::head(uint32_t event) const {
-  const auto number = [&](EventColumn column) { return entries_[column].column.Number(event); };
+  const auto number = [&](FixedColumn column) { return entries_[column].column.Number(event); };
+  EventEnd end{.arrival = number(kArrival)};
+  if (has_ends_) {
+    end = {.arrival = number(kEndArrival), .record = static_cast<uint32_t>(number(kEndRecord))};
+  }
   return {.time_ms = number(kTime),
           .serial = static_cast<uint32_t>(number(kSerial)),
           .order = {.arrival = number(kArrival), .rank = static_cast<uint32_t>(number(kRank))},
+          .end = end,
           .node = nodes_[number(kNode)],
           .late = (number(kFlags) & kLateFlag) != 0,
           .malformed = (number(kFlags) & kMalformedFlag) != 0};
 }
 
 RecordOrigin BlockReader::origin(uint32_t record) const {
-  const auto number = [&](RecordColumn column) { return entries_[column].column.Number(record); };
+  const auto number = [&](FixedColumn column) { return entries_[column].column.Number(record); };
   return {.position = number(kPosition),
           .received_ms = number(kReceived),
           .address = addresses_[number(kAddress)]};

@@ -85,9 +85,11 @@ class BlockReader {
   bool TakeTemplate(std::string_view* in, BlockTemplate* one);
   bool TakeEntries(std::string_view* in);
   bool TakeEntry(std::string_view* in, uint32_t rows, size_t first_of_template);
+  size_t fixed_columns() const;
   bool PlaceColumns(std::string_view* in, std::string_view packed_frames);
   absl::Status IndexRecords();
 
+  bool has_ends_ = false;
   uint32_t event_count_ = 0;
   uint32_t record_count_ = 0;
   std::string directory_;

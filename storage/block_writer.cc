@@ -100,10 +100,14 @@ void BlockWriter::BeginEvent(const EventHead& head) {
   flags_.push_back((head.late ? kLateFlag : 0) | (head.malformed ? kMalformedFlag : 0));
   arrivals_.push_back(head.order.arrival);
   ranks_.push_back(head.order.rank);
+  const uint64_t end_arrival = head.end.record == 0 ? head.order.arrival : head.end.arrival;
+  end_arrivals_.push_back(end_arrival);
+  end_records_.push_back(head.end.record);
 
   const bool is_first = summary_.event_count == 0;
   summary_.order_min = is_first ? head.order : std::min(summary_.order_min, head.order);
   summary_.order_max = is_first ? head.order : std::max(summary_.order_max, head.order);
+  summary_.end_min = is_first ? end_arrival : std::min(summary_.end_min, end_arrival);
   Extend(&summary_.time, head.time_ms);
   if (head.malformed) ++summary_.malformed_count;
   const bool is_first_serial = summary_.event_count + 1 - summary_.malformed_count == 1;
@@ -262,7 +266,7 @@ EncodedBlock BlockWriter::Finish() {
   for (const Rows* rows : used_) PutTemplate(rows->shape, rows->count, &directory);
   for (const std::vector<uint64_t>* numbers :
        {&times_, &serials_, &record_counts_, &event_nodes_, &flags_, &arrivals_, &ranks_,
-        &templates_, &positions_, &received_, &record_addresses_}) {
+        &templates_, &positions_, &received_, &record_addresses_, &end_arrivals_, &end_records_}) {
     std::string column;
     const Coding coding = EncodeNumbers(*numbers, &column);
     PutColumn(coding, column, &directory, &frames);
@@ -313,7 +317,7 @@ void BlockWriter::Clear() {
   addresses_.Clear();
   for (std::vector<uint64_t>* numbers :
        {&times_, &serials_, &record_counts_, &event_nodes_, &flags_, &arrivals_, &ranks_,
-        &templates_, &positions_, &received_, &record_addresses_}) {
+        &templates_, &positions_, &received_, &record_addresses_, &end_arrivals_, &end_records_}) {
     numbers->clear();
   }
   for (Rows* const rows : used_) {

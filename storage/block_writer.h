@@ -75,6 +75,7 @@ class BlockWriter {
 
   // The columns of events, and those of records.
   std::vector<uint64_t> times_, serials_, record_counts_, event_nodes_, flags_, arrivals_, ranks_;
+  std::vector<uint64_t> end_arrivals_, end_records_;
   std::vector<uint64_t> templates_, positions_, received_, record_addresses_;
 };
 

@@ -63,6 +63,10 @@ absl::Status EventStore::Search(const SearchRequest& request,
   return search.FindEvents(sink);
 }
 
+absl::Status EventStore::Follow(const FollowRequest& request, const FollowSink& sink) const {
+  return engine_->Follow(request, sink);
+}
+
 absl::Status EventStore::SearchMalformed(
     const SearchRequest& request, const std::function<bool(const MalformedRecord&)>& sink) const {
   absl::StatusOr<Engine::Moment> moment =

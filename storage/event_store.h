@@ -42,6 +42,9 @@ struct StoreOptions {
   size_t open_bytes_max = size_t{256} << 20;
   std::chrono::seconds seal_age{3600};
 
+  // Events that are kept in memory for followers, about, while there are some.
+  size_t follow_bytes_max = size_t{16} << 20;
+
   // The collector's clock, for what must happen when a day is over.
   std::function<uint64_t()> now_ms = &base::NowMs;
 
@@ -123,6 +126,12 @@ class EventStore {
   // Malformed records are in no event. kDataLoss if a part of the store cannot be read.
   absl::Status Search(const SearchRequest& request,
                       const std::function<bool(const FoundEvent&)>& sink) const;
+
+  // Gives events as they become whole, each once, in the order of kWhole; one that tells more after
+  // its end is given again. Goes on until it is ended, also over a reopening after a disk error.
+  // Holds nothing for a sink that is slow: that one gets the events from the store. Fails as
+  // Search() does.
+  absl::Status Follow(const FollowRequest& request, const FollowSink& sink) const;
 
   // Calls `sink` with each malformed record, likewise. The predicate of the request is not used;
   // its time bounds are compared with the time of receipt.

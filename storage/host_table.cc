@@ -26,15 +26,20 @@ std::optional<HostId> HostTable::Find(const Identity& host) const {
 std::vector<std::optional<Identity>> HostTable::Matching(
     const std::vector<std::string>& patterns, const std::vector<std::string>& visible) const {
   std::vector<std::optional<Identity>> matching(hosts_.size());
-  for (size_t id = 0; id < hosts_.size(); ++id) {
-    const auto matches_one = [&](const std::vector<std::string>& of) {
-      return of.empty() || std::ranges::any_of(of, [&](const std::string& pattern) {
-               return fnmatch(pattern.c_str(), hosts_[id].name.c_str(), 0) == 0;
-             });
-    };
-    if (matches_one(patterns) && matches_one(visible)) matching[id] = hosts_[id];
+  for (HostId id = 0; id < hosts_.size(); ++id) {
+    if (Matches(id, patterns, visible)) matching[id] = hosts_[id];
   }
   return matching;
+}
+
+bool HostTable::Matches(HostId id, const std::vector<std::string>& patterns,
+                        const std::vector<std::string>& visible) const {
+  const auto matches_one = [&](const std::vector<std::string>& of) {
+    return of.empty() || std::ranges::any_of(of, [&](const std::string& pattern) {
+             return fnmatch(pattern.c_str(), hosts_[id].name.c_str(), 0) == 0;
+           });
+  };
+  return matches_one(patterns) && matches_one(visible);
 }
 
 HostId HostTable::Add(const Identity& host) {

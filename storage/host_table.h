@@ -26,6 +26,10 @@ class HostTable {
   std::vector<std::optional<Identity>> Matching(const std::vector<std::string>& patterns,
                                                 const std::vector<std::string>& visible) const;
 
+  // Whether a host is one of those.
+  bool Matches(HostId id, const std::vector<std::string>& patterns,
+               const std::vector<std::string>& visible) const;
+
   // Adds a host that is not there.
   HostId Add(const Identity& host);
 

@@ -28,18 +28,24 @@ constexpr double kOpenBytesBound = 1.125;
 // Hosts that are sealed before what has come meanwhile is read.
 constexpr int kSealsAtOnce = 4;
 
+// Silent hosts that are sealed for followers each time that ages are looked at.
+constexpr size_t kSilentAtOnce = 16;
+
 // Groups of the journal that are read before others may look.
 constexpr size_t kReplayGroups = 512;
 
 }  // namespace
 
 Indexer::Indexer(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, const IndexerOptions& options,
-                 IndexerCallbacks callbacks)
+                 WholeEvents& whole, IndexerCallbacks callbacks)
     : rocks_(std::move(rocks)),
       numbers_(numbers),
       options_(options),
+      whole_(whole),
       callbacks_(std::move(callbacks)),
       journal_(rocks_->db->NewIterator(rocksdb::ReadOptions(), rocks_->journal)),
+      last_arrival_(options.next_arrival - 1),
+      next_completed_(options.next_order),
       thread_([this] { Run(); }) {}
 
 Indexer::~Indexer() {
@@ -98,6 +104,7 @@ absl::StatusOr<StoreView> Indexer::View(const std::function<bool(HostId)>& wante
   if (!read.ok()) return read;
   StoreView view{.rocks = rocks_, .snapshot = nullptr, .open = {}};
   const std::lock_guard lock(mutex_);
+  view.settled = KeyBefore(NextWithoutRecord());
   const std::shared_ptr<Rocks> rocks = rocks_;
   view.snapshot = std::shared_ptr<const rocksdb::Snapshot>(
       rocks->db->GetSnapshot(),
@@ -113,6 +120,13 @@ absl::StatusOr<StoreView> Indexer::View(const std::function<bool(HostId)>& wante
     }
   }
   return view;
+}
+
+absl::StatusOr<WholeKey> Indexer::Settled(std::stop_token stop) {
+  const absl::Status read = Wait(std::move(stop));
+  if (!read.ok()) return read;
+  const std::lock_guard lock(mutex_);
+  return KeyBefore(NextWithoutRecord());
 }
 
 void Indexer::AddTo(StoreActivity* activity) const {
@@ -186,6 +200,7 @@ absl::Status Indexer::Replay() {
   const std::lock_guard lock(mutex_);
   read_groups_ = 0;  // Of those that were pushed.
   replayed_ = true;
+  whole_.Restart(KeyBefore(NextWithoutRecord()));
   read_.notify_all();
   return status;
 }
@@ -220,10 +235,13 @@ absl::Status Indexer::AddToHost(const JournalKey& key, std::string_view value) {
     if (host.open.empty()) host.first_record = now;
     host.last_record = now;
     open_bytes_ -= host.open.memory_bytes();
-    const absl::Status added = host.open.AddJournal(key, value);
+    absl::Status added;
+    GiveWhole(key.host, [&](CompleteEvents::Events* whole) {
+      added = host.open.AddJournal(key, value, whole);
+      last_arrival_ = std::max(last_arrival_, key.arrival);
+    });
     open_bytes_ += host.open.memory_bytes();
     ++read_groups_;
-    last_arrival_ = std::max(last_arrival_, key.arrival);
     if (!added.ok()) callbacks_.on_damage(added);
     is_full = host.open.complete_records() >= kBlockRecordsAim;
   }
@@ -252,18 +270,36 @@ absl::Status Indexer::SealDue(uint64_t seals_wanted) {
   }
   if (now - last_aged_ >= kAgeInterval) {
     last_aged_ = now;
-    const absl::Status sealed = SealAged(now);
+    absl::Status sealed = SealAged(now);
+    if (sealed.ok()) sealed = SealSilent(now);
     if (!sealed.ok()) return sealed;
   }
   return open_bytes_ > options_.open_bytes_max || !to_seal_.empty() ? SealLargest(now)
                                                                     : absl::OkStatus();
 }
 
+// Who follows need not wait for the last records of a host that has become silent. What is complete
+// without a record is sealed at once: a journal that is read again would not know of it.
+absl::Status Indexer::SealSilent(Clock::time_point now) {
+  if (!whole_.is_watched()) return absl::OkStatus();
+  std::vector<HostId> silent;
+  for (const auto& [id, host] : hosts_) {
+    if (silent.size() == kSilentAtOnce) break;
+    if (now - host->last_record > kSilence && host->open.has_unended()) silent.push_back(id);
+  }
+  for (const HostId id : silent) {
+    CompleteAll(id);
+    const absl::Status sealed = Seal(id);
+    if (!sealed.ok()) return sealed;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Indexer::SealEvery() {
   std::vector<HostId> ids;
   for (const auto& [id, host] : hosts_) ids.push_back(id);
   for (const HostId id : ids) {
-    CompleteAll(hosts_.at(id).get());
+    CompleteAll(id);
     const absl::Status sealed = Seal(id);
     if (!sealed.ok()) return sealed;
   }
@@ -277,20 +313,43 @@ absl::Status Indexer::SealAged(Clock::time_point now) {
   }
   for (const HostId id : aged) {
     Host& host = *hosts_.at(id);
-    if (now - host.last_record > kSilence) CompleteAll(&host);
+    if (now - host.last_record > kSilence) CompleteAll(id);
     const absl::Status sealed = Seal(id);
     if (!sealed.ok()) return sealed;
   }
   return absl::OkStatus();
 }
 
-// Without a record that completes them, events take their places behind all that searches have
-// seen: a cursor must not have passed them.
-void Indexer::CompleteAll(Host* host) {
+void Indexer::CompleteAll(HostId id) {
   const std::lock_guard lock(mutex_);
-  host->open.CompleteAll(
-      std::max(next_completed_, {.arrival = last_arrival_, .rank = kRankWithoutRecord}));
-  next_completed_ = std::max(next_completed_, host->open.state().next_order);
+  OpenHost& open = hosts_.at(id)->open;
+  GiveWhole(id, [&](CompleteEvents::Events* whole) {
+    open.CompleteAll(NextWithoutRecord(), whole);
+    next_completed_ = std::max(next_completed_, open.state().next_order);
+  });
+}
+
+// Without a record that completes them, events take their places behind all that searches have
+// seen: a cursor must not have passed them. With mutex_ held.
+EventOrder Indexer::NextWithoutRecord() const {
+  return std::max(next_completed_, {.arrival = last_arrival_, .rank = kRankWithoutRecord});
+}
+
+// Changes a host, and tells followers what is whole by that. With mutex_ held.
+template <typename Change>
+void Indexer::GiveWhole(HostId id, const Change& change) {
+  // What the journal held comes host by host; it is in the store for followers.
+  if (!replayed_ || !whole_.is_watched()) return change(nullptr);
+  const WholeKey from = KeyBefore(NextWithoutRecord());
+  CompleteEvents::Events whole;
+  change(&whole);
+  std::vector<WholeEvent> events;
+  for (std::shared_ptr<const OpenEvent>& event : whole) {
+    const WholeKey key = KeyOfWhole(id, *event);
+    events.push_back({.key = key, .host = id, .event = std::move(event)});
+  }
+  std::ranges::sort(events, {}, &WholeEvent::key);
+  whole_.Add(from, std::move(events), KeyBefore(NextWithoutRecord()));
 }
 
 // Seals some of the hosts that hold most, until the memory is down to what is kept.
@@ -315,7 +374,7 @@ absl::Status Indexer::SealLargest(Clock::time_point now) {
     if (found == hosts_.end()) continue;
     Host& host = *found->second;
     if (now - host.last_record > kSilence || host.open.complete_records() == 0) {
-      CompleteAll(&host);
+      CompleteAll(id);
     }
     const absl::Status sealed = Seal(id);
     if (!sealed.ok()) return sealed;

@@ -33,6 +33,7 @@
 #include "storage/rocks.h"
 #include "storage/sealer.h"
 #include "storage/store_view.h"
+#include "storage/whole_events.h"
 
 namespace storage {
 
@@ -46,6 +47,12 @@ struct IndexerOptions {
   // What may wait to be read: more than comes while a block is sealed. It fills only if the machine
   // has no processor left.
   size_t queue_bytes_max = size_t{16} << 20;
+
+  // All arrivals that were are in front of this one, which is not 0,
+  uint64_t next_arrival = 1;
+
+  // and all orders that events without a record were given in front of this one.
+  EventOrder next_order = {};
 };
 
 // Called on the thread of the indexer.
@@ -63,9 +70,10 @@ struct IndexerCallbacks {
 
 class Indexer {
  public:
-  // Starts the thread, which first reads what the journal holds.
+  // Starts the thread, which first reads what the journal holds. Events that become whole later are
+  // added to `whole`.
   Indexer(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, const IndexerOptions& options,
-          IndexerCallbacks callbacks);
+          WholeEvents& whole, IndexerCallbacks callbacks);
 
   // Ends the thread. What is not sealed stays in the journal.
   ~Indexer();
@@ -89,6 +97,9 @@ class Indexer {
   // are needed.
   absl::StatusOr<StoreView> View(const std::function<bool(HostId)>& wanted, std::stop_token stop);
 
+  // A place behind all events that are whole when all that was pushed before is read.
+  absl::StatusOr<WholeKey> Settled(std::stop_token stop);
+
   // Sets what it knows of.
   void AddTo(StoreActivity* activity) const;
 
@@ -107,17 +118,22 @@ class Indexer {
   absl::Status Read(std::vector<Group> groups);
   absl::Status AddToHost(const JournalKey& key, std::string_view value);
   absl::StatusOr<Host*> HostOf(HostId id);
-  void CompleteAll(Host* host);
+  void CompleteAll(HostId id);
   absl::Status SealDue(uint64_t seals_wanted);
   absl::Status SealAged(Clock::time_point now);
+  absl::Status SealSilent(Clock::time_point now);
   absl::Status SealEvery();
   absl::Status SealLargest(Clock::time_point now);
   absl::Status Seal(HostId id);
   void Fail(const absl::Status& status);
+  EventOrder NextWithoutRecord() const;
+  template <typename Change>
+  void GiveWhole(HostId id, const Change& change);
 
   const std::shared_ptr<Rocks> rocks_;
   BlockNumbers& numbers_;
   const IndexerOptions options_;
+  WholeEvents& whole_;
   const IndexerCallbacks callbacks_;
 
   // Of the thread.
@@ -125,12 +141,12 @@ class Indexer {
   std::unique_ptr<rocksdb::Iterator> journal_;  // As it was at the start.
   std::deque<HostId> to_seal_;
   Clock::time_point last_aged_ = {};
-  uint64_t last_arrival_ = 0;       // Of all that was read.
-  EventOrder next_completed_ = {};  // For events that no record completes.
 
   mutable std::mutex mutex_;  // Guards what follows. The thread alone changes hosts_.
   std::condition_variable pushed_;
   std::condition_variable_any read_;
+  uint64_t last_arrival_;      // Of all that was read.
+  EventOrder next_completed_;  // For events that no record completes.
   std::deque<Group> queue_;
   size_t queue_bytes_ = 0;
   uint64_t pushed_groups_ = 0;

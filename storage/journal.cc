@@ -7,7 +7,8 @@ namespace storage {
 namespace {
 
 constexpr char kGroupVersion = 1;
-constexpr char kRestVersion = 2;
+constexpr char kRestVersionWithoutEnds = 2;
+constexpr char kRestVersion = 3;
 
 absl::Status Damaged(const char* what) {
   return absl::DataLossError(std::string("journal: ") + what);
@@ -73,7 +74,9 @@ absl::StatusOr<std::string_view> JournalGroup::Last() {
   }
 }
 
-bool IsRest(std::string_view value) { return !value.empty() && value[0] == kRestVersion; }
+bool IsRest(std::string_view value) {
+  return !value.empty() && (value[0] == kRestVersion || value[0] == kRestVersionWithoutEnds);
+}
 
 std::string EncodeRest(const std::vector<KeptRecord>& records) {
   std::string value(1, kRestVersion);
@@ -81,6 +84,7 @@ std::string EncodeRest(const std::vector<KeptRecord>& records) {
     PutVarint(&value, record.position);
     PutVarint(&value, record.received_ms);
     PutBytes(&value, record.address);
+    PutVarint(&value, record.end_arrival);
     PutBytes(&value, record.line);
   }
   return value;
@@ -88,12 +92,15 @@ std::string EncodeRest(const std::vector<KeptRecord>& records) {
 
 absl::StatusOr<std::vector<KeptRecord>> DecodeRest(std::string_view value) {
   if (!IsRest(value)) return Damaged("rest of an unknown version");
+  const bool has_ends = value[0] == kRestVersion;
   value.remove_prefix(1);
   std::vector<KeptRecord> records;
   while (!value.empty()) {
     KeptRecord& record = records.emplace_back();
     if (!TakeVarint(&value, &record.position) || !TakeVarint(&value, &record.received_ms) ||
-        !TakeBytes(&value, &record.address) || !TakeBytes(&value, &record.line)) {
+        !TakeBytes(&value, &record.address) ||
+        (has_ends && !TakeVarint(&value, &record.end_arrival)) ||
+        !TakeBytes(&value, &record.line)) {
       return Damaged("rest is cut off");
     }
   }

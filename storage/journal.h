@@ -6,8 +6,8 @@
 //   group  := version u8 (1) | received_ms varint | address bytes | sender | record*
 //   sender := 0 u8 | connection varint | sequence varint | siblings varint
 //   record := bytes                                   bytes := length varint | that many bytes
-//   rest   := version u8 (2) | kept*
-//   kept   := position varint | received_ms varint | address bytes | record
+//   rest   := version u8 (3) | kept*
+//   kept   := position varint | received_ms varint | address bytes | end_arrival varint | record
 //
 // A group holds what one delivery had for one host. `arrival` counts groups over the whole store.
 // Only the group that holds the last record of a delivery names its sender, and only if that may
@@ -80,6 +80,7 @@ struct KeptRecord {
   uint64_t position = 0;  // See RecordOrigin.
   uint64_t received_ms = 0;
   std::string_view address = {};
+  uint64_t end_arrival = 0;  // If its event is whole with it (EventEnd), its arrival; else 0.
   std::string_view line = {};
 
   friend bool operator==(const KeptRecord&, const KeptRecord&) = default;

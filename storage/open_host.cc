@@ -29,6 +29,7 @@ void CompleteEvents::AddTo(BlockWriter* writer, const OpenEvent& open) const {
   writer->BeginEvent({.time_ms = event.stamp().time_ms,
                       .serial = event.stamp().serial,
                       .order = open.order,
+                      .end = open.end,
                       .node = event.node(),
                       .late = event.late(),
                       .malformed = open.malformed});
@@ -44,25 +45,33 @@ size_t OpenHost::memory_bytes() const {
   return memory_bytes_ + assembler_.pending_events() * kEventOverhead;
 }
 
-absl::Status OpenHost::AddJournal(const JournalKey& key, std::string_view value) {
+absl::Status OpenHost::AddJournal(const JournalKey& key, std::string_view value,
+                                  CompleteEvents::Events* whole) {
+  keeps_whole_ = whole != nullptr;
   StartArrival(key.arrival);
-  if (IsRest(value)) {
-    const absl::StatusOr<std::vector<KeptRecord>> records = DecodeRest(value);
-    if (!records.ok()) return records.status();
-    // Runs are in order of position: what breaks it was not written by PendingRecords().
-    uint64_t next = complete_.runs.empty() ? 0 : complete_.runs.back().position + 1;
-    for (const KeptRecord& record : *records) {
-      if (record.position < next || record.position >= state_.next_position) {
-        return absl::DataLossError("journal: records of a rest are not in order");
-      }
-      next = record.position + 1;
-      Add({.position = record.position,
-           .received_ms = record.received_ms,
-           .address = record.address},
-          record.line, audit::ParseRecord(record.line));
+  const absl::Status added = IsRest(value) ? AddRest(key, value) : AddGroup(key, value);
+  GiveWhole(whole);
+  return added;
+}
+
+absl::Status OpenHost::AddRest(const JournalKey& key, std::string_view value) {
+  const absl::StatusOr<std::vector<KeptRecord>> records = DecodeRest(value);
+  if (!records.ok()) return records.status();
+  // Runs are in order of position: what breaks it was not written by PendingRecords().
+  uint64_t next = complete_.runs.empty() ? 0 : complete_.runs.back().position + 1;
+  for (const KeptRecord& record : *records) {
+    if (record.position < next || record.position >= state_.next_position) {
+      return absl::DataLossError("journal: records of a rest are not in order");
     }
-    return absl::OkStatus();
+    next = record.position + 1;
+    Add({.position = record.position, .received_ms = record.received_ms, .address = record.address},
+        record.line, audit::ParseRecord(record.line),
+        record.end_arrival != 0 ? record.end_arrival : key.arrival);
   }
+  return absl::OkStatus();
+}
+
+absl::Status OpenHost::AddGroup(const JournalKey& key, std::string_view value) {
   absl::StatusOr<JournalGroup> group = JournalGroup::Decode(value);
   if (!group.ok()) return group.status();
   const JournalHeader& header = group->header();
@@ -81,7 +90,7 @@ void OpenHost::AddRecord(uint64_t arrival, uint64_t received_ms, std::string_vie
                          std::string_view line, const absl::StatusOr<audit::Record>& record) {
   StartArrival(arrival);
   Add({.position = state_.next_position++, .received_ms = received_ms, .address = address}, line,
-      record);
+      record, arrival);
 }
 
 uint64_t OpenHost::AddPlace(uint64_t arrival, uint64_t received_ms, size_t line_bytes) {
@@ -103,11 +112,16 @@ void OpenHost::StartArrival(uint64_t arrival) {
 }
 
 void OpenHost::Add(const RecordOrigin& origin, std::string_view line,
-                   const absl::StatusOr<audit::Record>& record) {
+                   const absl::StatusOr<audit::Record>& record, uint64_t end_arrival) {
   StartRun(origin);
   memory_bytes_ += line.size() + kRecordOverhead;
   if (record.ok()) {
-    assembler_.Add(line, *record, origin.position);
+    const audit::Event& event = assembler_.Add(line, *record, origin.position);
+    if (event.whole_records() == event.record_count()) {
+      ends_[event.tag(0)] = {.arrival = end_arrival,
+                             .record = static_cast<uint32_t>(event.record_count())};
+      if (keeps_whole_) whole_pending_[event.tag(0)] = &event;
+    }
     TakeComplete();
     return;
   }
@@ -128,10 +142,23 @@ void OpenHost::StartRun(const RecordOrigin& origin) {
   memory_bytes_ += sizeof(ArrivalRun);
 }
 
-void OpenHost::CompleteAll(EventOrder at_least) {
+void OpenHost::CompleteAll(EventOrder at_least, CompleteEvents::Events* whole) {
+  keeps_whole_ = whole != nullptr;
   state_.next_order = std::max(state_.next_order, at_least);
   assembler_.Flush();
   TakeComplete();
+  GiveWhole(whole);
+}
+
+// What is whole and pending still is copied: it may change.
+void OpenHost::GiveWhole(CompleteEvents::Events* whole) {
+  if (whole == nullptr) return;
+  for (const auto& [tag, event] : whole_pending_) {
+    whole_.push_back(std::make_shared<const OpenEvent>(CopyOf(*event)));
+  }
+  whole_pending_.clear();
+  for (std::shared_ptr<const OpenEvent>& event : whole_) whole->push_back(std::move(event));
+  whole_.clear();
 }
 
 void OpenHost::TakeComplete() {
@@ -146,12 +173,25 @@ void OpenHost::AddComplete(audit::Event event, bool malformed) {
   complete_bytes_ += event.bytes() + event.record_count() * kRecordOverhead + kEventOverhead;
   memory_bytes_ += kEventOverhead;
   const Day day = DayOf(event.stamp().time_ms);
-  complete_.days[day].push_back(
+  const uint64_t tag = event.tag(0);
+  EventEnd end{.arrival = state_.next_order.arrival};
+  const auto ended = ends_.find(tag);
+  const bool had_ended = !malformed && ended != ends_.end();
+  if (had_ended) {
+    end = ended->second;
+    ends_.erase(ended);
+  }
+  auto complete =
       std::make_shared<const OpenEvent>(OpenEvent{.event = std::move(event),
                                                   .order = state_.next_order,
+                                                  .end = end,
                                                   .malformed = malformed,
                                                   .received_ms = origin.received_ms,
-                                                  .address = std::string(origin.address)}));
+                                                  .address = std::string(origin.address)});
+  if (keeps_whole_ && !malformed && (whole_pending_.erase(tag) > 0 || !had_ended)) {
+    whole_.push_back(complete);
+  }
+  complete_.days[day].push_back(std::move(complete));
   ++state_.next_order.rank;
 }
 
@@ -172,27 +212,36 @@ void OpenHost::SetMark(const JournalKey& key, const JournalHeader& header,
   }
 }
 
+OpenEvent OpenHost::CopyOf(const audit::Event& event) const {
+  const RecordOrigin origin = OriginIn(complete_.runs, event.tag(0));
+  const auto ended = ends_.find(event.tag(0));
+  return {.event = event,
+          .order = state_.next_order,
+          .end = ended == ends_.end() ? EventEnd() : ended->second,
+          .received_ms = origin.received_ms,
+          .address = std::string(origin.address),
+          .pending = true};
+}
+
 std::vector<OpenEvent> OpenHost::CopyPending() const {
   std::vector<OpenEvent> copies;
-  EventOrder order = state_.next_order;
   assembler_.VisitPending([&](const audit::Event& event) {
-    const RecordOrigin origin = OriginIn(complete_.runs, event.tag(0));
-    copies.push_back({.event = event,
-                      .order = order,
-                      .received_ms = origin.received_ms,
-                      .address = std::string(origin.address),
-                      .pending = true});
-    ++order.rank;
+    const auto rank = static_cast<uint32_t>(copies.size());
+    copies.push_back(CopyOf(event));
+    copies.back().order.rank += rank;
   });
   return copies;
 }
 
 void OpenHost::AddRecords(const audit::Event& event, std::vector<KeptRecord>* records) const {
+  const auto ended = ends_.find(event.tag(0));
   for (size_t i = 0; i < event.record_count(); ++i) {
     const RecordOrigin origin = OriginIn(complete_.runs, event.tag(i));
+    const bool ends = ended != ends_.end() && i + 1 == ended->second.record;
     records->push_back({.position = origin.position,
                         .received_ms = origin.received_ms,
                         .address = origin.address,
+                        .end_arrival = ends ? ended->second.arrival : 0,
                         .line = event.line(i)});
   }
 }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -31,10 +32,13 @@ namespace storage {
 struct OpenEvent {
   audit::Event event;  // Tags are positions. A malformed one has one line, which does not parse.
   EventOrder order = {};
+  EventEnd end = {};  // If it has none, and is pending, it is not whole yet.
   bool malformed = false;
   uint64_t received_ms = 0;  // Of its first record.
   std::string address = {};
   bool pending = false;  // Records of it may still come.
+
+  bool is_whole() const { return !pending || end.record > 0; }
 };
 
 // Records that came alike: those from `position` on, up to the next run.
@@ -67,7 +71,9 @@ class OpenHost {
 
   // Takes a value of the journal. kDataLoss if it cannot be read whole; what came before the damage
   // is taken.
-  absl::Status AddJournal(const JournalKey& key, std::string_view value);
+  // Adds to *whole, if given, each event that is whole by now and was not before, or tells more.
+  absl::Status AddJournal(const JournalKey& key, std::string_view value,
+                          CompleteEvents::Events* whole = nullptr);
 
   // Takes one record of an arrival, of which there may be many. Arrivals come in order. `record` is
   // what ParseRecord() makes of the line.
@@ -83,8 +89,8 @@ class OpenHost {
   // The records of an event that waits elsewhere, likewise, for the journal.
   void AddRecords(const audit::Event& event, std::vector<KeptRecord>* records) const;
 
-  // Completes all events. None of these has a lower order than `at_least`.
-  void CompleteAll(EventOrder at_least);
+  // Completes all events. None of these has a lower order than `at_least`. `whole` likewise.
+  void CompleteAll(EventOrder at_least, CompleteEvents::Events* whole = nullptr);
 
   // The last arrival of which there was a record.
   uint64_t last_arrival() const { return state_.next_order.arrival; }
@@ -96,6 +102,9 @@ class OpenHost {
   // Copies of the events that are not complete yet, as they are now.
   std::vector<OpenEvent> CopyPending() const;
   bool has_pending() const { return !assembler_.empty(); }
+
+  // Whether there are events that nothing but a later record, or CompleteAll(), makes whole.
+  bool has_unended() const { return assembler_.pending_events() > ends_.size(); }
 
   bool empty() const { return complete_.days.empty() && !has_pending(); }
 
@@ -116,8 +125,12 @@ class OpenHost {
 
  private:
   void StartArrival(uint64_t arrival);
+  absl::Status AddRest(const JournalKey& key, std::string_view value);
+  absl::Status AddGroup(const JournalKey& key, std::string_view value);
   void Add(const RecordOrigin& origin, std::string_view line,
-           const absl::StatusOr<audit::Record>& record);
+           const absl::StatusOr<audit::Record>& record, uint64_t end_arrival);
+  OpenEvent CopyOf(const audit::Event& event) const;
+  void GiveWhole(CompleteEvents::Events* whole);
   void TakeComplete();
   void AddComplete(audit::Event event, bool malformed);
   void SetMark(const JournalKey& key, const JournalHeader& header, std::string_view last_line);
@@ -125,6 +138,14 @@ class OpenHost {
 
   HostState state_;
   audit::Assembler assembler_;
+  // Of pending events, by the tags of their first records.
+  absl::flat_hash_map<uint64_t, EventEnd> ends_;
+
+  // What is whole since it was last given away, in no order: complete events, and tags of others.
+  bool keeps_whole_ = false;
+  CompleteEvents::Events whole_;
+  absl::flat_hash_map<uint64_t, const audit::Event*> whole_pending_;
+
   CompleteEvents complete_;  // The runs are those of pending records, too.
   uint32_t complete_records_ = 0;
   size_t memory_bytes_ = 0;  // Without what pending events take beside their records.

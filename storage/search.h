@@ -3,8 +3,10 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -27,6 +29,11 @@ enum class SearchOrder : uint8_t {
   // By the time of their stamps; then by serial and host.
   kTime,
   kTimeDescending,
+  // That in which they were whole at the collector: had the records that end them, or were complete
+  // without. Others are not found. Nothing moves in this order, and what becomes whole comes at its
+  // end, so who goes on from the last cursor misses nothing and finds nothing twice; but an event
+  // that gets one more record after its end (save EOE) is whole anew, and found again.
+  kWhole,
 };
 
 // A place between two events of a search. It stays valid whatever is written, sealed or merged
@@ -83,6 +90,29 @@ struct FoundEvent {
   const audit::Event& event;
   bool pending;         // Records of it may still come.
   SearchCursor cursor;  // Behind this event.
+};
+
+// What a follower wants of the store.
+struct FollowRequest {
+  query::Predicate predicate = {};
+  std::vector<std::string> host_patterns = {};  // As in SearchRequest.
+  std::vector<std::string> visible_hosts = {};
+
+  // Of SearchOrder::kWhole: what is behind it in the store is given first. None: only what comes
+  // from now on.
+  std::optional<SearchCursor> after = {};
+
+  std::chrono::milliseconds beat{1000};        // How often it is told of its place, at least.
+  size_t memory_bytes_max = size_t{64} << 20;  // As in SearchRequest.
+  std::stop_token stop = {};                   // Ends it with kCancelled.
+};
+
+// Each returns false to end it.
+struct FollowSink {
+  std::function<bool(const FoundEvent&)> event;
+
+  // All that match up to this place were given. Called when nothing more is at hand.
+  std::function<bool(const SearchCursor&)> reached;
 };
 
 // Valid during the call that it is given to.

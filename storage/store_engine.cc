@@ -55,7 +55,8 @@ absl::Status EventStore::Engine::OpenDatabase() {
     const std::lock_guard lock(mutex_);
     indexer_failed_ = true;
   };
-  writing_ = std::make_shared<Running>(std::move(opened->rocks), options_, on_failure);
+  writing_ =
+      std::make_shared<Running>(std::move(opened->rocks), options_, tables, whole_, on_failure);
   const std::lock_guard lock(mutex_);
   running_ = writing_;
   indexer_failed_ = false;

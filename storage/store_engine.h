@@ -21,18 +21,24 @@
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
 #include "storage/store_directory.h"
+#include "storage/store_tables.h"
 #include "storage/store_view.h"
+#include "storage/whole_events.h"
 
 namespace storage {
 
 // An open database and those who work on it. The order of the members is that in which they start.
 struct Running {
-  Running(std::shared_ptr<Rocks> opened, const StoreOptions& options,
-          std::function<void(const absl::Status&)> on_failure)
+  Running(std::shared_ptr<Rocks> opened, const StoreOptions& options, const StoreTables& tables,
+          WholeEvents& whole, std::function<void(const absl::Status&)> on_failure)
       : rocks(std::move(opened)),
         merger(rocks, numbers, options.now_ms, options.on_problem),
         indexer(rocks, numbers,
-                {.open_bytes_max = options.open_bytes_max, .seal_age = options.seal_age},
+                {.open_bytes_max = options.open_bytes_max,
+                 .seal_age = options.seal_age,
+                 .next_arrival = tables.next_arrival,
+                 .next_order = tables.next_order},
+                whole,
                 {.on_block = [this](HostId host, Day day) { merger.Notice(host, day); },
                  .on_damage = options.on_problem,
                  .on_failure = std::move(on_failure)}) {}
@@ -76,6 +82,8 @@ class EventStore::Engine {
                               const std::stop_token& stop,
                               const std::vector<std::string>& visible_hosts = {}) const;
 
+  absl::Status Follow(const FollowRequest& request, const FollowSink& sink);
+
   const std::string& path() const { return path_; }
 
   void SetFlush(Flush flush, uint32_t flush_records) {
@@ -84,6 +92,8 @@ class EventStore::Engine {
   }
 
  private:
+  class WantedHosts;
+
   absl::Status OpenDatabase();
   absl::Status Reopen();
   void CloseAfterFailure();
@@ -96,10 +106,13 @@ class EventStore::Engine {
                 AppendResult* result);
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
   std::shared_ptr<Running> running() const;
+  absl::Status CatchUp(const FollowRequest& request, const FollowSink& sink, SearchCursor* reached,
+                       bool* wanted) const;
 
   const std::string path_;
   StoreOptions options_;
   std::optional<StoreDirectory> directory_;
+  WholeEvents whole_{options_.follow_bytes_max};
 
   // Of the thread that appends.
   std::shared_ptr<Running> writing_;    // running_ as well; null after a failed write.

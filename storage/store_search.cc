@@ -10,6 +10,7 @@
 #include "audit/record_type.h"
 #include "storage/block_facts.h"
 #include "storage/term_question.h"
+#include "storage/whole_events.h"
 
 namespace storage {
 
@@ -38,6 +39,7 @@ Key Turned(Key key, bool turn) {
   return key;
 }
 
+// Of all orders but kWhole.
 Key KeyOf(SearchOrder order, HostId host, uint64_t time_ms, uint32_t serial,
           const EventOrder& place) {
   const Key key = IsByTime(order) ? Key{time_ms, serial, host, place.arrival, place.rank}
@@ -47,6 +49,7 @@ Key KeyOf(SearchOrder order, HostId host, uint64_t time_ms, uint32_t serial,
 
 // No event of the block has a lower one.
 Key LowestKeyOf(SearchOrder order, const BlockSummary& block) {
+  if (order == SearchOrder::kWhole) return {block.end_min};
   const bool descending = IsDescending(order);
   const EventOrder& place = descending ? block.order_max : block.order_min;
   const uint64_t time_ms = descending ? block.time.to_ms : block.time.from_ms;
@@ -202,12 +205,24 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
       if (!may_match[event]) continue;
       const EventHead head = block.head(event);
       if (head.malformed != malformed() || !search_.time_.Contains(head.time_ms)) continue;
-      const Key key = KeyOf(request.order, host(), head.time_ms, head.serial, head.order);
+      const Key key = KeyOf(block, event, head);
       if (request.after && key <= request.after->key) continue;
       selected_.push_back({.key = key, .event = event});
     }
     std::ranges::sort(selected_, {}, &Selected::key);
     return absl::OkStatus();
+  }
+
+  Key KeyOf(const BlockReader& block, uint32_t event, const EventHead& head) const {
+    const SearchOrder order = search_.request_.order;
+    if (order != SearchOrder::kWhole) {
+      return storage::KeyOf(order, host(), head.time_ms, head.serial, head.order);
+    }
+    uint64_t position = 0;
+    if (head.end.record > 0) {
+      position = block.origin(block.first_record(event) + head.end.record - 1).position;
+    }
+    return KeyOfWhole(host(), head.order, head.end, position);
   }
 
   bool malformed() const { return search_.kind_ == Kind::kMalformed; }
@@ -226,10 +241,14 @@ class StoreSearch::OpenSource : public StoreSearch::Source {
   OpenSource(StoreSearch& search, const OpenEvents& open) : Source(open.host, {}), search_(search) {
     const SearchRequest& request = search.request_;
     const bool malformed = search.kind_ == Kind::kMalformed;
+    const bool by_end = request.order == SearchOrder::kWhole;
     for (const std::shared_ptr<const OpenEvent>& event : open.events) {
       const audit::Stamp stamp = event->event.stamp();
       if (event->malformed != malformed || !search.time_.Contains(stamp.time_ms)) continue;
-      const Key key = KeyOf(request.order, open.host, stamp.time_ms, stamp.serial, event->order);
+      if (by_end && !event->is_whole()) continue;
+      const Key key =
+          by_end ? KeyOfWhole(open.host, *event)
+                 : KeyOf(request.order, open.host, stamp.time_ms, stamp.serial, event->order);
       if (request.after && key <= request.after->key) continue;
       events_.emplace_back(key, event.get());
     }
@@ -399,6 +418,11 @@ void StoreSearch::AddBlock(const BlockId& id, const BlockSummary& summary) {
   const bool has_any = kind_ == Kind::kMalformed ? summary.malformed_count > 0
                                                  : summary.event_count > summary.malformed_count;
   if (!has_any || !MayHaveTypes(summary)) return;
+  // No event of the block is behind the cursor.
+  if (request_.order == SearchOrder::kWhole && request_.after &&
+      KeyOfWhole(id.host, summary.order_max, {}, 0) <= request_.after->key) {
+    return;
+  }
   ++explanation_.blocks_planned;
   Key lowest = LowestKeyOf(request_.order, summary);
   sources_.push_back(std::make_unique<BlockSource>(*this, id, lowest));

@@ -58,6 +58,7 @@ absl::Status LoadMarksOf(const Rocks& rocks, HostId host, rocksdb::Iterator* ent
   absl::StatusOr<HostState> state = LoadHostState(rocks, host);
   if (!state.ok()) return state.status();
   tables->next_arrival = std::max(tables->next_arrival, state->next_order.arrival + 1);
+  tables->next_order = std::max(tables->next_order, state->next_order);
   while (!state->marks.empty() && connections.size() < wanted) {
     RetryMark& mark = state->marks.back();
     if (connections.insert(mark.connection).second) tables->marks.Load(host, std::move(mark));

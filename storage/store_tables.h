@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 
 #include "storage/batch_numbers.h"
+#include "storage/block.h"
 #include "storage/host_table.h"
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
@@ -20,8 +21,9 @@ struct StoreTables {
   HostTable hosts;
   RetryMarks marks;
   BatchNumbers numbers;
-  uint64_t next_arrival = 0;
-  uint64_t generation = 0;  // How often the store was opened for writing, this time included.
+  uint64_t next_arrival = 1;   // 0 is in front of all.
+  EventOrder next_order = {};  // The highest of all hosts' states.
+  uint64_t generation = 0;     // How often the store was opened for writing, this time included.
 };
 
 // Reads all of it, and counts the generation. kDataLoss if a part cannot be read.

@@ -10,6 +10,7 @@
 
 #include "storage/open_host.h"
 #include "storage/rocks.h"
+#include "storage/whole_events.h"
 
 namespace storage {
 
@@ -24,6 +25,10 @@ struct StoreView {
   std::shared_ptr<Rocks> rocks;
   std::shared_ptr<const rocksdb::Snapshot> snapshot;  // Null for a database that does not change.
   std::vector<OpenEvents> open;
+
+  // In the order of kWhole, behind all events that are seen, and in front of all that come. Not
+  // set for the files of another process.
+  WholeKey settled = {};
 };
 
 // What Indexer::View() gives, out of the files of another process: `rocks` is open for reading.

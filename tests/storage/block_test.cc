@@ -48,8 +48,10 @@ std::vector<StoredEvent> EventsOf(const std::vector<std::string>& lines) {
       StoredEvent& stored = events.emplace_back();
       stored.head = {.time_ms = event->stamp().time_ms,
                      .serial = event->stamp().serial,
-                     .order = {.arrival = 5, .rank = rank++},
+                     .order = {.arrival = 5, .rank = rank},
+                     .end = {.arrival = rank % 5, .record = 1},
                      .late = event->late()};
+      ++rank;
       stored.node = event->node();
       for (size_t i = 0; i < event->record_count(); ++i) {
         stored.records.push_back({std::string(event->line(i)), event->tag(i)});
@@ -100,6 +102,8 @@ void ExpectEvents(const EncodedBlock& block, const std::vector<StoredEvent>& eve
     EXPECT_EQ(head.time_ms, events[i].head.time_ms);
     EXPECT_EQ(head.serial, events[i].head.serial);
     EXPECT_EQ(head.order, events[i].head.order);
+    const bool has_end = events[i].head.end.record > 0;
+    EXPECT_EQ(head.end, has_end ? events[i].head.end : EventEnd{.arrival = head.order.arrival});
     EXPECT_EQ(head.node, events[i].node);
     EXPECT_EQ(head.late, events[i].head.late);
     EXPECT_EQ(head.malformed, events[i].head.malformed);
@@ -387,22 +391,49 @@ std::string Bytes(std::string_view text) {
 // The example of storage/README.md.
 TEST(Block, WritesWhatTheReadmeShows) {
   BlockWriter writer;
-  writer.BeginEvent({.time_ms = 1500, .serial = 7, .order = {.arrival = 3}, .node = "web1"});
+  writer.BeginEvent({.time_ms = 1500,
+                     .serial = 7,
+                     .order = {.arrival = 3},
+                     .end = {.arrival = 2, .record = 2},
+                     .node = "web1"});
   const RecordOrigin first{.position = 0, .received_ms = 2000, .address = "10.0.0.9"};
   writer.AddRecord("node=web1 type=CWD msg=audit(1.500:7): cwd=\"/\"", first);
   const RecordOrigin second{.position = 1, .received_ms = 2000, .address = "10.0.0.9"};
   writer.AddRecord("node=web1 type=EOE msg=audit(1.500:7):", second);
   const EncodedBlock block = writer.Finish();
   EXPECT_EQ(EncodeSummary(block.summary), Bytes(R"(
+      02 01 02 00 56  dc0b 00  07 00  03 00  03 00  02  00 01  d00f 00
+      02 03 "CWD" 01 03 "EOE" 01  6b 50b5ae7435dacc4e  00  44aa0a817a3b9215)"));
+  EXPECT_EQ(block.columns, Bytes(R"(
+      4a 4a
+      01 02  01 04 "web1"  01 08 "10.0.0.9"
+      02  00 03 "CWD" 01 01 05 " cwd=" 03 00 00  00 03 "EOE" 01 00 00
+      0703 0702 0702 0702 0702 0702 0702  0702 0702 0703 0702  0702 0702  0003
+      01 1f 1f
+      b81700 0e00 0400 0000 0000 0600 0000  0002 0002 a01f00 0000  0400 0400  222f22)"));
+}
+
+// One of format 4.
+TEST(Block, ReadsABlockWithoutEnds) {
+  const auto summary = DecodeSummary(Bytes(R"(
       01 01 02 00 56  dc0b 00  07 00  03 00  03 00  00 01  d00f 00
       02 03 "CWD" 01 03 "EOE" 01  63 b40e44546ffd5ac2  00  c652c1855b0621f1)"));
-  EXPECT_EQ(block.columns, Bytes(R"(
+  ASSERT_TRUE(summary.ok()) << summary.status();
+  EXPECT_FALSE(summary->has_ends);
+  EXPECT_EQ(summary->end_min, 3u);
+  const std::string columns = Bytes(R"(
       46 46
       01 02  01 04 "web1"  01 08 "10.0.0.9"
       02  00 03 "CWD" 01 01 05 " cwd=" 03 00 00  00 03 "EOE" 01 00 00
       0703 0702 0702 0702 0702 0702 0702  0702 0702 0703 0702  0003
       01 1b 1b
-      b81700 0e00 0400 0000 0000 0600 0000  0002 0002 a01f00 0000  222f22)"));
+      b81700 0e00 0400 0000 0000 0600 0000  0002 0002 a01f00 0000  222f22)");
+  const auto reader = BlockReader::Open(*summary, columns);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ((*reader)->head(0).end, (EventEnd{.arrival = 3}));
+  std::string line;
+  ASSERT_TRUE((*reader)->AppendLine(0, 1, &line).ok());
+  EXPECT_EQ(line, "node=web1 type=EOE msg=audit(1.500:7):");
 }
 
 EncodedBlock RealBlock() {
