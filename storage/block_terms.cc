@@ -268,4 +268,26 @@ absl::StatusOr<std::vector<bool>> EventsWithTerm(
   return events;
 }
 
+absl::Status ForEachTermOf(
+    BlockReader& block, query::TermField field,
+    absl::FunctionRef<void(uint32_t event, uint32_t number, std::string_view value)> sink) {
+  TermTable table;
+  std::vector<uint32_t> next_events;  // Of each term: the lowest event that it may come with.
+  const auto give = [&](uint32_t event, uint32_t term) {
+    if (next_events.size() <= term) next_events.resize(size_t{term} + 1, 0);
+    if (next_events[term] > event) return;
+    next_events[term] = event + 1;
+    sink(event, term, table.ValueOf(term));
+  };
+  const auto give_whole = [&](uint32_t number) {
+    const absl::StatusOr<audit::Event> event = block.ReadEvent(number);
+    if (!event.ok()) return event.status();
+    query::ForEachTerm(*event, [&](query::TermField of, std::string_view value) {
+      if (of == field) give(number, table.NumberOf(of, value));
+    });
+    return absl::OkStatus();
+  };
+  return WalkTerms(block, field, &table, give, give_whole);
+}
+
 }  // namespace storage

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -33,5 +34,12 @@ absl::StatusOr<std::vector<TermCount>> CountTerms(BlockReader& block);
 absl::StatusOr<std::vector<bool>> EventsWithTerm(
     BlockReader& block, query::TermField field,
     const std::function<bool(std::string_view)>& matches);
+
+// Calls `sink` with each event that is not malformed and each of its values of `field`, which is
+// indexed, once. Values are cut to query::kTermBytesMax, and valid during the call; those of a
+// block are numbered from 0, with few gaps.
+absl::Status ForEachTermOf(
+    BlockReader& block, query::TermField field,
+    absl::FunctionRef<void(uint32_t event, uint32_t number, std::string_view value)> sink);
 
 }  // namespace storage

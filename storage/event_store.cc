@@ -4,6 +4,7 @@
 
 #include "storage/store_count.h"
 #include "storage/store_engine.h"
+#include "storage/store_histogram.h"
 #include "storage/store_inspect.h"
 #include "storage/store_report.h"
 #include "storage/store_search.h"
@@ -81,6 +82,13 @@ absl::StatusOr<std::vector<ValueCount>> EventStore::Count(const CountRequest& re
       engine_->Look(request.host_patterns, request.stop, request.visible_hosts);
   if (!moment.ok()) return moment.status();
   return CountValues(moment->view, moment->hosts, request);
+}
+
+absl::StatusOr<Histogram> EventStore::CountOverTime(const HistogramRequest& request) const {
+  const absl::StatusOr<Engine::Moment> moment =
+      engine_->Look(request.host_patterns, request.stop, request.visible_hosts);
+  if (!moment.ok()) return moment.status();
+  return HistogramOf(moment->view, moment->hosts, request);
 }
 
 absl::Status EventStore::Tally(const TallyRequest& request,

@@ -142,6 +142,10 @@ class EventStore {
   // index: query::IndexedTerm().
   absl::StatusOr<std::vector<ValueCount>> Count(const CountRequest& request) const;
 
+  // Counts events over time. Malformed records are in no event. Fails as Search() does;
+  // kInvalidArgument for more than kBucketsMax buckets, or a field that is not indexed.
+  absl::StatusOr<Histogram> CountOverTime(const HistogramRequest& request) const;
+
   // Calls `sink` with the tally of the events that pass the filter; if `by_host`, with that of each
   // host, in no order, until it returns false. Blocks that lie whole in the time are added up
   // without opening them, as far as the filter lets it; the result is exact all the same. What is

@@ -92,6 +92,42 @@ struct FoundEvent {
   SearchCursor cursor;  // Behind this event.
 };
 
+// Far more than a screen has columns.
+inline constexpr uint64_t kBucketsMax = 10'000;
+
+// How many events there are in each bucket of a time, by the time of their stamps.
+struct HistogramRequest {
+  query::Predicate predicate = {};
+  std::vector<std::string> host_patterns = {};
+  std::vector<std::string> visible_hosts = {};  // As in SearchRequest.
+
+  query::TimeRange time = {};  // Bucket 0 begins where it does; the last one may be cut.
+  uint64_t bucket_ms = 0;      // Not 0.
+
+  // What counts are split by: the values of an indexed field, or the hosts; or not at all.
+  std::optional<query::TermField> field = {};
+  bool by_host = false;
+  size_t series_max = 0;  // The most frequent values; the others are summed.
+
+  std::stop_token stop = {};
+  size_t counts_max = 1'000'000;  // Of values in buckets. kResourceExhausted beyond it.
+};
+
+struct HistogramSeries {
+  std::string value = {};
+  uint64_t total = 0;
+  std::vector<uint64_t> events = {};  // By bucket.
+};
+
+struct Histogram {
+  std::vector<uint64_t> events = {};  // All that match, by bucket.
+
+  // The most frequent value first. An event with two values counts for both.
+  std::vector<HistogramSeries> series = {};
+  HistogramSeries others = {};  // Of the values that are in no series.
+  uint64_t value_count = 0;     // Of all values.
+};
+
 // What a follower wants of the store.
 struct FollowRequest {
   query::Predicate predicate = {};

@@ -4,7 +4,6 @@
 #include <set>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -12,6 +11,7 @@
 
 #include "storage/block_plan.h"
 #include "storage/store_search.h"
+#include "storage/term_question.h"
 
 namespace storage {
 
@@ -30,7 +30,8 @@ class Counter {
       return absl::InvalidArgumentError("count: the field is not in the index");
     }
     if (request_.predicate.time_bounds().empty()) return absl::OkStatus();
-    return AsksForTimeOnly(request_.predicate) ? CountByIndex() : CountEvents(request_.predicate);
+    return AsksForTimeOnly(request_.predicate.condition()) ? CountByIndex()
+                                                           : CountEvents(request_.predicate);
   }
 
   std::vector<ValueCount> Take() {
@@ -45,15 +46,6 @@ class Counter {
   }
 
  private:
-  static bool AsksForTimeOnly(const query::Predicate& predicate) {
-    const query::Condition& condition = predicate.condition();
-    if (const auto* all = std::get_if<query::AllOf>(&condition)) {
-      return std::ranges::all_of(all->parts, AsksForTimeOnly);
-    }
-    return std::holds_alternative<query::Everything>(condition) ||
-           std::holds_alternative<query::TimeIn>(condition);
-  }
-
   bool IsWanted(HostId host) const { return host < hosts_.size() && hosts_[host].has_value(); }
 
   absl::Status Add(std::string_view value, uint64_t events) {

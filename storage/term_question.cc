@@ -208,6 +208,15 @@ std::optional<std::vector<TermQuestion>> TermQuestionsOf(const query::Condition&
   return std::visit(Asker(), condition);
 }
 
+bool AsksForTimeOnly(const query::Condition& condition) {
+  if (const auto* all = std::get_if<query::AllOf>(&condition)) {
+    return std::ranges::all_of(
+        all->parts, [](const query::Predicate& part) { return AsksForTimeOnly(part.condition()); });
+  }
+  return std::holds_alternative<query::Everything>(condition) ||
+         std::holds_alternative<query::TimeIn>(condition);
+}
+
 absl::StatusOr<std::vector<bool>> SelectEvents(BlockReader& block,
                                                const query::Predicate& predicate) {
   return Selector(block).Select(predicate);

@@ -34,6 +34,9 @@ struct TermQuestion {
 // An event that matches the condition satisfies one of the questions; nullopt if terms cannot tell.
 std::optional<std::vector<TermQuestion>> TermQuestionsOf(const query::Condition& condition);
 
+// Whether the condition asks of nothing but the time: all events in its bounds meet it.
+bool AsksForTimeOnly(const query::Condition& condition);
+
 // For each event of a block, whether it may match. Malformed ones do not.
 absl::StatusOr<std::vector<bool>> SelectEvents(BlockReader& block,
                                                const query::Predicate& predicate);

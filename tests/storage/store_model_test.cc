@@ -2,7 +2,9 @@
 // cut off by a restart, a search finds what a list of records would find.
 
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -168,6 +170,7 @@ class StoreModelTest : public testing::TestWithParam<int> {
         }))));
     ExpectPages(key);
     ExpectCounts(from_ms);
+    ExpectHistogram(from_ms);
     ExpectMalformed();
   }
 
@@ -210,6 +213,80 @@ class StoreModelTest : public testing::TestWithParam<int> {
       }
       EXPECT_EQ(found, expected);
     }
+  }
+
+  // A histogram is what a loop over all events counts.
+  void ExpectHistogram(uint64_t from_ms) {
+    constexpr query::TermField kFields[] = {query::TermField::kKey, query::TermField::kExe,
+                                            query::TermField::kType, query::TermField::kSyscall};
+    HistogramRequest request{
+        .time = {.from_ms = from_ms, .to_ms = from_ms + Random(100'000'000)},
+        .bucket_ms = uint64_t{1} << (14 + Random(14)),
+        .by_host = Random(5) == 0,
+        .series_max = Random(4),
+    };
+    if (!request.by_host && Random(5) > 0) request.field = kFields[Random(4)];
+    if (Random(2) == 0) {
+      request.predicate = query::Predicate(
+          query::AttributeIs{query::Attribute::kKey, kKeys[Random(4)], query::TermMatch::kIs});
+    }
+    if (Random(3) == 0) request.host_patterns = {"host[01]"};
+    const auto counted = store_->CountOverTime(request);
+    ASSERT_TRUE(counted.ok()) << counted.status();
+
+    std::map<std::string, std::map<size_t, uint64_t>> expected;  // By value and bucket.
+    std::map<size_t, uint64_t> all;
+    const SearchRequest search{.predicate = request.predicate,
+                               .host_patterns = request.host_patterns};
+    const absl::Status searched = store_->Search(search, [&](const FoundEvent& found) {
+      const uint64_t time_ms = found.event.stamp().time_ms;
+      if (!request.time.Contains(time_ms)) return true;
+      const size_t bucket = (time_ms - from_ms) / request.bucket_ms;
+      ++all[bucket];
+      std::set<std::string> values;
+      if (request.by_host) values.insert(found.host.name);
+      query::ForEachTerm(found.event, [&](query::TermField field, std::string_view value) {
+        if (field == request.field) values.emplace(value);
+      });
+      for (const std::string& value : values) ++expected[value][bucket];
+      return true;
+    });
+    ASSERT_TRUE(searched.ok()) << searched;
+
+    EXPECT_EQ(NotZero(counted->events), all);
+    EXPECT_EQ(counted->value_count, expected.size());
+    EXPECT_EQ(counted->series.size(), std::min(request.series_max, expected.size()));
+    uint64_t least = std::numeric_limits<uint64_t>::max();
+    for (const HistogramSeries& series : counted->series) {
+      EXPECT_EQ(NotZero(series.events), expected[series.value]);
+      EXPECT_EQ(series.total, SumOf(series.events));
+      EXPECT_LE(series.total, least);
+      least = series.total;
+      expected.erase(series.value);
+    }
+    std::map<size_t, uint64_t> others;
+    for (const auto& [value, events] : expected) {
+      uint64_t total = 0;
+      for (const auto& [bucket, count] : events) {
+        others[bucket] += count;
+        total += count;
+      }
+      EXPECT_LE(total, least);
+    }
+    EXPECT_EQ(NotZero(counted->others.events), others);
+    EXPECT_EQ(counted->others.total, SumOf(counted->others.events));
+  }
+
+  static std::map<size_t, uint64_t> NotZero(const std::vector<uint64_t>& counts) {
+    std::map<size_t, uint64_t> found;
+    for (size_t i = 0; i < counts.size(); ++i) {
+      if (counts[i] > 0) found[i] = counts[i];
+    }
+    return found;
+  }
+
+  static uint64_t SumOf(const std::vector<uint64_t>& counts) {
+    return std::accumulate(counts.begin(), counts.end(), uint64_t{0});
   }
 
   void ExpectMalformed() {
