@@ -29,6 +29,7 @@ constexpr NamedOrder kOrders[] = {
     {v1::ORDER_RECEIPT_DESCENDING, SearchOrder::kReceiptDescending},
     {v1::ORDER_TIME, SearchOrder::kTime},
     {v1::ORDER_TIME_DESCENDING, SearchOrder::kTimeDescending},
+    {v1::ORDER_WHOLE, SearchOrder::kWhole},
 };
 
 v1::GetEventResponse::Place MessageOf(audit::FieldPlace place) {

@@ -76,30 +76,58 @@ absl::Status Calls::TakePlace(const Method& method, const Caller& caller,
   const std::lock_guard lock(mutex_);
   // The rules may have changed since they were asked, and EndRevoked() have looked already.
   if (stopping_ || callers_.GrantOf(caller) != caller.grant) return ReasonToEnd(caller);
-  const size_t of_caller = running_of_[caller.name];
-  if (running_.size() >= limits_.calls_max || of_caller >= limits_.calls_of_caller_max) {
+  const auto of_caller = running_of_.find(caller.name);
+  const std::string too_many =
+      ReasonToRefuse(method, caller, of_caller == running_of_.end() ? Count() : of_caller->second);
+  if (!too_many.empty()) {
     ++counters_.calls_refused_limit_total;
-    if (of_caller == 0) running_of_.erase(caller.name);
-    return absl::ResourceExhaustedError(
-        running_.size() >= limits_.calls_max
-            ? absl::StrCat("more than ", limits_.calls_max, " calls at once")
-            : absl::StrCat("more than ", limits_.calls_of_caller_max, " calls at once of ",
-                           caller.name));
+    if (method.is_endless) ++counters_.calls_refused_endless_total;
+    return absl::ResourceExhaustedError(too_many);
   }
   *call = next_call_++;
-  running_.emplace(*call, Running{.caller = caller, .stop = stop});
-  ++running_of_[caller.name];
+  running_.emplace(*call, Running{.caller = caller, .is_endless = method.is_endless, .stop = stop});
+  Count& count = running_of_[caller.name];
+  ++count.all;
+  if (method.is_endless) ++count.endless;
+  if (method.is_endless) ++endless_;
   counters_.calls_open = running_.size();
+  counters_.calls_endless_open = endless_;
   return absl::OkStatus();
+}
+
+// Which limit a call would be beyond; empty if none. With mutex_ held.
+std::string Calls::ReasonToRefuse(const Method& method, const Caller& caller,
+                                  const Count& of_caller) const {
+  const auto more_than = [](size_t limit, const char* what) {
+    return absl::StrCat("more than ", limit, what);
+  };
+  if (running_.size() >= limits_.calls_max) return more_than(limits_.calls_max, " calls at once");
+  if (of_caller.all >= limits_.calls_of_caller_max) {
+    return more_than(limits_.calls_of_caller_max, " calls at once of ") + caller.name;
+  }
+  if (!method.is_endless) return "";
+  if (endless_ >= limits_.endless_calls_max) {
+    return more_than(limits_.endless_calls_max, " calls at once that do not end");
+  }
+  if (of_caller.endless >= limits_.endless_calls_of_caller_max) {
+    return more_than(limits_.endless_calls_of_caller_max, " calls at once that do not end, of ") +
+           caller.name;
+  }
+  return "";
 }
 
 void Calls::GivePlaceBack(uint64_t call) {
   const std::lock_guard lock(mutex_);
   const auto running = running_.find(call);
   const auto of_caller = running_of_.find(running->second.caller.name);
-  if (--of_caller->second == 0) running_of_.erase(of_caller);
+  if (running->second.is_endless) {
+    --endless_;
+    --of_caller->second.endless;
+  }
+  if (--of_caller->second.all == 0) running_of_.erase(of_caller);
   running_.erase(running);
   counters_.calls_open = running_.size();
+  counters_.calls_endless_open = endless_;
   ended_.notify_all();
 }
 

@@ -33,6 +33,11 @@ struct CallLimits {
   // Of them, those of one caller: one dashboard must not take the places of all others.
   size_t calls_of_caller_max = 32;
 
+  // Of all calls, and of those of one caller, the ones that go on until they are ended: others must
+  // find a place.
+  size_t endless_calls_max = 32;
+  size_t endless_calls_of_caller_max = 8;
+
   // A caller that does not take a message within this is cut off.
   std::chrono::milliseconds stall_max{60'000};
 
@@ -42,14 +47,16 @@ struct CallLimits {
 
 // What is counted of calls. For any thread. All but the gauge only grow.
 struct CallCounters {
-#define AUSPEX_CALL_COUNTERS(X)                                                        \
-  X(calls_open, "gauge: calls that are being answered")                                \
-  X(calls_total, "calls that were answered")                                           \
-  X(calls_refused_identity_total, "calls refused because nobody knows who makes them") \
-  X(calls_refused_role_total, "calls refused because the caller may not make them")    \
-  X(calls_refused_limit_total, "calls refused because there were too many")            \
-  X(calls_ended_stalled_total, "calls ended because their callers did not read")       \
-  X(calls_ended_limit_total, "calls ended because their answers were too large")       \
+#define AUSPEX_CALL_COUNTERS(X)                                                          \
+  X(calls_open, "gauge: calls that are being answered")                                  \
+  X(calls_endless_open, "gauge: of them, those that go on until they are ended")         \
+  X(calls_total, "calls that were answered")                                             \
+  X(calls_refused_identity_total, "calls refused because nobody knows who makes them")   \
+  X(calls_refused_role_total, "calls refused because the caller may not make them")      \
+  X(calls_refused_limit_total, "calls refused because there were too many")              \
+  X(calls_refused_endless_total, "of them, those that would go on until they are ended") \
+  X(calls_ended_stalled_total, "calls ended because their callers did not read")         \
+  X(calls_ended_limit_total, "calls ended because their answers were too large")         \
   X(calls_ended_revoked_total, "calls ended because their callers may not ask any more")
 #define AUSPEX_DECLARE(name, meaning) std::atomic<uint64_t> name = 0;
   AUSPEX_CALL_COUNTERS(AUSPEX_DECLARE)
@@ -102,12 +109,20 @@ class Calls {
  private:
   struct Running {
     Caller caller;
+    bool is_endless = false;
     std::stop_source stop;
+  };
+
+  struct Count {
+    size_t all = 0;
+    size_t endless = 0;
   };
 
   absl::Status TakePlace(const Method& method, const Caller& caller, const std::stop_source& stop,
                          uint64_t* call);
   void GivePlaceBack(uint64_t call);
+  std::string ReasonToRefuse(const Method& method, const Caller& caller,
+                             const Count& of_caller) const;
   absl::Status ReasonToEnd(const Caller& caller) const;
 
   const Callers& callers_;
@@ -118,7 +133,8 @@ class Calls {
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable ended_;
   std::unordered_map<uint64_t, Running> running_;
-  absl::flat_hash_map<std::string, size_t> running_of_;  // By the name of the caller.
+  size_t endless_ = 0;                                  // Of them.
+  absl::flat_hash_map<std::string, Count> running_of_;  // By the name of the caller.
   uint64_t next_call_ = 0;
   bool stopping_ = false;
 };

@@ -52,6 +52,9 @@ struct Method {
   // Whether it answers with a stream of messages; else with one.
   bool is_stream = false;
 
+  // Whether it goes on until somebody ends it. Of such calls there may be fewer at once.
+  bool is_endless = false;
+
   // Default instances, which make messages of their types.
   const google::protobuf::Message* request = nullptr;
   const google::protobuf::Message* response = nullptr;

@@ -1,6 +1,8 @@
 #include "server/api/query_methods.h"
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +23,8 @@ using auspex::v1::FieldValuesRequest;
 using auspex::v1::FieldValuesResponse;
 using auspex::v1::GetEventRequest;
 using auspex::v1::GetEventResponse;
+using auspex::v1::HistogramRequest;
+using auspex::v1::HistogramResponse;
 using auspex::v1::HostsRequest;
 using auspex::v1::HostsResponse;
 using auspex::v1::ReportRequest;
@@ -29,10 +33,16 @@ using auspex::v1::SearchMalformedRequest;
 using auspex::v1::SearchMalformedResponse;
 using auspex::v1::SearchRequest;
 using auspex::v1::SearchResponse;
+using auspex::v1::TailRequest;
+using auspex::v1::TailResponse;
 
 constexpr char kService[] = "auspex.v1.QueryService";
 
 constexpr uint32_t kValuesUsual = 1000;
+constexpr uint32_t kSeriesUsual = 10;
+
+// What a histogram can be split by that is no field of a record.
+constexpr char kHostField[] = "host";
 
 // Their names, of up to 255 bytes, fit in a message that clients take (4 MB).
 constexpr uint32_t kHostsMax = 10'000;
@@ -54,6 +64,9 @@ std::string PatternOf(std::string_view name) {
 }  // namespace
 
 std::vector<Method> QueryMethods::All() {
+  Method tail = StreamMethod<TailRequest, TailResponse>(
+      kService, "Tail", Role::kViewer, absl::bind_front(&QueryMethods::Tail, this));
+  tail.is_endless = true;
   return {
       StreamMethod<SearchRequest, SearchResponse>(kService, "Search", Role::kViewer,
                                                   absl::bind_front(&QueryMethods::Search, this)),
@@ -69,6 +82,9 @@ std::vector<Method> QueryMethods::All() {
           absl::bind_front(&QueryMethods::FieldValues, this)),
       StreamMethod<ReportRequest, ReportResponse>(kService, "Report", Role::kViewer,
                                                   absl::bind_front(&QueryMethods::Report, this)),
+      UnaryMethod<HistogramRequest, HistogramResponse>(
+          kService, "Histogram", Role::kViewer, absl::bind_front(&QueryMethods::Histogram, this)),
+      std::move(tail),
   };
 }
 
@@ -139,6 +155,50 @@ absl::Status QueryMethods::SearchMalformed(
       });
   if (searched.ok() && gathered.records_size() > 0) send(gathered);
   return searched;
+}
+
+absl::Status QueryMethods::Tail(Call& call, const TailRequest& request,
+                                const SendTail& send) const {
+  absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request.predicate());
+  if (!predicate.ok()) return predicate.status();
+  storage::FollowRequest follow{.predicate = *std::move(predicate),
+                                .host_patterns = ToVector(request.hosts()),
+                                .visible_hosts = call.caller.grant.hosts,
+                                .beat = limits_.tail_beat,
+                                .memory_bytes_max = limits_.search_bytes_max,
+                                .stop = call.stop};
+  if (!request.after().empty()) {
+    const absl::StatusOr<storage::SearchCursor> after = api::CursorOf(request.after());
+    if (!after.ok()) return after.status();
+    if (after->order != storage::SearchOrder::kWhole) {
+      return absl::InvalidArgumentError("after: the cursor is of a search with another order");
+    }
+    follow.after = *after;
+  }
+  TailResponse gathered;
+  size_t gathered_bytes = 0;
+  std::optional<std::chrono::steady_clock::time_point> last_sent;
+  const auto send_up_to = [&](const storage::SearchCursor& cursor) {
+    gathered.set_cursor(api::MessageOf(cursor));
+    gathered_bytes = 0;
+    last_sent = std::chrono::steady_clock::now();
+    const bool wanted = send(gathered);
+    gathered.Clear();
+    return wanted;
+  };
+  const auto add = [&](const storage::FoundEvent& found) {
+    auspex::v1::Event& event = *gathered.add_events();
+    api::Fill(found, &event);
+    ++call.results;
+    gathered_bytes += event.ByteSizeLong();
+    return gathered_bytes < limits_.message_bytes || send_up_to(found.cursor);
+  };
+  const auto reached = [&](const storage::SearchCursor& cursor) {
+    const bool is_due = gathered.events_size() > 0 || !last_sent ||
+                        std::chrono::steady_clock::now() - *last_sent >= limits_.tail_beat;
+    return !is_due || send_up_to(cursor);
+  };
+  return store_.Follow(follow, {.event = add, .reached = reached});
 }
 
 absl::Status QueryMethods::GetEvent(Call& call, const GetEventRequest& request,
@@ -237,6 +297,56 @@ absl::Status QueryMethods::Report(Call& call, const ReportRequest& request,
       messages);
   call.results = messages.parts();
   return composed;
+}
+
+absl::Status QueryMethods::Histogram(Call& call, const HistogramRequest& request,
+                                     HistogramResponse* response) const {
+  absl::StatusOr<query::Predicate> predicate = api::PredicateOf(request.predicate());
+  if (!predicate.ok()) return predicate.status();
+  const uint32_t limit = request.limit() == 0 ? kSeriesUsual : request.limit();
+  if (limit > limits_.series_max) {
+    return absl::InvalidArgumentError(absl::StrCat("limit: more than ", limits_.series_max));
+  }
+  storage::HistogramRequest counted{
+      .predicate = *std::move(predicate),
+      .host_patterns = ToVector(request.hosts()),
+      .visible_hosts = call.caller.grant.hosts,
+      .time = {.from_ms = request.from_ms(), .to_ms = request.to_ms()},
+      .bucket_ms = request.bucket_ms(),
+      .field = std::nullopt,
+      .by_host = request.field() == kHostField,
+      .series_max = limit,
+      .stop = call.stop,
+      .counts_max = limits_.values_max};
+  if (!request.field().empty() && !counted.by_host) {
+    counted.field = query::ParseTermField(request.field());
+    if (!counted.field || !query::IsIndexed(*counted.field)) {
+      return absl::InvalidArgumentError(absl::StrCat("no indexed field \"", request.field(), "\""));
+    }
+  }
+  if (request.bucket_ms() > 0 && request.from_ms() <= request.to_ms()) {
+    const uint64_t buckets = (request.to_ms() - request.from_ms()) / request.bucket_ms() + 1;
+    const uint64_t rows = request.field().empty() ? 1 : uint64_t{limit} + 2;
+    if (buckets > limits_.counts_max / rows) {
+      return absl::InvalidArgumentError(absl::StrCat("more than ", limits_.counts_max,
+                                                     " counts: ask for longer buckets, or less"));
+    }
+  }
+  const absl::StatusOr<storage::Histogram> histogram = store_.CountOverTime(counted);
+  if (!histogram.ok()) return histogram.status();
+  const auto fill = [](const storage::HistogramSeries& series, HistogramResponse::Series* message) {
+    message->set_value(series.value);
+    message->set_total(series.total);
+    message->mutable_events()->Add(series.events.begin(), series.events.end());
+  };
+  response->mutable_events()->Add(histogram->events.begin(), histogram->events.end());
+  for (const storage::HistogramSeries& series : histogram->series) {
+    fill(series, response->add_series());
+  }
+  if (histogram->others.total > 0) fill(histogram->others, response->mutable_others());
+  response->set_value_count(histogram->value_count);
+  call.results = histogram->value_count;
+  return absl::OkStatus();
 }
 
 }  // namespace server

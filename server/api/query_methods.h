@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -25,11 +27,20 @@ struct QueryLimits {
   // of them are half a gigabyte.
   size_t search_bytes_max = 8 << 20;
 
+  // How often the reader of a tail hears of it, at least: proxies end streams that are silent for a
+  // minute.
+  std::chrono::milliseconds tail_beat{15'000};
+
   // Of one call: values that are counted.
   size_t values_max = 1'000'000;
 
   // What the values that a report adds up may take, about; and as much again what is made of them.
   size_t report_bytes_max = size_t{128} << 20;
+
+  // Of one histogram: series beside all events, and their counts. They fit in a message that
+  // clients take (4 MB).
+  uint32_t series_max = 100;
+  size_t counts_max = 250'000;
 
   // Events of one stamp that are shown, and their records: their meanings fit in a message that
   // clients take (4 MB).
@@ -47,6 +58,7 @@ class QueryMethods {
   std::vector<Method> All();
 
  private:
+  using SendTail = std::function<bool(auspex::v1::TailResponse&)>;
   using SendEvents = std::function<bool(auspex::v1::SearchResponse&)>;
   using SendReport = std::function<bool(auspex::v1::ReportResponse&)>;
 
@@ -55,6 +67,7 @@ class QueryMethods {
   absl::Status SearchMalformed(
       Call& call, const auspex::v1::SearchMalformedRequest& request,
       const std::function<bool(auspex::v1::SearchMalformedResponse&)>& send) const;
+  absl::Status Tail(Call& call, const auspex::v1::TailRequest& request, const SendTail& send) const;
   absl::Status GetEvent(Call& call, const auspex::v1::GetEventRequest& request,
                         auspex::v1::GetEventResponse* response);
   absl::Status Hosts(Call& call, const auspex::v1::HostsRequest& request,
@@ -62,6 +75,8 @@ class QueryMethods {
   absl::Status FieldValues(Call& call, const auspex::v1::FieldValuesRequest& request,
                            auspex::v1::FieldValuesResponse* response) const;
   absl::Status Report(Call& call, const auspex::v1::ReportRequest& request, const SendReport& send);
+  absl::Status Histogram(Call& call, const auspex::v1::HistogramRequest& request,
+                         auspex::v1::HistogramResponse* response) const;
 
   const storage::EventStore& store_;
   const QueryLimits limits_;

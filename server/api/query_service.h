@@ -23,6 +23,11 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
     return calls_.Stream<auspex::v1::SearchMalformedResponse>(
         "/auspex.v1.QueryService/SearchMalformed", context, request);
   }
+  grpc::ServerWriteReactor<auspex::v1::TailResponse>* Tail(
+      grpc::CallbackServerContext* context, const auspex::v1::TailRequest* request) override {
+    return calls_.Stream<auspex::v1::TailResponse>("/auspex.v1.QueryService/Tail", context,
+                                                   request);
+  }
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
                                      const auspex::v1::GetEventRequest* request,
                                      auspex::v1::GetEventResponse* response) override {
@@ -42,6 +47,11 @@ class QueryService : public auspex::v1::QueryService::CallbackService {
       grpc::CallbackServerContext* context, const auspex::v1::ReportRequest* request) override {
     return calls_.Stream<auspex::v1::ReportResponse>("/auspex.v1.QueryService/Report", context,
                                                      request);
+  }
+  grpc::ServerUnaryReactor* Histogram(grpc::CallbackServerContext* context,
+                                      const auspex::v1::HistogramRequest* request,
+                                      auspex::v1::HistogramResponse* response) override {
+    return calls_.Unary("/auspex.v1.QueryService/Histogram", context, request, response);
   }
 
  private:
