@@ -4,9 +4,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
-#include "absl/strings/str_format.h"
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -35,29 +33,6 @@ constexpr size_t kAcceptorsMax = kListenAddressesMax;
 constexpr int kWaitingPerAddressMax = 4;
 
 constexpr auto kProbePoll = std::chrono::milliseconds(50);
-
-absl::Status ListenFailed(const tcp::endpoint& endpoint, const boost::system::error_code& error) {
-  return absl::UnavailableError(absl::StrFormat("cannot listen on %s port %d: %s",
-                                                endpoint.address().to_string(), endpoint.port(),
-                                                error.message()));
-}
-
-absl::StatusOr<tcp::acceptor> ListenOn(asio::io_context& network, const tcp::endpoint& endpoint,
-                                       int queue) {
-  boost::system::error_code error;
-  tcp::acceptor acceptor(network);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  // The unspecified IPv6 address takes IPv4 clients as well, as auditd's does. Any other address is
-  // what it says.
-  if (!error && endpoint.address().is_v6()) {
-    acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
-  }
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(queue, error);
-  if (error) return ListenFailed(endpoint, error);
-  return acceptor;
-}
 
 bool ListensElsewhere(const ListenerOptions& a, const ListenerOptions& b) {
   return a.listen_address != b.listen_address || a.tcp_listen_port != b.tcp_listen_port;
@@ -94,25 +69,10 @@ absl::Status Listener::Start() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Listener::Acceptors> Listener::Listen(const ListenerOptions& options) {
-  Acceptors acceptors;
-  if (!options.tcp_listen_port) return acceptors;
-  const uint16_t port = *options.tcp_listen_port;
-  const int queue = options.tcp_listen_queue;
-  if (options.listen_address.empty()) {
-    absl::StatusOr<Acceptor> any = ListenOn(network_, {asio::ip::address_v6::any(), port}, queue);
-    boost::system::error_code no_ipv6;
-    Acceptor(network_).open(tcp::v6(), no_ipv6);
-    if (no_ipv6) any = ListenOn(network_, {asio::ip::address_v4::any(), port}, queue);
-    if (!any.ok()) return any.status();
-    acceptors.push_back(std::make_shared<Acceptor>(*std::move(any)));
-  }
-  for (const asio::ip::address& address : options.listen_address) {
-    absl::StatusOr<Acceptor> one = ListenOn(network_, {address, port}, queue);
-    if (!one.ok()) return one.status();
-    acceptors.push_back(std::make_shared<Acceptor>(*std::move(one)));
-  }
-  return acceptors;
+absl::StatusOr<Acceptors> Listener::Listen(const ListenerOptions& options) {
+  if (!options.tcp_listen_port) return Acceptors();
+  return ListenAt(network_, options.listen_address, *options.tcp_listen_port,
+                  options.tcp_listen_queue);
 }
 
 void Listener::StartAccepting() {

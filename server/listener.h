@@ -20,6 +20,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/log.h"
+#include "server/acceptors.h"
 #include "server/config.h"
 #include "server/host_access.h"
 #include "server/own_records.h"
@@ -86,7 +87,6 @@ class Listener {
   using Connections = std::list<Connection>;
 
   // Shared with the coroutines that accept: one of them may be pausing when its acceptor is closed.
-  using Acceptors = std::vector<std::shared_ptr<Acceptor>>;
 
   absl::StatusOr<Acceptors> Listen(const ListenerOptions& options);
   void StartAccepting();
