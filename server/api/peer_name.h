@@ -1,4 +1,4 @@
-// Who is at the other end of a call, as gRPC tells it.
+// Who is at the other end of a call, as gRPC or OpenSSL tells it.
 
 #pragma once
 
@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include <grpcpp/security/auth_context.h>
+#include <openssl/types.h>
 
 namespace server {
 
@@ -14,6 +15,9 @@ namespace server {
 // names, else its common name. kUnauthenticated if there is none, or one that cannot name a host:
 // longer than 255 bytes, or with anything but printable ASCII, or with blanks.
 absl::StatusOr<std::string> CertificateName(const grpc::AuthContext& context);
+
+// Likewise, of a certificate that was verified; null if none was shown.
+absl::StatusOr<std::string> CertificateName(const X509* certificate);
 
 struct PeerAddress {
   std::string address;  // As text; an IPv4 address inside an IPv6 one is written as IPv4.
