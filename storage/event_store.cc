@@ -114,6 +114,7 @@ absl::StatusOr<StoreStats> EventStore::Stats() const {
 }
 
 StoreActivity EventStore::Activity() const { return engine_->Activity(); }
+bool EventStore::is_open() const { return engine_->is_open(); }
 
 absl::Status EventStore::Check(std::stop_token stop,
                                const std::function<void(const std::string& what)>& wrong) const {

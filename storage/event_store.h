@@ -166,6 +166,10 @@ class EventStore {
   // All zeros where nothing is written.
   StoreActivity Activity() const;
 
+  // Whether it can be written and searched. Not after a disk error, until Append() has brought it
+  // back. For any thread.
+  bool is_open() const;
+
   // Reads everything, and calls `wrong` with one line for each thing that is not as it should be: a
   // block, a term or a part of the journal that is damaged, that does not agree with the others, or
   // that is there twice. OK if all could be looked at.

@@ -69,6 +69,7 @@ class EventStore::Engine {
   std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns,
                               const std::vector<std::string>& visible_hosts) const;
   StoreActivity Activity() const;
+  bool is_open() const { return running() != nullptr; }
   absl::Status Settle(std::stop_token stop);
   absl::Status DropDay(const Identity& host, Day day);
   absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
