@@ -3,7 +3,7 @@
 //
 //   file  := { line newline }     the last line may lack its newline; "\r\n" is a newline too
 //   line  := blanks [ "#" anything | key blanks "=" blanks value blanks ]
-//   value := word { blanks word }    one word, but for listen_address and the actions
+//   value := word { blanks word }    one word, but for lists and the actions
 //
 // Keys, and values that are one of a few words, may be written in upper or lower case. auditd
 // wants blanks around the "=", we do not. As in auditd a comment is a line of its own, and the
@@ -38,6 +38,9 @@ inline constexpr size_t kConfigFindingsMax = 1000;
 
 // More than the addresses of a usual machine. Each is a socket that listens.
 inline constexpr size_t kListenAddressesMax = 64;
+
+// More dashboards than one collector has.
+inline constexpr size_t kJsonOriginsMax = 64;
 
 // HOST_NAME_MAX of POSIX. The name stands in front of each of our own records.
 inline constexpr size_t kNameBytesMax = 255;
@@ -90,6 +93,12 @@ struct ApiOptions {
 
   // Absent: no API over the network. 0: the kernel chooses a free port, for tests.
   std::optional<uint16_t> api_listen_port;
+
+  // Where the JSON door listens, as api_listen_port.
+  std::optional<uint16_t> api_json_port;
+
+  // The origins whose pages may have a browser call it: "https://dashboard.example".
+  std::vector<std::string> api_json_origins;
 
   TlsFiles tls = {.certificate = "/etc/auspex/tls/server.crt",
                   .key = "/etc/auspex/tls/server.key",

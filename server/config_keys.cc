@@ -101,14 +101,23 @@ constexpr Choice<NameFormat> kNameFormats[] = {{"NONE", NameFormat::kNone},
                                                {"NUMERIC", NameFormat::kNumeric},
                                                {"USER", NameFormat::kUser}};
 
-std::string SetAddresses(std::string_view value, std::vector<boost::asio::ip::address>* out) {
-  out->clear();
+// The words between the commas.
+std::vector<std::string_view> SplitList(std::string_view value) {
+  std::vector<std::string_view> words;
   for (size_t begin = 0; begin <= value.size();) {
     const size_t end = std::min(value.find(',', begin), value.size());
     std::string_view word = value.substr(begin, end - begin);
     begin = end + 1;
     if (word.starts_with(' ')) word.remove_prefix(1);  // There is one blank between words.
     if (word.ends_with(' ')) word.remove_suffix(1);
+    words.push_back(word);
+  }
+  return words;
+}
+
+std::string SetAddresses(std::string_view value, std::vector<boost::asio::ip::address>* out) {
+  out->clear();
+  for (const std::string_view word : SplitList(value)) {
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(std::string(word), error);
     // An interface behind the address ("%eth0") would have to be looked up.
@@ -122,6 +131,40 @@ std::string SetAddresses(std::string_view value, std::vector<boost::asio::ip::ad
     out->push_back(address);
   }
   return {};
+}
+
+// As browsers write it: what is written otherwise would never match.
+bool IsOrigin(std::string_view word) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (!word.starts_with(scheme)) continue;
+    const std::string_view host = word.substr(scheme.size());
+    return !host.empty() &&
+           host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == host.npos;
+  }
+  return false;
+}
+
+std::string SetOrigins(std::string_view value, std::vector<std::string>* out) {
+  out->clear();
+  for (const std::string_view word : SplitList(value)) {
+    if (!IsOrigin(word)) return absl::StrFormat("\"%s\" is not an origin", word);
+    if (out->size() == kJsonOriginsMax) return "too many origins";
+    out->emplace_back(word);
+  }
+  return {};
+}
+
+std::string ShowOrigins(const Config& config) {
+  std::string text;
+  for (const std::string& origin : config.api.api_json_origins) {
+    if (!text.empty()) text += ", ";
+    text += origin;
+  }
+  return text.empty() ? "pages of no other origin" : text;
+}
+
+std::string_view RemarkOrigins(const Config& config) {
+  return config.api.api_json_port ? "" : "counts only with api_json_port";
 }
 
 std::string SetPortRange(std::string_view value, std::optional<PortRange>* out) {
@@ -260,6 +303,12 @@ constexpr HonouredKey kHonouredKeys[] = {
     {"api_listen_port", "a number from 1 to 65535, or 0 for any free port",
      [](auto value, auto* c) { return SetNumber(value, 0, 65535, &c->api.api_listen_port); },
      [](const auto& c) { return ShowPort(c.api.api_listen_port, "no API over the network"); }},
+    {"api_json_port", "a number from 1 to 65535, or 0 for any free port",
+     [](auto value, auto* c) { return SetNumber(value, 0, 65535, &c->api.api_json_port); },
+     [](const auto& c) { return ShowPort(c.api.api_json_port, "no JSON over HTTPS"); }},
+    {"api_json_origins", "up to 64 origins such as https://dashboard.example, with commas between",
+     [](auto value, auto* c) { return SetOrigins(value, &c->api.api_json_origins); }, ShowOrigins,
+     nullptr, RemarkOrigins},
     {"api_certificate_file", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.tls.certificate); },
      [](const auto& c) { return c.api.tls.certificate; }},

@@ -16,7 +16,7 @@ struct HonouredKey {
   std::string_view allowed;  // The values, in words.
 
   // Sets what `value` says, or returns what is wrong with it. `value` is not empty, and holds
-  // no blank unless the key is listen_address.
+  // no blank unless it is a list.
   std::string (*set)(std::string_view value, Config* config);
 
   // The value in force, or what it means that there is none.

@@ -113,7 +113,8 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
       "freq = 7\nname_format = user\nname = web1\napi_listen_port = 50051\n"
       "api_socket = /run/s\napi_socket_group = adm\napi_access_file = "
       "/access\napi_certificate_file = /a.crt\napi_key_file = "
-      "/a.key\napi_ca_file = /ca.crt\n"
+      "/a.key\napi_ca_file = /ca.crt\napi_json_port = 8443\n"
+      "api_json_origins = https://a.example, http://localhost:3000\n"
       "api_token_file = /tokens\napi_crl_file = /crl\napi_enroll_ca = /ca\n",
       "f");
   ASSERT_TRUE(parsed.ok()) << FormatReport(parsed);
@@ -124,6 +125,8 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
   }
   expected.api = {.listen_address = expected.listener.listen_address,
                   .api_listen_port = 50051,
+                  .api_json_port = 8443,
+                  .api_json_origins = {"https://a.example", "http://localhost:3000"},
                   .tls = {.certificate = "/a.crt", .key = "/a.key", .ca = "/ca.crt"},
                   .access_file = "/access",
                   .token_file = "/tokens",
@@ -217,6 +220,9 @@ TEST(ParseConfig, NamesWhatIsWrongAndWhatIsAllowed) {
       {"listen_address = 127.0.0.1 ::1", "\"127.0.0.1 ::1\" is not an IP address"},
       {"listen_address = fe80::1%lo", "\"fe80::1%lo\" is not an IP address"},
       {"listen_address = ::1, ::1", "::1 is there twice"},
+      {"api_json_origins = *", "\"*\" is not an origin"},
+      {"api_json_origins = https://a.example/", "\"https://a.example/\" is not an origin"},
+      {"api_json_origins = https://a.example,", "\"\" is not an origin"},
   };
   for (const auto& [line, finding] : cases) {
     EXPECT_FALSE(ParseConfig(line, "f").ok()) << line;
@@ -401,10 +407,10 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
 
   std::vector<std::string> unset;
   for (const DefaultInForce& key : example->defaults) unset.push_back(key.key);
-  EXPECT_THAT(
-      unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
-                         "api_access_file", "api_token_file", "api_crl_file", "api_enroll_ca",
-                         "api_socket", "api_socket_group", "name"));
+  EXPECT_THAT(unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports",
+                                 "api_listen_port", "api_json_port", "api_json_origins",
+                                 "api_access_file", "api_token_file", "api_crl_file",
+                                 "api_enroll_ca", "api_socket", "api_socket_group", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));
