@@ -154,6 +154,7 @@ class Control {
         case SIGCONT:
           spdlog::info("state {}", ToText(counters_));
           spdlog::info("calls {}", ToText(api_.call_counters()));
+          spdlog::info("json {}", ToText(api_.json_counters()));
           committer_.RunBetweenCommits([](storage::EventStore& store) {
             spdlog::info("store {}", storage::ToText(store.Activity()));
           });
@@ -332,6 +333,9 @@ int Run(const Arguments& arguments) {
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
   for (const auto& endpoint : api.endpoints()) {
     spdlog::info("api address={} port={}", endpoint.address().to_string(), endpoint.port());
+  }
+  for (const auto& endpoint : api.json_endpoints()) {
+    spdlog::info("api_json address={} port={}", endpoint.address().to_string(), endpoint.port());
   }
   LogEndpoints("ready", listener);
 

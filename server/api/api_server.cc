@@ -100,10 +100,12 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
                      const ApiOptions& options, const ApiLimits& limits, AdminActions actions)
     : network_(network),
       store_(store),
+      committer_(committer),
       own_records_(own_records),
       counters_(counters),
       options_(options),
       limits_(limits),
+      is_suspended_(actions.is_suspended),
       credential_files_(credentials_, {.tokens = options.token_file,
                                        .invitations = InvitationsOf(options),
                                        .revoked = options.crl_file,
@@ -113,9 +115,17 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
       query_methods_(store, limits.query),
       admin_methods_(network, store, std::move(actions), [this] { return Metrics(); }),
       enroll_methods_(options.enroll_ca),
-      local_socket_(network, local_callers_, options.socket, [this](int descriptor) {
-        grpc::AddInsecureChannelFromFd(server_.get(), descriptor);
-      }) {
+      local_socket_(
+          network, local_callers_, options.socket,
+          [this](int descriptor) { grpc::AddInsecureChannelFromFd(server_.get(), descriptor); }),
+      json_door_({.calls = calls_,
+                  .callers = callers_,
+                  .methods = methods_,
+                  .network = network,
+                  .metrics = [this] { return PrometheusText(); },
+                  .reason_not_ready = [this] { return ReasonNotReady(); },
+                  .origins = options.api_json_origins},
+                 options, limits.json, limits.tls_refresh) {
   methods_.Add(query_methods_.All());
   methods_.Add(admin_methods_.All());
   if (!options.enroll_ca.empty()) methods_.Add(enroll_methods_.All());
@@ -124,10 +134,29 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
 ApiServer::~ApiServer() = default;
 
 absl::Status ApiServer::Start() {
-  if (!options_.api_listen_port && options_.socket.path.empty()) return absl::OkStatus();
+  const bool has_grpc = options_.api_listen_port || !options_.socket.path.empty();
+  if (!has_grpc && !options_.api_json_port) return absl::OkStatus();
   const absl::Status readable = ReloadAccess();
   if (!readable.ok()) return readable;
+  if (!options_.enroll_ca.empty()) {
+    const absl::Status usable = pki::Authority::Open(options_.enroll_ca).status();
+    if (!usable.ok()) return usable;
+  }
+  if (has_grpc) {
+    const absl::Status started = StartGrpc();
+    if (!started.ok()) return started;
+  }
+  const absl::Status open = json_door_.Start();
+  if (!open.ok()) return open;
+  credential_files_.Watch(
+      limits_.credential_refresh, [this] { asio::post(network_, [this] { EndRevoked(); }); },
+      [](const absl::Status& status) {
+        spdlog::error("what was read before holds: {}", std::string(status.message()));
+      });
+  return absl::OkStatus();
+}
 
+absl::Status ApiServer::StartGrpc() {
   grpc::ServerBuilder builder;
   builder.RegisterService(&ingest_);
   builder.RegisterService(&query_service_);
@@ -146,10 +175,7 @@ absl::Status ApiServer::Start() {
 
   std::vector<asio::ip::address> addresses;
   if (options_.api_listen_port) {
-    absl::Status usable = CheckTlsFiles(options_.tls);
-    if (usable.ok() && !options_.enroll_ca.empty()) {
-      usable = pki::Authority::Open(options_.enroll_ca).status();
-    }
+    const absl::Status usable = CheckTlsFiles(options_.tls);
     if (!usable.ok()) return usable;
     addresses = options_.listen_address;
     if (addresses.empty()) addresses.push_back(asio::ip::address_v6::any());
@@ -174,21 +200,39 @@ absl::Status ApiServer::Start() {
     }
     endpoints_.emplace_back(addresses[i], static_cast<uint16_t>(ports[i]));
   }
-  credential_files_.Watch(
-      limits_.credential_refresh, [this] { asio::post(network_, [this] { EndRevoked(); }); },
-      [](const absl::Status& status) {
-        spdlog::error("what was read before holds: {}", std::string(status.message()));
-      });
   return local_socket_.Start();
 }
 
 std::vector<Metric> ApiServer::Metrics() const {
   std::vector<Metric> metrics = MetricsOf(counters_);
   for (const std::vector<Metric>& more :
-       {MetricsOf(calls_.counters()), MetricsOf(store_.Activity())}) {
+       {MetricsOf(calls_.counters()), MetricsOf(json_door_.counters()),
+        MetricsOf(store_.Activity())}) {
     metrics.insert(metrics.end(), more.begin(), more.end());
   }
   return metrics;
+}
+
+std::string ApiServer::PrometheusText() const {
+  std::string text;
+  AppendPrometheus(Metrics(), &text);
+  AppendPrometheus("auspexd_ack_seconds", "from a delivery to its acknowledgement",
+                   committer_.latency(), &text);
+  return text;
+}
+
+std::string ApiServer::ReasonNotReady() {
+  if (is_stopping_) return "the collector is stopping";
+  if (is_suspended_()) return "the collector is suspended";
+  if (store_.is_open()) return {};
+  // Who asks may be what keeps all others away, and then nothing else would have it opened again.
+  if (!std::exchange(is_trying_store_, true)) {
+    committer_.RunBetweenCommits([this](storage::EventStore& store) {
+      (void)store.Append({});  // The next question tells.
+      asio::post(network_, [this] { is_trying_store_ = false; });
+    });
+  }
+  return "the store is not open after a disk error";
 }
 
 // Who looks at audit records, or changes how they are kept, is audited, too.
@@ -232,16 +276,17 @@ void ApiServer::EndRevoked() {
 }
 
 asio::awaitable<bool> ApiServer::Stop() {
-  if (server_ == nullptr) co_return true;
+  is_stopping_ = true;
   local_socket_.Stop();
   credential_files_.StopWatching();
   const bool in_good_order = co_await ingest_.Stop();
-  // Waits for calls and for gRPC's threads, which may wait for the network: so it has a thread of
-  // its own.
+  // Waits for calls, the JSON door and gRPC's threads, which may wait for the network: so it has a
+  // thread of its own.
   const auto shut_down = [this](auto handler) {
     std::thread([this, handler = std::move(handler)]() mutable {
       calls_.Stop();
-      server_->Shutdown(std::chrono::system_clock::now());
+      json_door_.Stop();
+      if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
       asio::post(network_, [handler = std::move(handler)]() mutable { std::move(handler)(); });
     }).detach();
   };

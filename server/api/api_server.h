@@ -1,5 +1,5 @@
 // The API: gRPC over TLS 1.3, for callers with a certificate, and through a unix socket, for the
-// operators of this machine.
+// operators of this machine; and the JSON door.
 
 #pragma once
 
@@ -25,6 +25,7 @@
 #include "server/api/grpc_call.h"
 #include "server/api/grpc_callers.h"
 #include "server/api/ingest_service.h"
+#include "server/api/json_door.h"
 #include "server/api/local_callers.h"
 #include "server/api/local_socket.h"
 #include "server/api/method.h"
@@ -38,6 +39,7 @@ struct ApiLimits {
   IngestLimits ingest;
   CallLimits calls;
   QueryLimits query;
+  JsonLimits json;
 
   // How often the files of TLS are looked at: a new certificate is in use after so long.
   std::chrono::seconds tls_refresh{10};
@@ -59,8 +61,8 @@ class ApiServer {
             const ApiOptions& options, const ApiLimits& limits, AdminActions actions);
   ~ApiServer();
 
-  // Serves from here on; does nothing without api_listen_port and api_socket. A failure names the
-  // file, or the address and the port.
+  // Serves from here on; does nothing without api_listen_port, api_json_port and api_socket. A
+  // failure names the file, or the address and the port.
   absl::Status Start();
 
   // Reads the rules of access and the credentials again, and ends the calls that they do not allow
@@ -73,22 +75,35 @@ class ApiServer {
   // Where it listens, for instance when the kernel chose the port. All have the same one.
   std::vector<boost::asio::ip::tcp::endpoint> endpoints() const { return endpoints_; }
 
+  // Likewise, of the JSON door.
+  std::vector<boost::asio::ip::tcp::endpoint> json_endpoints() const {
+    return json_door_.endpoints();
+  }
+
   // What /metrics and Status tell.
   std::vector<Metric> Metrics() const;
 
   const CallCounters& call_counters() const { return calls_.counters(); }
+  const JsonCounters& json_counters() const { return json_door_.counters(); }
 
  private:
+  absl::Status StartGrpc();
+  std::string PrometheusText() const;
+  std::string ReasonNotReady();
   void Record(const EndedCall& call);
   absl::Status LoadAccess();
   void EndRevoked();
 
   boost::asio::io_context& network_;
   const storage::EventStore& store_;
+  Committer& committer_;
   OwnRecords& own_records_;
   const Counters& counters_;
   const ApiOptions options_;
   const ApiLimits limits_;
+  const std::function<bool()> is_suspended_;
+  bool is_stopping_ = false;
+  bool is_trying_store_ = false;  // The committer is about to open it again.
   Access access_;
   Credentials credentials_;
   CredentialFiles credential_files_;
@@ -107,6 +122,7 @@ class ApiServer {
   EnrollService enroll_service_{grpc_calls_};
   std::unique_ptr<grpc::Server> server_;
   LocalSocket local_socket_;
+  JsonDoor json_door_;
   std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
 };
 

@@ -6,11 +6,14 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -52,6 +55,8 @@ class ApiTest : public testing::Test {
     const ApiOptions options{
         .listen_address = {boost::asio::ip::address_v4::loopback()},
         .api_listen_port = 0,
+        .api_json_port = json_port_,
+        .api_json_origins = json_origins_,
         .tls = tls_.value_or(TlsFiles{
             .certificate = server.certificate, .key = server.key, .ca = ca_.certificate()}),
         .access_file = access_file_,
@@ -124,10 +129,39 @@ class ApiTest : public testing::Test {
     return OnNetwork<uint64_t>([&] { return counters_.*counter; });
   }
 
+  // Stores one event for each serial; its key is "even" or "odd".
+  void Deliver(const std::string& host, const std::vector<uint32_t>& serials) {
+    std::vector<storage::Delivery> deliveries(1);
+    deliveries[0].received_ms = 1626611364000;
+    deliveries[0].batches.emplace_back(
+        storage::Identity{.kind = storage::IdentityKind::kNode, .name = host}, "192.0.2.7");
+    for (const uint32_t serial : serials) {
+      deliveries[0].batches[0].Add(
+          absl::StrFormat("node=%s type=USER_LOGIN msg=audit(1626611363.%03d:%d): key=\"%s\"%s",
+                          host, serial % 1000, serial, serial % 2 == 0 ? "even" : "odd", padding_));
+    }
+    std::promise<absl::Status> stored;
+    committer_->RunBetweenCommits(
+        [&](storage::EventStore& store) { stored.set_value(store.Append(deliveries).status()); });
+    ASSERT_TRUE(stored.get_future().get().ok());
+  }
+
+  // More than gRPC takes off our hands for a reader that does not read.
+  static constexpr size_t kMany = 2000;
+  void DeliverMuch() {
+    padding_ = " pad=" + std::string(8000, 'x');
+    std::vector<uint32_t> serials(kMany);
+    std::iota(serials.begin(), serials.end(), 0);
+    Deliver("web1", serials);
+  }
+
   TemporaryDirectory directory_;
   const TestCa ca_{directory_.path(), "ours"};
   ApiLimits limits_;
   AdminActions actions_;
+  std::optional<uint16_t> json_port_;
+  std::vector<std::string> json_origins_;
+  std::string padding_;  // Behind each record that is delivered.
   std::string access_file_;
   std::optional<TlsFiles> tls_;  // None: certificates of ca_.
   std::string token_file_;

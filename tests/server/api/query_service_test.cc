@@ -1,5 +1,3 @@
-#include <numeric>
-
 #include "absl/strings/str_format.h"
 #include <gmock/gmock.h>
 
@@ -31,23 +29,6 @@ class QueryServiceTest : public ApiTest {
  protected:
   QueryServiceTest() { SetAccess(kAccess); }
 
-  // Stores one event for each serial; its key is "even" or "odd".
-  void Deliver(const std::string& host, const std::vector<uint32_t>& serials) {
-    std::vector<storage::Delivery> deliveries(1);
-    deliveries[0].received_ms = 1626611364000;
-    deliveries[0].batches.emplace_back(
-        storage::Identity{.kind = storage::IdentityKind::kNode, .name = host}, "192.0.2.7");
-    for (const uint32_t serial : serials) {
-      deliveries[0].batches[0].Add(
-          absl::StrFormat("node=%s type=USER_LOGIN msg=audit(1626611363.%03d:%d): key=\"%s\"%s",
-                          host, serial % 1000, serial, serial % 2 == 0 ? "even" : "odd", padding_));
-    }
-    std::promise<absl::Status> stored;
-    committer_->RunBetweenCommits(
-        [&](storage::EventStore& store) { stored.set_value(store.Append(deliveries).status()); });
-    ASSERT_TRUE(stored.get_future().get().ok());
-  }
-
   // Stores lines that are no records, which come at a millisecond of their own.
   void DeliverMalformed(const std::string& host, const std::vector<std::string>& lines) {
     std::vector<storage::Delivery> deliveries;
@@ -62,15 +43,6 @@ class QueryServiceTest : public ApiTest {
     committer_->RunBetweenCommits(
         [&](storage::EventStore& store) { stored.set_value(store.Append(deliveries).status()); });
     ASSERT_TRUE(stored.get_future().get().ok());
-  }
-
-  // More than gRPC takes off our hands for a reader that does not read.
-  static constexpr size_t kMany = 2000;
-  void DeliverMuch() {
-    padding_ = " pad=" + std::string(8000, 'x');
-    std::vector<uint32_t> serials(kMany);
-    std::iota(serials.begin(), serials.end(), 0);
-    Deliver("web1", serials);
   }
 
   std::unique_ptr<auspex::v1::QueryService::Stub> StubAs(const std::string& name) const {
@@ -150,7 +122,6 @@ class QueryServiceTest : public ApiTest {
   }
 
   uint64_t received_ms_ = 1000;       // Of the last malformed record.
-  std::string padding_;               // Behind each record.
   std::vector<std::string> cursors_;  // Of the events that were found.
   uint64_t value_count_ = 0;          // Of the last answer.
 };

@@ -15,6 +15,7 @@
 #include "proto/auspex/v1/enroll.pb.h"
 #include "proto/auspex/v1/ingest.pb.h"
 #include "tests/server/api/api_fixture.h"
+#include "tests/server/api/json_client.h"
 
 namespace server {
 namespace {
@@ -24,20 +25,13 @@ using grpc::StatusCode;
 // The least role that may call a method. Methods that are not here may be called by nobody: one
 // that is added fails this test until it is.
 const std::map<std::string, std::string> kWhoMay = {
-    {"IngestService/Deliver", "ingest"},
-    {"QueryService/Search", "viewer"},
-    {"QueryService/GetEvent", "viewer"},
-    {"QueryService/Hosts", "viewer"},
-    {"QueryService/FieldValues", "viewer"},
-    {"QueryService/SearchMalformed", "viewer"},
-    {"QueryService/Report", "viewer"},
-    {"QueryService/Tail", "viewer"},
-    {"QueryService/Histogram", "viewer"},
-    {"AdminService/Status", "admin"},
-    {"AdminService/Reload", "admin"},
-    {"AdminService/Seal", "admin"},
-    {"AdminService/Suspend", "admin"},
-    {"AdminService/Resume", "admin"},
+    {"IngestService/Deliver", "ingest"},    {"QueryService/Search", "viewer"},
+    {"QueryService/GetEvent", "viewer"},    {"QueryService/Hosts", "viewer"},
+    {"QueryService/FieldValues", "viewer"}, {"QueryService/SearchMalformed", "viewer"},
+    {"QueryService/Report", "viewer"},      {"QueryService/Tail", "viewer"},
+    {"QueryService/Histogram", "viewer"},   {"AdminService/Status", "admin"},
+    {"AdminService/Reload", "admin"},       {"AdminService/Seal", "admin"},
+    {"AdminService/Suspend", "admin"},      {"AdminService/Resume", "admin"},
     {"EnrollService/Enroll", "invited"},
 };
 
@@ -53,6 +47,7 @@ bool May(const std::string& role, const std::string& needed) {
 class RolesTest : public ApiTest {
  protected:
   RolesTest() {
+    json_port_ = 0;
     SetAccess(
         "ingest agent\nviewer viewer *\nadmin admin\nnone none\n"
         "ingest token:agent\nviewer token:viewer *\nadmin token:admin\nnone token:none\n");
@@ -105,6 +100,17 @@ class RolesTest : public ApiTest {
     call->Finish(&status, nullptr);
     wait();
     return status.error_code();
+  }
+
+  // Likewise, through the JSON door.
+  static std::string CallInJson(JsonClient& client, const std::string& method) {
+    std::string name = "auspex.v1." + method;
+    name[name.find('/')] = '.';
+    const auto* const found =
+        google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(name);
+    const JsonAnswer answer =
+        found->server_streaming() ? client.CallStream(method, "{}") : client.Call(method, "{}");
+    return absl::StrCat(answer.status, " ", answer.body);
   }
 
   static std::vector<std::string> MethodsOf(const google::protobuf::FileDescriptor* file) {
@@ -187,6 +193,30 @@ TEST_F(RolesTest, WhoShowsNothingMayNothing) {
   for (const std::string& method : AllMethods()) {
     EXPECT_EQ(Call(channel, method), StatusCode::UNAUTHENTICATED) << method;
     EXPECT_EQ(Call(channel, method, "rubbish"), StatusCode::UNAUTHENTICATED) << method;
+  }
+}
+
+// But for agents: they come by gRPC only.
+TEST_F(RolesTest, TheJsonDoorIsForTheSameRoles) {
+  LetSecretsIn();
+  Start();
+  for (const char* const role : {"agent", "viewer", "admin", "none", "stranger", ""}) {
+    std::optional<CertificateFiles> files;
+    if (*role != '\0') files = ca_.Issue(role, absl::StrCat("/CN=", role));
+    for (const std::string& method : AllMethods()) {
+      JsonClient client(api_->json_endpoints().front().port(), ca_.certificate(), files, {});
+      const std::string answer = CallInJson(client, method);
+      if (kWhoMay.at(method) == "ingest") {
+        EXPECT_THAT(answer, testing::StartsWith("404 ")) << method;
+        continue;
+      }
+      const bool is_refused = answer.find("\"permission_denied\"") != std::string::npos ||
+                              answer.find("\"unauthenticated\"") != std::string::npos;
+      EXPECT_THAT(answer, testing::Not(testing::StartsWith("0 "))) << method;
+      EXPECT_THAT(answer, testing::Not(testing::HasSubstr("\"unimplemented\""))) << method;
+      EXPECT_EQ(is_refused, !May(role, kWhoMay.at(method)))
+          << method << " by \"" << role << "\" ended with " << answer;
+    }
   }
 }
 
