@@ -12,8 +12,8 @@
 
 namespace server {
 
-// Appends a message. It does what protobuf's own printer does, which takes several times as long,
-// for the types that our messages have: no numbers with a fraction, no maps, no well-known types.
+// Appends a message. It does what protobuf's own printer does, in half the time, for the types that
+// our messages have: no numbers with a fraction, no maps, no well-known types.
 void AppendJson(const google::protobuf::Message& message, std::string* text);
 
 // Appends a string with its quotes. Bytes that are no UTF-8 become U+FFFD.

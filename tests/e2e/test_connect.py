@@ -108,7 +108,6 @@ class ConnectTest(unittest.TestCase):
         self.assertEqual(said["records"], records)
         self.assertEqual(len(said["some"]), 2)
         self.assertEqual(said["wrong"], "InvalidArgument")
-        self.assertEqual(said["late"], "DeadlineExceeded")
         self.assertEqual(said["missing"], "NotFound")
         self.assertEqual(said["status"], "PermissionDenied")
         self.assertEqual(self.call("root")["status"], "ok")
