@@ -119,6 +119,11 @@ class ConnectTest(unittest.TestCase):
         asked = ("--json", '{"field":"key"}')
         said = json.loads(self.curl("alice", "/auspex.v1.QueryService/FieldValues", *asked))
         self.assertEqual(said, {"values": [{"value": "azE=", "events": "1"}], "valueCount": "1"})
+        search = self.server.directory / "search"
+        search.write_bytes(b"\0\0\0\0\x02{}")
+        stream = ("-H", "Content-Type: application/connect+json", "--data-binary", f"@{search}")
+        found = self.curl("alice", "/auspex.v1.QueryService/Search", *stream)
+        self.assertEqual(found[-7:], "\x02\0\0\0\x02{}")
         self.assertIn("\nauspexd_ack_seconds_count 1\n", self.curl("root", "/metrics"))
         self.assertEqual(self.curl("root", "/readyz"), "ok\n")
         self.assertEqual(self.server.stop(), 0)
