@@ -111,7 +111,9 @@ asio::awaitable<std::string> JsonConnection::Serve() {
     ++counters_.json_handshakes_failed_total;
     co_return is_late_ ? "took too long" : error.message();
   }
-  certificate_name_ = CertificateName(SSL_get0_peer_certificate(stream_.native_handle()));
+  const X509* const certificate = SSL_get0_peer_certificate(stream_.native_handle());
+  certificate_name_ = CertificateName(certificate);
+  certificate_pem_ = CertificatePem(certificate);
   for (bool goes_on = true; goes_on && !is_stopping_;) goes_on = co_await ServeRequest();
   co_await Close();
   co_return "";
@@ -150,7 +152,8 @@ asio::awaitable<bool> JsonConnection::ReadRequest(Request* request) {
   request->plan = PlanRequest(HeadOf(parser.get().base()), service_.methods, service_.origins);
   if (request->plan.kind == Kind::kRefuse) ++counters_.json_requests_refused_total;
   const bool is_for_the_known = IsCall(request->plan) || request->plan.kind == Kind::kMetrics;
-  if (is_for_the_known) request->caller = service_.callers.Find(ShownProofs());
+  if (is_for_the_known)
+    request->caller = service_.callers.Find(ShownProofs(parser.get()[http::field::authorization]));
   // Of a stranger we hold no bodies.
   if (IsCall(request->plan) && request->caller.ok()) {
     const bool is_whole = co_await Parse(parser, true, request);
@@ -189,9 +192,13 @@ asio::awaitable<bool> JsonConnection::Parse(SomeParser& parser, bool whole, Requ
   co_return true;
 }
 
-// What the caller has shown. A token in the field Authorization belongs here.
-Proofs JsonConnection::ShownProofs() const {
-  return {.certificate_name = certificate_name_, .address = address_, .port = port_};
+// What the caller has shown.
+Proofs JsonConnection::ShownProofs(std::string_view authorization) const {
+  return {.authorization = std::string(authorization),
+          .certificate_name = certificate_name_,
+          .certificate_pem = certificate_pem_,
+          .address = address_,
+          .port = port_};
 }
 
 asio::awaitable<bool> JsonConnection::Answer(Request* request) {

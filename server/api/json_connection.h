@@ -127,7 +127,7 @@ class JsonConnection : public std::enable_shared_from_this<JsonConnection> {
   void SetDeadline(std::chrono::milliseconds time);
   void StartTimeout(std::chrono::milliseconds time);
   bool EndCall(const absl::Status& why);
-  Proofs ShownProofs() const;
+  Proofs ShownProofs(std::string_view authorization) const;
   std::string Head(const Request& request, unsigned http_status, std::string_view type) const;
 
   const std::shared_ptr<boost::asio::ssl::context> tls_;
@@ -138,6 +138,7 @@ class JsonConnection : public std::enable_shared_from_this<JsonConnection> {
   std::string address_;
   uint16_t port_ = 0;
   absl::StatusOr<std::string> certificate_name_;
+  std::string certificate_pem_;
 
   boost::beast::flat_buffer buffer_;  // Read and not yet used.
   bool is_shaking_hands_ = true;

@@ -77,6 +77,15 @@ absl::StatusOr<std::string> CertificateName(const X509* certificate) {
   return Checked(name.empty() ? CommonName(certificate) : std::move(name));
 }
 
+std::string CertificatePem(const X509* certificate) {
+  if (certificate == nullptr) return {};
+  const std::unique_ptr<BIO, decltype(&BIO_free_all)> bio(BIO_new(BIO_s_mem()), &BIO_free_all);
+  if (bio == nullptr || PEM_write_bio_X509(bio.get(), certificate) != 1) return {};
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return {text, static_cast<size_t>(size)};
+}
+
 PeerAddress ParsePeer(const std::string& peer) {
   const std::string text = absl::StrReplaceAll(peer, {{"%5B", ""}, {"%5D", ""}});
   const size_t kind = text.find(':');

@@ -19,6 +19,9 @@ absl::StatusOr<std::string> CertificateName(const grpc::AuthContext& context);
 // Likewise, of a certificate that was verified; null if none was shown.
 absl::StatusOr<std::string> CertificateName(const X509* certificate);
 
+// In PEM; empty if there is none.
+std::string CertificatePem(const X509* certificate);
+
 struct PeerAddress {
   std::string address;  // As text; an IPv4 address inside an IPv6 one is written as IPv4.
   uint16_t port = 0;
