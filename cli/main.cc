@@ -14,6 +14,7 @@
 #include "cli/import.h"
 #include "cli/progress.h"
 #include "cli/remote/collector.h"
+#include "cli/remote/enroll.h"
 #include "cli/report.h"
 #include "cli/search.h"
 #include "cli/send.h"
@@ -34,6 +35,7 @@ constexpr std::string_view kUsage =
     "  server   tell a collector what to do: reload, seal, suspend, resume\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
     "  ca       a private CA for the API: init, issue, invite, revoke, list\n"
+    "  enroll   get this host the certificate that it was invited to\n"
     "  token    tokens for readers of the API: create, revoke, list\n"
     "\n"
     "auspex COMMAND --help tells more. See auspex(1).\n";
@@ -136,6 +138,7 @@ int Run(int argc, char** argv) {
   if (command == "status") return cli::Status(argc - 1, argv + 1);
   if (command == "server") return cli::Server(argc - 1, argv + 1);
   if (command == "send") return RunSend(argc - 1, argv + 1);
+  if (command == "enroll") return cli::Enroll(argc - 1, argv + 1);
   if (command == "ca") return cli::Ca(argc - 1, argv + 1);
   if (command == "token") return cli::Token(argc - 1, argv + 1);
   if (command == "--version") {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "cli/log_search.h"
+#include "cli/open_source.h"
 #include "cli/output_writer.h"
 #include "cli/report_printer.h"
 #include "cli/surroundings.h"
@@ -22,7 +23,6 @@
 #include "query/report/report_composer.h"
 #include "query/report/report_options.h"
 #include "query/report/user_naming.h"
-#include "storage/compose_report.h"
 
 namespace cli {
 
@@ -169,37 +169,7 @@ class LogReport {
   bool is_too_much_ = false;
 };
 
-// ---- Store ----
-
-void Explain(const query::ReportQuestion& question, const storage::ReportExplanation& totals,
-             const storage::SearchExplanation& rows) {
-  if (!question.has_rows()) {
-    std::cerr << absl::StrFormat(
-        "%d blocks added up without opening them, %d read by their columns; %d open events "
-        "looked at\n",
-        totals.blocks_added, totals.blocks_read, totals.open_events);
-  } else if (!question.by_host) {
-    std::cerr << absl::StrFormat("%d blocks %s, %d read by their columns; %d open events\n",
-                                 rows.blocks_planned,
-                                 rows.by_index ? "by the index" : "in the time asked for",
-                                 rows.blocks_read, rows.open_events);
-  }
-}
-
-int ReportOfStore(const storage::EventStore& store, const query::ReportQuestion& question,
-                  bool explain, query::ReportSink& sink) {
-  storage::ReportExplanation totals;
-  storage::SearchExplanation rows;
-  const absl::Status composed =
-      storage::ComposeReport(store,
-                             {.question = question,
-                              .totals_explanation = &totals,
-                              .rows_explanation = explain ? &rows : nullptr},
-                             sink);
-  if (!composed.ok()) return Fail(composed);
-  if (explain) Explain(question, totals, rows);
-  return EXIT_SUCCESS;
-}
+// ---- All of it ----
 
 int Compose(const query::ReportOptions& options, ReportPrinter& printer) {
   const query::ReportQuestion question = options.question();
@@ -208,18 +178,20 @@ int Compose(const query::ReportOptions& options, ReportPrinter& printer) {
   query::ReportSink& sink = naming ? static_cast<query::ReportSink&>(*naming) : printer;
   // A pipe has no hosts.
   const bool reads_pipe = options.input.empty() && options.store.empty() &&
-                          options.host_globs.empty() && !options.input_logs &&
-                          StandardInputIsPipe();
+                          options.server.empty() && options.host_globs.empty() &&
+                          !options.input_logs && StandardInputIsPipe();
   if (reads_pipe || !options.input.empty()) {
     printer.Begin();
     return LogReport(options, question, sink).Run(reads_pipe);
   }
-  const absl::StatusOr<std::string> path = FindStore(options.store);
-  if (!path.ok()) return Fail(path.status());
-  const auto store = storage::EventStore::OpenForReading(*path);
-  if (!store.ok()) return Fail(store.status());
-  printer.Begin();
-  return ReportOfStore(**store, question, options.explain, sink);
+  const absl::StatusOr<std::unique_ptr<Source>> source = OpenSource(options.store, options.server);
+  if (!source.ok()) return Fail(source.status());
+  std::vector<std::string> explanation;
+  const absl::Status composed =
+      (*source)->Report(question, options.explain ? &explanation : nullptr, sink);
+  if (!composed.ok()) return Fail(composed);
+  for (const std::string& line : explanation) std::cerr << line << '\n';
+  return EXIT_SUCCESS;
 }
 
 int RunReport(const query::ReportOptions& options) {

@@ -21,6 +21,7 @@ ReportPrinter::ReportPrinter(const query::ReportOptions& options, const absl::Ti
       export_(options.kind, options.format) {}
 
 void ReportPrinter::Begin() {
+  if (std::exchange(has_begun_, true)) return;
   if (!options_.summary) {
     // Else each host with rows has one.
     if (!options_.by_host) PrintTitle({});
@@ -45,6 +46,7 @@ void ReportPrinter::PrintTitle(std::string_view host) {
 }
 
 bool ReportPrinter::TakeRow(const query::ReportRow& row) {
+  Begin();
   if (options_.by_host && host_ != row.host) {
     host_ = std::string(row.host);
     PrintTitle(row.host.empty() ? "(none)" : row.host);
@@ -59,6 +61,7 @@ bool ReportPrinter::TakeRow(const query::ReportRow& row) {
 }
 
 bool ReportPrinter::TakeTimes(const query::ReportTimes& times) {
+  Begin();
   if (is_text()) {
     text_.AppendTimes(times, &gathered_);
   } else {
@@ -68,6 +71,7 @@ bool ReportPrinter::TakeTimes(const query::ReportTimes& times) {
 }
 
 bool ReportPrinter::TakeTotal(const query::ReportTotal& total) {
+  Begin();
   has_totals_ = true;
   if (is_text()) {
     text_.AppendTotal(total, options_.by_host, &gathered_);
@@ -78,6 +82,7 @@ bool ReportPrinter::TakeTotal(const query::ReportTotal& total) {
 }
 
 bool ReportPrinter::TakeOverall(const query::OverallReport& overall) {
+  Begin();
   has_totals_ = true;
   if (is_text()) {
     text_.AppendOverall(overall, options_.filter, &gathered_);
@@ -88,6 +93,7 @@ bool ReportPrinter::TakeOverall(const query::OverallReport& overall) {
 }
 
 bool ReportPrinter::TakeHost(const query::HostOverview& host) {
+  Begin();
   has_totals_ = true;
   if (is_text()) {
     text_.AppendHost(host, &gathered_);
@@ -98,11 +104,13 @@ bool ReportPrinter::TakeHost(const query::HostOverview& host) {
 }
 
 bool ReportPrinter::TakeSum(uint64_t host_count, const query::HostOverview& sum) {
+  Begin();
   if (is_text()) text_.AppendSum(host_count, sum, &gathered_);
   return true;
 }
 
 void ReportPrinter::End() {
+  Begin();
   const bool has_rows = !options_.summary && options_.kind != ReportKind::kTimes;
   if (has_rows ? rows_ > 0 : has_totals_ || options_.kind == ReportKind::kTimes) return;
   if (has_rows && options_.by_host) PrintTitle({});

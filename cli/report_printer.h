@@ -28,7 +28,7 @@ class ReportPrinter : public query::ReportSink {
   ReportPrinter(const ReportPrinter&) = delete;
   ReportPrinter& operator=(const ReportPrinter&) = delete;
 
-  // What stands above the report.
+  // Prints what stands above the report. The first part does it, too, unless it was done.
   void Begin();
 
   bool TakeRow(const query::ReportRow& row) override;
@@ -56,6 +56,7 @@ class ReportPrinter : public query::ReportSink {
   query::ReportText text_;
   query::ReportExport export_;
   std::string gathered_;
+  bool has_begun_ = false;
   uint64_t rows_ = 0;
   bool has_totals_ = false;          // Some were printed.
   std::optional<std::string> host_;  // By host: whose rows are printed.

@@ -16,6 +16,8 @@
 #include "audit/event.h"
 #include "query/event_json.h"
 #include "query/predicate.h"
+#include "query/report/report_question.h"
+#include "query/report/report_sink.h"
 #include "storage/batch.h"
 #include "storage/search.h"
 
@@ -75,6 +77,10 @@ class Source {
   // event is given when its last record has come, or when it has waited for more for some seconds.
   // One that grows after that is given again, as a whole.
   virtual absl::Status Follow(const Question& question, const EventSink& sink) = 0;
+
+  // Gives the parts of a report to `sink`, and ends it. `explanation` as in Question.
+  virtual absl::Status Report(const query::ReportQuestion& question,
+                              std::vector<std::string>* explanation, query::ReportSink& sink) = 0;
 };
 
 }  // namespace cli

@@ -10,6 +10,7 @@
 #include "cli/checkpoint.h"
 #include "cli/store_follow.h"
 
+#include "storage/compose_report.h"
 #include "storage/event_store.h"
 
 namespace cli {
@@ -68,6 +69,21 @@ void Explain(const storage::SearchExplanation& explanation, std::vector<std::str
       explanation.blocks_read, explanation.events_read, explanation.open_events));
 }
 
+void Explain(const query::ReportQuestion& question, const storage::ReportExplanation& totals,
+             const storage::SearchExplanation& rows, std::vector<std::string>* lines) {
+  if (!question.has_rows()) {
+    lines->push_back(absl::StrFormat(
+        "%d blocks added up without opening them, %d read by their columns; %d open events "
+        "looked at",
+        totals.blocks_added, totals.blocks_read, totals.open_events));
+  } else if (!question.by_host) {
+    lines->push_back(absl::StrFormat("%d blocks %s, %d read by their columns; %d open events",
+                                     rows.blocks_planned,
+                                     rows.by_index ? "by the index" : "in the time asked for",
+                                     rows.blocks_read, rows.open_events));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<SourcePlace> StoreSource::Place() const {
@@ -97,6 +113,22 @@ absl::Status StoreSource::SearchMalformed(const Question& question, const LineSi
   if (!store.ok()) return store.status();
   return (*store)->SearchMalformed(
       *request, [&](const storage::MalformedRecord& record) { return sink(record.line); });
+}
+
+absl::Status StoreSource::Report(const query::ReportQuestion& question,
+                                 std::vector<std::string>* explanation, query::ReportSink& sink) {
+  const auto store = storage::EventStore::OpenForReading(path_);
+  if (!store.ok()) return store.status();
+  storage::ReportExplanation totals;
+  storage::SearchExplanation rows;
+  const absl::Status composed =
+      storage::ComposeReport(**store,
+                             {.question = question,
+                              .totals_explanation = &totals,
+                              .rows_explanation = explanation != nullptr ? &rows : nullptr},
+                             sink);
+  if (composed.ok() && explanation != nullptr) Explain(question, totals, rows, explanation);
+  return composed;
 }
 
 absl::Status StoreSource::Follow(const Question& question, const EventSink& sink) {

@@ -16,6 +16,8 @@ class StoreSource : public Source {
   absl::Status Search(const Question& question, const EventSink& sink) override;
   absl::Status SearchMalformed(const Question& question, const LineSink& sink) override;
   absl::Status Follow(const Question& question, const EventSink& sink) override;
+  absl::Status Report(const query::ReportQuestion& question, std::vector<std::string>* explanation,
+                      query::ReportSink& sink) override;
 
  private:
   const std::string path_;

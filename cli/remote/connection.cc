@@ -31,12 +31,6 @@ constexpr int kKeepaliveMs = 310'000;
 // has no other way to ask for 1.3.
 constexpr char kOldCipherSuites[] = "ECDHE-PSK-CHACHA20-POLY1305";
 
-// What gRPC says to standard error is not for whoever has asked.
-void PrepareGrpc() {
-  setenv("GRPC_SSL_CIPHER_SUITES", kOldCipherSuites, 1);
-  gpr_set_log_function([](gpr_log_func_args*) {});
-}
-
 absl::StatusOr<std::string> ReadKeyFile(const ClientConfig& config, const char* key,
                                         const std::string& path) {
   absl::StatusOr<std::string> text = base::ReadSmallFile(path, kFileBytesMax);
@@ -108,6 +102,12 @@ std::string WhyUnavailable(const ServerChoice& choice, const std::string& messag
 }
 
 }  // namespace
+
+void PrepareGrpc() {
+  setenv("GRPC_SSL_CIPHER_SUITES", kOldCipherSuites, 1);
+  // What it says to standard error is not for whoever has asked.
+  gpr_set_log_function([](gpr_log_func_args*) {});
+}
 
 absl::StatusOr<Connection> Connection::Open(ServerChoice choice) {
   PrepareGrpc();

@@ -14,6 +14,9 @@
 
 namespace cli {
 
+// Makes gRPC speak TLS 1.3 only, and nothing to people. To be called before it is used.
+void PrepareGrpc();
+
 class Connection {
  public:
   // Reads the files of the configuration. Does not connect yet: the first call does. Fails, with

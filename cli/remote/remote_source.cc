@@ -10,16 +10,19 @@
 
 #include "api/event_message.h"
 #include "api/predicate_message.h"
+#include "api/report_message.h"
 #include "proto/auspex/v1/query.grpc.pb.h"
 
 namespace cli {
 
 namespace {
 
+using auspex::v1::Event;
+using auspex::v1::ReportResponse;
 using auspex::v1::SearchMalformedRequest;
 using auspex::v1::SearchMalformedResponse;
 using auspex::v1::SearchRequest;
-using auspex::v1::SearchResponse;
+using auspex::v1::TailRequest;
 
 // The device of all collectors: no file system has it.
 constexpr uint64_t kCollectorDevice = std::numeric_limits<uint64_t>::max();
@@ -61,6 +64,42 @@ absl::StatusOr<SourcePlace> RemoteSource::Place() const {
   return SourcePlace{.device = kCollectorDevice, .inode = HashOf(connection_.choice().address)};
 }
 
+// Gives the events of a message to `sink`. kDataLoss if one cannot be read; kCancelled once no more
+// are wanted.
+absl::Status RemoteSource::GiveEvents(const google::protobuf::RepeatedPtrField<Event>& events,
+                                      const EventSink& sink) const {
+  for (const Event& message : events) {
+    const absl::StatusOr<audit::Event> event = api::EventOf(message);
+    if (!event.ok()) {
+      return absl::DataLossError(
+          absl::StrCat(connection_.choice().address, ": ", event.status().message()));
+    }
+    const bool wanted =
+        sink({.origin = {.host = message.host(),
+                         .identity = IdentityName(api::IdentityKindOf(message.identity())),
+                         .address = message.address(),
+                         .received_ms = message.received_ms()},
+              .event = *event,
+              .pending = message.pending(),
+              .cursor = [&message] { return absl::BytesToHexString(message.cursor()); }});
+    if (!wanted) return absl::CancelledError();
+  }
+  return absl::OkStatus();
+}
+
+// Reads the answer to a call to its end, or until no more events are wanted.
+template <typename Response>
+absl::Status RemoteSource::ReadEvents(grpc::ClientContext& context,
+                                      grpc::ClientReader<Response>& reader,
+                                      const EventSink& sink) const {
+  absl::Status given;
+  const grpc::Status status = ReadAll<Response>(context, reader, [&](const Response& response) {
+    given = GiveEvents(response.events(), sink);
+    return given.ok();
+  });
+  return given.ok() || absl::IsCancelled(given) ? connection_.StatusOf(status) : given;
+}
+
 absl::Status RemoteSource::Search(const Question& question, const EventSink& sink) {
   SearchRequest request;
   *request.mutable_predicate() = api::MessageOf(question.predicate);
@@ -70,33 +109,11 @@ absl::Status RemoteSource::Search(const Question& question, const EventSink& sin
   if (question.explanation != nullptr) {
     Explain(connection_.choice(), request, question.explanation);
   }
-
   const auto stub = auspex::v1::QueryService::NewStub(connection_.channel());
   grpc::ClientContext context;
   connection_.Prepare(&context);
-  absl::Status wrong;
   const auto reader = stub->Search(&context, request);
-  const grpc::Status status = ReadAll<SearchResponse>(context, *reader, [&](const auto& response) {
-    for (const auspex::v1::Event& message : response.events()) {
-      const absl::StatusOr<audit::Event> event = api::EventOf(message);
-      if (!event.ok()) {
-        wrong = absl::DataLossError(
-            absl::StrCat(connection_.choice().address, ": ", event.status().message()));
-        return false;
-      }
-      const bool wanted =
-          sink({.origin = {.host = message.host(),
-                           .identity = IdentityName(api::IdentityKindOf(message.identity())),
-                           .address = message.address(),
-                           .received_ms = message.received_ms()},
-                .event = *event,
-                .pending = message.pending(),
-                .cursor = [&message] { return absl::BytesToHexString(message.cursor()); }});
-      if (!wanted) return false;
-    }
-    return true;
-  });
-  return wrong.ok() ? connection_.StatusOf(status) : wrong;
+  return ReadEvents(context, *reader, sink);
 }
 
 absl::Status RemoteSource::SearchMalformed(const Question& question, const LineSink& sink) {
@@ -121,8 +138,38 @@ absl::Status RemoteSource::SearchMalformed(const Question& question, const LineS
   return connection_.StatusOf(ReadAll<SearchMalformedResponse>(context, *reader, take));
 }
 
-absl::Status RemoteSource::Follow(const Question&, const EventSink&) {
-  return absl::UnimplementedError("--follow looks into a store so far: it needs --store DIR");
+absl::Status RemoteSource::Follow(const Question& question, const EventSink& sink) {
+  if (!question.after.empty()) {
+    return absl::InvalidArgumentError("a collector cannot be followed from a checkpoint");
+  }
+  TailRequest request;
+  *request.mutable_predicate() = api::MessageOf(question.predicate);
+  AddHosts(question, &request);
+  // From the first event on.
+  request.set_after(api::MessageOf(storage::SearchCursor{.order = storage::SearchOrder::kWhole}));
+  if (question.explanation != nullptr) {
+    Explain(connection_.choice(), request, question.explanation);
+  }
+  const auto stub = auspex::v1::QueryService::NewStub(connection_.channel());
+  grpc::ClientContext context;
+  connection_.Prepare(&context);
+  const auto reader = stub->Tail(&context, request);
+  return ReadEvents(context, *reader, sink);
+}
+
+absl::Status RemoteSource::Report(const query::ReportQuestion& question,
+                                  std::vector<std::string>* explanation, query::ReportSink& sink) {
+  const auspex::v1::ReportRequest request = api::MessageOf(question);
+  if (explanation != nullptr) Explain(connection_.choice(), request, explanation);
+  const auto stub = auspex::v1::QueryService::NewStub(connection_.channel());
+  grpc::ClientContext context;
+  connection_.Prepare(&context);
+  const auto reader = stub->Report(&context, request);
+  const grpc::Status status = ReadAll<ReportResponse>(
+      context, *reader,
+      [&](const ReportResponse& response) { return api::GiveParts(response, question, sink); });
+  if (status.ok()) sink.End();
+  return connection_.StatusOf(status);
 }
 
 }  // namespace cli

@@ -97,6 +97,11 @@ absl::Status SetStore(const OptionWords& words, Parsed* parsed) {
   return absl::OkStatus();
 }
 
+absl::Status SetServer(const OptionWords& words, Parsed* parsed) {
+  parsed->report.server = std::string(words.words[0]);
+  return absl::OkStatus();
+}
+
 // In aureport --host is the long name of -h, which takes no word.
 absl::Status SetHost(const OptionWords& words, Parsed* parsed) {
   if (words.words.empty()) return SetReport<ReportKind::kHost>(words, parsed);
@@ -184,6 +189,8 @@ constexpr Option kOptions[] = {
 
     Heading("Where from:"),
     {"", "--store", Argument::kWord, "DIR", "the store to read", SetStore},
+    {"", "--server", Argument::kWord, "ADDRESS", "a collector to ask: HOST:PORT, or unix:PATH",
+     SetServer},
     {"", "--host", Argument::kMayWord, "GLOB",
      "only these hosts of it; may be repeated. Without a GLOB, the same as -h", SetHost},
     {"-if", "--input", Argument::kWord, "FILE", "a log, or a directory of logs, instead of a store",
@@ -257,6 +264,9 @@ absl::Status CheckTogether(const ReportOptions& options) {
   }
   if (!options.input.empty() && !options.store.empty()) {
     return Refuse("--store and --input: a report is of one of them");
+  }
+  if (!options.server.empty() && !(options.store.empty() && options.input.empty())) {
+    return Refuse("--server asks a collector: not --store or --input");
   }
   if (!options.input.empty() && options.explain) {
     return Refuse("--explain is of a store: a log of --input is read as a whole");

@@ -39,6 +39,7 @@ struct ReportOptions {
 
   // Where from.
   std::string store;                    // A directory. Empty: not given.
+  std::string server;                   // A collector to ask instead. Empty: not given.
   std::vector<std::string> host_globs;  // One of them. Empty: every host.
   std::string input;                    // A log, or a directory of them, instead of a store.
   bool input_logs = false;              // The store even if standard input is a pipe.

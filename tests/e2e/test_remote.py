@@ -32,6 +32,26 @@ QUESTIONS_OF_OURS = [
 ]
 
 
+REPORTS = [
+    [],
+    ["-au"],
+    ["-x", "--summary"],
+    ["--by-host"],
+    ["-f", "-i"],
+    ["-t"],
+    ["-e", "--limit", "5", "--format", "json"],
+    ["-e", "--by-host", "--format", "csv"],
+    ["-u", "--summary", "-i", "--local-names"],
+    ["-u", "-i", "--local-names"],
+    ["-s", "--failed", "-i"],
+    ["-k", "--summary", "--by-host"],
+    ["--tty"],
+    ["-p", "-te", "01/01/04"],
+    ["-l", "--host", "no-such-host"],
+    ["-t", "--summary"],
+]
+
+
 class Collector:
     """An auspexd with a CA of its own, whose store holds the log of the tests."""
 
@@ -160,6 +180,34 @@ class AnswerTest(RemoteTest):
     def test_says_in_the_same_words_that_nothing_matches(self):
         self.compare([["-k", "no-such-key"], ["-k", "no-such-key", "-r"],
                       ["--host", "no-such-host"]])
+
+    def test_reports_as_of_the_store(self):
+        for options in REPORTS:
+            if "--host" not in options:
+                options = [*options, "--host", "h"]
+            local = self.collector.run("report", *options, "--store", self.collector.server.store)
+            for where, config in ((self.collector.tls, self.root), (self.collector.unix, None)):
+                with self.subTest(options=options, where=where):
+                    remote = self.collector.run("report", *options, "--server", where,
+                                                config=config)
+                    self.assertEqual(remote, local)
+
+    def test_follows(self):
+        with auspex.ManagedClient(self.collector.server) as client:
+            before = b"node=tail " + auspex.unique_record("before")
+            client.deliver(before)
+            process = subprocess.Popen(
+                [auspex.BIN / "auspex", "search", "--raw", "--follow", "--host", "tail",
+                 "--server", self.collector.tls], stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, env=self.collector.environment(self.root),
+                preexec_fn=auspex.die_with_parent)
+            self.addCleanup(process.stderr.close)
+            self.addCleanup(process.stdout.close)
+            self.addCleanup(process.kill)
+            self.assertEqual(process.stdout.readline(), before + b"\n")
+            after = b"node=tail " + auspex.unique_record("after")
+            client.deliver(after)
+            self.assertEqual(process.stdout.readline(), after + b"\n")
 
     def test_shows_a_viewer_its_hosts(self):
         with auspex.ManagedClient(self.collector.server) as client:
