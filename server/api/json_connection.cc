@@ -125,7 +125,8 @@ asio::awaitable<bool> JsonConnection::ServeRequest() {
   deadline_.cancel();
   if (!has_come) co_return false;
   const bool is_answered = co_await Answer(&request);
-  co_return is_answered&& request.keep_alive;
+  if (!is_answered) co_return false;
+  co_return request.keep_alive;
 }
 
 // Reads a request as far as it is needed. False if there is none to be answered.
@@ -263,11 +264,13 @@ asio::awaitable<bool> JsonConnection::AnswerCall(Request* request) {
       co_return is_answered;
     }
   }
-  call_ = std::make_shared<JsonCall>(service_.calls, method, [weak = weak_from_this()] {
-    const std::shared_ptr<JsonConnection> self = weak.lock();
-    if (self == nullptr) return;
-    asio::post(self->wake_.get_executor(), [self] { self->wake_.cancel(); });
-  });
+  const auto wake = [weak = weak_from_this(), door = wake_.get_executor()] {
+    // Only there is it looked at: the thread of the call must not be the last that holds it.
+    asio::post(door, [weak] {
+      if (const std::shared_ptr<JsonConnection> self = weak.lock()) self->wake_.cancel();
+    });
+  };
+  call_ = std::make_shared<JsonCall>(service_.calls, method, wake);
   if (request->plan.timeout) StartTimeout(*request->plan.timeout);
   call_->Begin(request->caller, std::move(message));
   if (buffer_.size() == 0) StartRead();  // Tells us when the caller leaves.
