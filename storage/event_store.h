@@ -130,7 +130,7 @@ class EventStore {
   // Gives events as they become whole, each once, in the order of kWhole; one that tells more after
   // its end is given again. Goes on until it is ended, also over a reopening after a disk error.
   // Holds nothing for a sink that is slow: that one gets the events from the store. Fails as
-  // Search() does.
+  // Search() does, and with kOutOfRange if nothing so new as the cursor was ever stored here.
   absl::Status Follow(const FollowRequest& request, const FollowSink& sink) const;
 
   // Calls `sink` with each malformed record, likewise. The predicate of the request is not used;

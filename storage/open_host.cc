@@ -103,11 +103,13 @@ uint64_t OpenHost::AddPlace(uint64_t arrival, uint64_t received_ms, size_t line_
 
 void OpenHost::AddEvent(audit::Event event, EventOrder order) {
   state_.next_order = std::max(state_.next_order, order);
+  last_arrival_ = std::max(last_arrival_, order.arrival);
   AddComplete(std::move(event), false);
 }
 
 // The rest of an earlier seal goes on where its arrival had come to.
 void OpenHost::StartArrival(uint64_t arrival) {
+  last_arrival_ = std::max(last_arrival_, arrival);
   if (arrival > state_.next_order.arrival) state_.next_order = {.arrival = arrival};
 }
 

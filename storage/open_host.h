@@ -92,8 +92,8 @@ class OpenHost {
   // Completes all events. None of these has a lower order than `at_least`. `whole` likewise.
   void CompleteAll(EventOrder at_least, CompleteEvents::Events* whole = nullptr);
 
-  // The last arrival of which there was a record.
-  uint64_t last_arrival() const { return state_.next_order.arrival; }
+  // The last arrival of which there was a record. The order of events can be ahead of it.
+  uint64_t last_arrival() const { return last_arrival_; }
 
   // What is complete.
   const CompleteEvents& complete() const { return complete_; }
@@ -137,6 +137,7 @@ class OpenHost {
   void StartRun(const RecordOrigin& origin);
 
   HostState state_;
+  uint64_t last_arrival_ = 0;
   audit::Assembler assembler_;
   // Of pending events, by the tags of their first records.
   absl::flat_hash_map<uint64_t, EventEnd> ends_;

@@ -319,12 +319,21 @@ absl::StatusOr<EventStore::Engine::Moment> EventStore::Engine::Look(
     running = running_;
     moment.hosts = hosts_.Matching(host_patterns, visible_hosts);
   }
-  const auto wanted = [&](HostId id) { return id < moment.hosts.size() && moment.hosts[id]; };
+  // The view is made a little later, and a host may be added meanwhile.
+  const auto wanted = [&](HostId id) {
+    if (id < moment.hosts.size()) return moment.hosts[id].has_value();
+    const std::lock_guard lock(mutex_);
+    return hosts_.Matches(id, host_patterns, visible_hosts);
+  };
   absl::StatusOr<StoreView> view = absl::UnavailableError("store: not open after a disk error");
   if (running != nullptr) view = running->indexer.View(wanted, stop);
   if (reading_ != nullptr) view = ViewOfFiles(reading_, wanted);
   if (!view.ok()) return view.status();
   moment.view = *std::move(view);
+  const std::lock_guard lock(mutex_);
+  if (hosts_.size() > moment.hosts.size()) {
+    moment.hosts = hosts_.Matching(host_patterns, visible_hosts);
+  }
   return moment;
 }
 

@@ -107,8 +107,14 @@ class EventStore::Engine {
                 AppendResult* result);
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
   std::shared_ptr<Running> running() const;
-  absl::Status CatchUp(const FollowRequest& request, const FollowSink& sink, SearchCursor* reached,
-                       bool* wanted) const;
+
+  // How far a follower has come that searches the store.
+  struct CaughtUp {
+    bool is_wanted = true;  // Else the sink wants no more.
+    bool is_whole = true;   // Else there is more behind the place that was reached.
+  };
+  absl::StatusOr<CaughtUp> CatchUp(const FollowRequest& request, const FollowSink& sink,
+                                   SearchCursor* reached) const;
 
   const std::string path_;
   StoreOptions options_;

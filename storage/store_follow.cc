@@ -19,14 +19,21 @@ namespace {
 // Events are taken so often at most: what comes one by one is given in fewer steps.
 constexpr std::chrono::milliseconds kStep{10};
 
+// While the store is opened anew.
+constexpr std::chrono::milliseconds kReopenStep{200};
+
+// A search keeps files open, and events that were open when it began. A reader that is slow must
+// not make us keep them for hours.
+constexpr std::chrono::seconds kSearchTime{5};
+
 absl::Status Stopped() { return absl::CancelledError("follow: cancelled"); }
 
-// Waits for the rest of the step that began then. False if it is time to stop.
-bool WaitForStep(std::chrono::steady_clock::time_point begin, const std::stop_token& stop) {
+// Waits until the end of a step. False if it is time to stop.
+bool WaitForStep(std::chrono::steady_clock::time_point end, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
   std::unique_lock lock(mutex);
-  never.wait_until(lock, stop, begin + kStep, [] { return false; });
+  never.wait_until(lock, stop, end, [] { return false; });
   return !stop.stop_requested();
 }
 
@@ -76,13 +83,22 @@ absl::Status EventStore::Engine::Follow(const FollowRequest& request, const Foll
   }
   for (;;) {
     const auto begin = std::chrono::steady_clock::now();
-    bool wanted = true;
+    CaughtUp caught_up;
     if (has_gap) {
-      const absl::Status caught_up = CatchUp(request, sink, &reached, &wanted);
-      if (!caught_up.ok()) return caught_up;
+      const absl::StatusOr<CaughtUp> searched = CatchUp(request, sink, &reached);
+      if (request.stop.stop_requested()) return Stopped();
+      // The database is closed after a disk error, and opened anew: what was asked of it has ended.
+      if (absl::IsUnavailable(searched.status()) || absl::IsCancelled(searched.status())) {
+        if (!sink.reached(reached)) return absl::OkStatus();
+        if (!WaitForStep(begin + kReopenStep, request.stop)) return Stopped();
+        continue;
+      }
+      if (!searched.ok()) return searched.status();
+      caught_up = *searched;
     }
-    if (!wanted || !sink.reached(reached)) return absl::OkStatus();
-    if (!WaitForStep(begin, request.stop)) return Stopped();
+    if (!caught_up.is_wanted || !sink.reached(reached)) return absl::OkStatus();
+    if (!caught_up.is_whole) continue;
+    if (!WaitForStep(begin + kStep, request.stop)) return Stopped();
     const WholeEvents::Taken taken = whole_.Take(reached.key, request.beat, request.stop);
     if (request.stop.stop_requested()) return Stopped();
     has_gap = taken.has_gap;
@@ -101,25 +117,37 @@ absl::Status EventStore::Engine::Follow(const FollowRequest& request, const Foll
   }
 }
 
-// Gives what is in the store behind *reached, and sets it to the end of that.
-absl::Status EventStore::Engine::CatchUp(const FollowRequest& request, const FollowSink& sink,
-                                         SearchCursor* reached, bool* wanted) const {
+// Gives what is in the store behind *reached, and sets it to the end of what was given.
+absl::StatusOr<EventStore::Engine::CaughtUp> EventStore::Engine::CatchUp(
+    const FollowRequest& request, const FollowSink& sink, SearchCursor* reached) const {
   const absl::StatusOr<Moment> moment =
       Look(request.host_patterns, request.stop, request.visible_hosts);
   if (!moment.ok()) return moment.status();
+  // Arrivals are counted on from what the files hold. A store that has lost some, or that was put
+  // back from a copy, has other events behind the cursor.
+  if (reached->key[0] > moment->view.settled[0]) {
+    return absl::OutOfRangeError(
+        "follow: the store has nothing so new: it has lost what was there");
+  }
   const SearchRequest behind{.predicate = request.predicate,
                              .order = SearchOrder::kWhole,
                              .after = *reached,
                              .stop = request.stop,
                              .memory_bytes_max = request.memory_bytes_max};
+  const auto end = std::chrono::steady_clock::now() + kSearchTime;
+  CaughtUp caught_up;
   StoreSearch search(moment->view, moment->hosts, behind);
   const absl::Status searched = search.FindEvents([&](const FoundEvent& found) {
-    *wanted = sink.event(found);
-    return *wanted;
+    caught_up.is_wanted = sink.event(found);
+    reached->key = found.cursor.key;
+    caught_up.is_whole = std::chrono::steady_clock::now() < end;
+    return caught_up.is_wanted && caught_up.is_whole;
   });
   if (!searched.ok()) return searched;
-  reached->key = std::max(reached->key, moment->view.settled);
-  return absl::OkStatus();
+  if (caught_up.is_wanted && caught_up.is_whole) {
+    reached->key = std::max(reached->key, moment->view.settled);
+  }
+  return caught_up;
 }
 
 }  // namespace storage

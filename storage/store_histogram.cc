@@ -229,13 +229,14 @@ class HistogramCounter {
     const absl::Status read = ForEachPostings(
         *view_.rocks, options_, *request_.field, days, request_.stop,
         [&](const std::string& value, Day day, const std::vector<Posting>& postings) {
+          if (!room.ok()) return;
           for (const Posting& posting : postings) {
             const auto found =
                 whole_.find({.host = posting.host, .day = day, .number = posting.block});
             if (found == whole_.end() || posting.events == 0) continue;
             values_.Add(values_.NumberOf(value), found->second, posting.events);
           }
-          if (room.ok()) room = CheckRoom();
+          room = CheckRoom();
         });
     return read.ok() ? room : read;
   }

@@ -119,7 +119,12 @@ class StoreSearch::BlockSource : public StoreSearch::Source {
       if (!read.ok()) return read;
     }
     match->reset();
-    if (ready_.empty()) return absl::OkStatus();
+    if (ready_.empty()) {
+      // The source stays until the search ends, and there may be many.
+      selected_ = {};
+      next_ = 0;
+      return absl::OkStatus();
+    }
     *match = std::move(ready_.front());
     ready_.pop_front();
     return absl::OkStatus();

@@ -101,6 +101,26 @@ TEST_F(EventStoreTest, SearchesTheHostsThatArePatternedOnly) {
   EXPECT_THAT(Found({.host_patterns = {"mail*"}}), IsEmpty());
 }
 
+// Events that lack their end, so that nothing of them can be sealed before all is read.
+TEST_F(EventStoreTest, LosesNothingIfItStopsWhileMemoryIsShort) {
+  Open();
+  std::vector<std::string> lines;
+  for (uint32_t serial = 1; serial <= 900; ++serial) {
+    lines.push_back(absl::StrFormat("type=SYSCALL msg=audit(1626611363.%03d:%d): %s", serial,
+                                    serial, std::string(200, 'x')));
+    Append({From("web1", {lines.back()})});
+  }
+  Append({From("db1", {Line(1)})});
+  options_.open_bytes_max = 30'000;
+  for (int restart = 0; restart < 3; ++restart) {
+    Open();
+    EXPECT_EQ(Found().size(), lines.size() + 1);
+  }
+  options_.open_bytes_max = StoreOptions().open_bytes_max;
+  Open();
+  EXPECT_EQ(Found().size(), lines.size() + 1);
+}
+
 TEST_F(EventStoreTest, AsksThePredicate) {
   Open();
   Append({From("web1", {Line(1), Line(2)})});
