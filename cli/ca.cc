@@ -180,6 +180,11 @@ absl::Status Revoke(const CaArguments& arguments) {
   if (!authority.ok()) return authority.status();
   const auto revoked = authority->Revoke(arguments.revoked);
   if (!revoked.ok()) return revoked.status();
+  if (revoked->empty()) {
+    std::cout << absl::StrFormat("%s had an invitation only: it does not count any more\n",
+                                 arguments.revoked);
+    return absl::OkStatus();
+  }
   for (const pki::IssuedCertificate& certificate : *revoked) {
     std::cout << absl::StrFormat("revoked %s of %s\n", certificate.serial, certificate.name);
   }

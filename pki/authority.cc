@@ -225,6 +225,9 @@ absl::StatusOr<NewCertificate> Authority::Sign(std::string_view request_pem,
 
 absl::StatusOr<std::string> Authority::Invite(const std::string& name,
                                               std::chrono::seconds lifetime) const {
+  // So that nobody redeems one meanwhile.
+  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  if (!lock.ok()) return lock.status();
   const absl::StatusOr<std::string> secret =
       SecretFile(invitations_path()).Add(name, lifetime, /*replaces=*/true);
   if (!secret.ok()) return secret.status();
@@ -238,7 +241,7 @@ absl::StatusOr<NewCertificate> Authority::Redeem(std::string_view digest,
   const absl::StatusOr<KeyPointer> key = RequestedKey(request_pem);
   if (!key.ok()) return Failed(directory_, key.status());
   const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
-  if (!lock.ok()) return lock.status();
+  if (!lock.ok()) return absl::UnavailableError(lock.status().message());
   absl::StatusOr<std::vector<Secret>> invitations = ReadSecrets(invitations_path());
   if (!invitations.ok()) return invitations.status();
   const auto invitation = std::ranges::find(*invitations, digest, &Secret::digest);
@@ -246,13 +249,27 @@ absl::StatusOr<NewCertificate> Authority::Redeem(std::string_view digest,
     return Failed(directory_, absl::PermissionDeniedError(
                                   "there is no such invitation, or it was used, or is over"));
   }
-  const Subject subject{.name = invitation->name};
+  absl::StatusOr<NewCertificate> made =
+      Certify(directory_, *signer_, {.subject = {.name = invitation->name}}, key->get());
+  if (!made.ok()) return made;
   invitations->erase(invitation);
-  // Used up before what it was for is handed out.
+  // Used up before what it was for is handed out, and not by what has failed.
   const absl::Status written = base::WriteNewFile(invitations_path(), FormatSecrets(*invitations),
                                                   {.mode = 0644, .replaces = true});
   if (!written.ok()) return written;
-  return Certify(directory_, *signer_, {.subject = subject}, key->get());
+  return made;
+}
+
+// Whether there was one of that name. To be called with the lock held.
+absl::StatusOr<bool> Authority::TakeInvitationBack(const std::string& name) const {
+  absl::StatusOr<std::vector<Secret>> invitations = ReadSecrets(invitations_path());
+  if (!invitations.ok()) return invitations.status();
+  const auto is_of_name = [&](const Secret& secret) { return secret.name == name; };
+  if (std::erase_if(*invitations, is_of_name) == 0) return false;
+  const absl::Status written = base::WriteNewFile(invitations_path(), FormatSecrets(*invitations),
+                                                  {.mode = 0644, .replaces = true});
+  if (!written.ok()) return written;
+  return true;
 }
 
 absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
@@ -262,6 +279,8 @@ absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
   absl::StatusOr<std::vector<IssuedCertificate>> certificates = ReadRegister(directory_);
   if (!certificates.ok()) return certificates.status();
 
+  const absl::StatusOr<bool> was_invited = TakeInvitationBack(name_or_serial);
+  if (!was_invited.ok()) return was_invited.status();
   const std::string serial = SerialDigits(name_or_serial);
   const uint64_t now_ms = base::NowMs();
   bool is_known = false;
@@ -273,6 +292,7 @@ absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
     certificate.revoked_ms = now_ms - now_ms % 1000;
     revoked.push_back(certificate);
   }
+  if (revoked.empty() && *was_invited) return revoked;
   if (revoked.empty()) {
     const std::string quoted = absl::StrFormat("\"%s\"", absl::CHexEscape(name_or_serial));
     return Failed(directory_,

@@ -109,7 +109,8 @@ class Authority {
                                         std::string_view request_pem) const;
 
   // Revokes what has this name, or this serial number (in hexadecimal digits, with colons or
-  // without), and is neither revoked nor ended, and returns it. kNotFound if there is none.
+  // without), and is neither revoked nor ended, and returns it. An invitation of the
+  // name does not count any more. kNotFound if there is neither.
   absl::StatusOr<std::vector<IssuedCertificate>> Revoke(const std::string& name_or_serial) const;
 
   // What was issued, the oldest first.
@@ -117,6 +118,8 @@ class Authority {
 
  private:
   Authority(std::string directory, std::unique_ptr<const Signer> signer);
+
+  absl::StatusOr<bool> TakeInvitationBack(const std::string& name) const;
 
   std::string directory_;
   std::unique_ptr<const Signer> signer_;

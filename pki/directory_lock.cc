@@ -41,16 +41,31 @@ absl::StatusOr<DirectoryLock> DirectoryLock::Take(const std::string& directory) 
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return DirectoryError(errno);
   DirectoryLock lock(fd);
+  const absl::Status taken = lock.Wait();
+  if (!taken.ok()) return taken;
+  return lock;
+}
+
+absl::StatusOr<DirectoryLock> DirectoryLock::TakeForFile(const std::string& path) {
+  const int fd = open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  if (fd < 0) return DirectoryError(errno);
+  DirectoryLock lock(fd);
+  const absl::Status taken = lock.Wait();
+  if (!taken.ok()) return taken;
+  return lock;
+}
+
+absl::Status DirectoryLock::Wait() const {
   // flock() has no time limit of its own, and a process that was stopped would hold up ours.
   const auto deadline = std::chrono::steady_clock::now() + kLockTimeMax;
-  while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  while (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return DirectoryError(errno);
     if (std::chrono::steady_clock::now() > deadline) {
       return absl::UnavailableError("another process does not let go of it");
     }
     std::this_thread::sleep_for(kLockRetry);
   }
-  return lock;
+  return absl::OkStatus();
 }
 
 DirectoryLock::~DirectoryLock() {

@@ -17,12 +17,18 @@ class DirectoryLock {
   // not name the directory.
   static absl::StatusOr<DirectoryLock> Take(const std::string& directory);
 
+  // Likewise, of one file, by way of a file beside it, "FILE.lock", that only who may write the
+  // file can open: in a directory that others can read they could hold up the other lock.
+  static absl::StatusOr<DirectoryLock> TakeForFile(const std::string& path);
+
   DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   DirectoryLock& operator=(DirectoryLock&&) = delete;
   ~DirectoryLock();
 
  private:
   explicit DirectoryLock(int fd) : fd_(fd) {}
+
+  absl::Status Wait() const;
 
   int fd_;  // -1 when moved from.
 };

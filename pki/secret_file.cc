@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -96,9 +95,7 @@ absl::StatusOr<std::vector<Secret>> ReadSecrets(const std::string& path) {
   return ParseSecrets(*text, path);
 }
 
-SecretFile::SecretFile(std::string path)
-    : path_(std::move(path)),
-      directory_(std::filesystem::absolute(path_).lexically_normal().parent_path().string()) {}
+SecretFile::SecretFile(std::string path) : path_(std::move(path)) {}
 
 absl::Status SecretFile::Failed(const absl::Status& status) const {
   return {status.code(), absl::StrFormat("%s: %s", path_, status.message())};
@@ -111,7 +108,7 @@ absl::StatusOr<std::string> SecretFile::Add(const std::string& name, std::chrono
   absl::StatusOr<std::string> made = MakeSecret();
   if (!made.ok()) return made.status();
 
-  const absl::StatusOr<DirectoryLock> lock = DirectoryLock::Take(directory_);
+  const absl::StatusOr<DirectoryLock> lock = DirectoryLock::TakeForFile(path_);
   if (!lock.ok()) return Failed(lock.status());
   absl::StatusOr<std::vector<Secret>> secrets = ReadSecrets(path_);
   if (!secrets.ok()) return secrets.status();
@@ -137,7 +134,7 @@ absl::StatusOr<std::string> SecretFile::Add(const std::string& name, std::chrono
 }
 
 absl::Status SecretFile::Remove(const std::string& name) {
-  const absl::StatusOr<DirectoryLock> lock = DirectoryLock::Take(directory_);
+  const absl::StatusOr<DirectoryLock> lock = DirectoryLock::TakeForFile(path_);
   if (!lock.ok()) return Failed(lock.status());
   absl::StatusOr<std::vector<Secret>> secrets = ReadSecrets(path_);
   if (!secrets.ok()) return secrets.status();

@@ -54,8 +54,8 @@ absl::StatusOr<std::vector<Secret>> ParseSecrets(std::string_view text,
 // What is in a file now. None if there is no file. Other failures as ReadFile() and ParseSecrets().
 absl::StatusOr<std::vector<Secret>> ReadSecrets(const std::string& path);
 
-// Changes of a file. For any thread. Each call takes the directory of the file for itself, as
-// DirectoryLock does, and fails as that and base::WriteNewFile() do; every message names the file.
+// Changes of a file. For any thread. Each call takes the file for itself, by DirectoryLock, and
+// fails as that and base::WriteNewFile() do; every message names the file.
 class SecretFile {
  public:
   // The directory must be there; the file is made when it is needed.
@@ -77,7 +77,6 @@ class SecretFile {
   absl::Status Failed(const absl::Status& status) const;
 
   std::string path_;
-  std::string directory_;
 };
 
 }  // namespace pki

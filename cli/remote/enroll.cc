@@ -1,5 +1,6 @@
 #include "cli/remote/enroll.h"
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -119,6 +120,15 @@ std::string HostName() {
   return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name : "localhost";
 }
 
+// "-": of standard input, since what stands in a command is read by many: ps(1), the history of a
+// shell, and the audit log of the host.
+absl::StatusOr<pki::Invitation> ReadInvitation(const std::string& argument) {
+  if (argument != "-") return pki::ParseInvitation(argument);
+  std::string word;
+  std::cin >> word;
+  return pki::ParseInvitation(word);
+}
+
 // Before an invitation is used up by files that cannot be written.
 absl::Status CheckPaths(const EnrollArguments& arguments, const Paths& paths) {
   std::error_code error;
@@ -132,6 +142,10 @@ absl::Status CheckPaths(const EnrollArguments& arguments, const Paths& paths) {
       return absl::AlreadyExistsError(
           absl::StrFormat("%s is there already; --force replaces it", path));
     }
+  }
+  if (access(arguments.directory.c_str(), W_OK | X_OK) != 0) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        arguments.directory, ": cannot be written to: ", std::generic_category().message(errno)));
   }
   return absl::OkStatus();
 }
@@ -183,7 +197,7 @@ absl::Status Run(const EnrollArguments& arguments) {
     checked = absl::InvalidArgumentError("--server: who has the unix socket needs no certificate");
   }
   if (!checked.ok()) return checked;
-  const absl::StatusOr<pki::Invitation> invitation = pki::ParseInvitation(arguments.invitation);
+  const absl::StatusOr<pki::Invitation> invitation = ReadInvitation(arguments.invitation);
   if (!invitation.ok()) return invitation.status();
   const Paths paths = PathsIn(arguments.directory);
   checked = CheckPaths(arguments, paths);
@@ -218,7 +232,8 @@ int Enroll(int argc, char** argv) {
   CLI::App app("Gets this host the certificate that it was invited to", "auspex enroll");
   app.add_option("--server", arguments.server, "Where the collector serves the API: HOST:PORT")
       ->required();
-  app.add_option("INVITATION", arguments.invitation, "What `auspex ca invite` has printed")
+  app.add_option("INVITATION", arguments.invitation,
+                 "What `auspex ca invite` has printed; - for standard input")
       ->required();
   app.add_option("--server-name", arguments.server_name,
                  "In the collector's certificate, if it is not that of --server");

@@ -49,7 +49,6 @@ CredentialFiles::Loaded CredentialFiles::LoadChanged() {
   const auto load = [&](const std::string& path, std::string version, std::string* known,
                         const auto& read, const auto& use) {
     if (path.empty() || version == *known) return;
-    *known = std::move(version);
     auto content = read();
     if (content.ok()) {
       use(*std::move(content));
@@ -57,15 +56,19 @@ CredentialFiles::Loaded CredentialFiles::LoadChanged() {
     } else {
       loaded.status.Update(content.status());
     }
+    // What cannot be read at the moment, for want of descriptors for instance, is tried again.
+    if (!absl::IsUnavailable(content.status())) *known = std::move(version);
   };
   load(
       paths_.tokens, VersionOf(paths_.tokens), &tokens_version_,
       [&] { return pki::ReadSecrets(paths_.tokens); },
       [&](auto tokens) { credentials_.ReplaceTokens(std::move(tokens)); });
+  const bool was_changed = loaded.is_changed;
   load(
       paths_.invitations, VersionOf(paths_.invitations), &invitations_version_,
       [&] { return pki::ReadSecrets(paths_.invitations); },
       [&](auto invitations) { credentials_.ReplaceInvitations(std::move(invitations)); });
+  loaded.is_changed = was_changed;  // No call that is under way depends on an invitation.
   load(
       paths_.revoked, VersionOf(paths_.revoked) + " " + VersionOf(paths_.ca), &revoked_version_,
       [&] { return pki::RevocationList::Read(paths_.revoked, paths_.ca); },

@@ -35,8 +35,8 @@ class CredentialFiles {
   absl::Status Load();
 
   // Looks at the files each `interval` from now on, on a thread of its own, and calls there
-  // `changed` after what has changed was read, or a secret is over, or `failed` once for each
-  // version of a file that cannot be used.
+  // `changed` after what has changed was read, or a secret is over, or `failed`: once for each
+  // version of a file that cannot be used, and each time that a file cannot be read.
   void Watch(std::chrono::milliseconds interval, std::function<void()> changed,
              std::function<void(const absl::Status&)> failed);
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
 #include "base/log.h"
 #include "pki/authority.h"
@@ -17,16 +17,15 @@ constexpr char kService[] = "auspex.v1.EnrollService";
 // What a CA says of its own files is for the log. A stranger hears what is wrong with its request.
 absl::Status ForStrangers(const std::string& authority, const absl::Status& status) {
   const std::string message(status.message());
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kResourceExhausted:
-      return {status.code(),
-              std::string(absl::StripPrefix(message, absl::StrCat("CA ", authority, ": ")))};
-    default:
-      spdlog::error("enroll: {}", message);
-      return absl::UnavailableError("the CA of the collector cannot be used");
-  }
+  const std::string prefix = absl::StrCat("CA ", authority, ": ");
+  // What the CA says of the request, or of itself, and not of one of its files.
+  const bool is_for_strangers =
+      absl::StartsWith(message, prefix) &&
+      (absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status) ||
+       absl::IsResourceExhausted(status));
+  if (is_for_strangers) return {status.code(), message.substr(prefix.size())};
+  spdlog::error("enroll: {}", message);
+  return absl::UnavailableError("the CA of the collector cannot be used");
 }
 
 }  // namespace

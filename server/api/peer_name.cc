@@ -6,6 +6,7 @@
 #include "absl/strings/str_replace.h"
 #include <boost/asio/ip/address.hpp>
 #include <grpc/grpc_security_constants.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "base/number.h"

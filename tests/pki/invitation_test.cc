@@ -66,6 +66,24 @@ TEST_F(InvitationTest, EndsWithItsTimeAndWithTheNextOfTheName) {
   EXPECT_TRUE(absl::IsPermissionDenied(authority_.Redeem("", RequestOf("web1")).status()));
 }
 
+TEST_F(InvitationTest, IsTakenBackWithItsName) {
+  const Invitation invited = Invite("web1");
+  const auto nothing = authority_.Revoke("web1");
+  ASSERT_TRUE(nothing.ok()) << nothing.status();
+  EXPECT_TRUE(nothing->empty());
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      authority_.Redeem(DigestOf(invited.secret), RequestOf("web1")).status()));
+  EXPECT_TRUE(absl::IsNotFound(authority_.Revoke("web1").status()));
+
+  const Invitation again = Invite("web2");
+  const NewCertificate issued = Issue("web2");
+  const auto revoked = authority_.Revoke("web2");
+  ASSERT_TRUE(revoked.ok()) << revoked.status();
+  EXPECT_EQ(revoked->size(), 1u);
+  EXPECT_TRUE(absl::IsPermissionDenied(
+      authority_.Redeem(DigestOf(again.secret), RequestOf("web2")).status()));
+}
+
 TEST_F(InvitationTest, KnowsTheServerOfItsCa) {
   const Invitation invitation = Invite("web1");
   const std::string chain = Chain({.subject = {.name = "collector.example",
