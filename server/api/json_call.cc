@@ -24,8 +24,7 @@ void JsonCall::Begin(const absl::StatusOr<Caller>& caller,
 }
 
 bool JsonCall::Send(google::protobuf::Message& message) {
-  std::string json;
-  AppendJson(message, &json);
+  std::string json = PrintJson(message);
   message.Clear();
   std::unique_lock lock(mutex_);
   const auto has_room = [this] { return waiting_.size() < calls_.limits().answer_bytes; };

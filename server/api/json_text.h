@@ -12,9 +12,7 @@
 
 namespace server {
 
-// Appends a message. It does what protobuf's own printer does, in half the time, for the types that
-// our messages have: no numbers with a fraction, no maps, no well-known types.
-void AppendJson(const google::protobuf::Message& message, std::string* text);
+std::string PrintJson(const google::protobuf::Message& message);
 
 // Appends a string with its quotes. Bytes that are no UTF-8 become U+FFFD.
 void AppendJsonString(std::string_view value, std::string* text);

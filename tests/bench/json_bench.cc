@@ -2,7 +2,6 @@
 //
 // It searches a collector for so many events, by gRPC and through the JSON door, over one
 // connection each, both by TLS; prints the medians of the times until all was read, and the bytes.
-// Then the time that printing the same messages takes by itself, by us and by protobuf.
 //
 //   json_bench --grpc-port P --json-port P --ca FILE --certificate FILE --key FILE
 //              [--events 10000] [--runs 9]
@@ -27,12 +26,10 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <google/protobuf/util/json_util.h>
 #include <grpcpp/create_channel.h>
 
 #include "base/small_file.h"
 #include "proto/auspex/v1/query.grpc.pb.h"
-#include "server/api/json_text.h"
 
 namespace {
 
@@ -73,23 +70,17 @@ class GrpcCaller {
     request.set_limit(events);
     const auto reader = stub_->Search(&context, request);
     Answer answer;
-    responses_.clear();
     for (auspex::v1::SearchResponse response; reader->Read(&response);) {
       answer.bytes += response.ByteSizeLong();
       answer.events += static_cast<size_t>(response.events_size());
-      responses_.push_back(std::move(response));
     }
     const grpc::Status status = reader->Finish();
     if (!status.ok()) std::fprintf(stderr, "gRPC: %s\n", status.error_message().c_str());
     return answer;
   }
 
-  // Of the last search.
-  const std::vector<auspex::v1::SearchResponse>& responses() const { return responses_; }
-
  private:
   std::unique_ptr<auspex::v1::QueryService::Stub> stub_;
-  std::vector<auspex::v1::SearchResponse> responses_;
 };
 
 class JsonCaller {
@@ -161,20 +152,4 @@ int main(int argc, char** argv) {
   JsonCaller json_caller(options);
   Measure("gRPC", runs, [&] { return grpc_caller.Search(events); });
   Measure("JSON", runs, [&] { return json_caller.Search(events); });
-  const auto print = [&](const auto& append) {
-    Answer answer;
-    for (const auspex::v1::SearchResponse& response : grpc_caller.responses()) {
-      std::string text;
-      append(response, &text);
-      answer.bytes += text.size();
-      answer.events += static_cast<size_t>(response.events_size());
-    }
-    return answer;
-  };
-  Measure("printing", runs, [&] { return print(&server::AppendJson); });
-  Measure("printing by protobuf", runs, [&] {
-    return print([](const auspex::v1::SearchResponse& response, std::string* text) {
-      (void)google::protobuf::util::MessageToJsonString(response, text);
-    });
-  });
 }

@@ -1,5 +1,5 @@
 // What the JSON door reads from the wire: heads of requests, envelopes, messages as JSON. What is
-// taken for a message is printed as it was meant, and by our printer as by protobuf's.
+// taken for a message is printed as it was meant.
 
 #include <array>
 #include <memory>
@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include <google/protobuf/stubs/logging.h>
-#include <google/protobuf/util/json_util.h>
 
 #include "proto/auspex/v1/query.pb.h"
 #include "server/api/connect_protocol.h"
@@ -23,14 +22,9 @@ void CheckMessage(std::string_view json, const Message& type) {
   const std::unique_ptr<Message> message(type.New());
   const absl::Status parsed = server::ParseJson(json, message.get());
   if (!parsed.ok()) return fuzz::Check(absl::IsInvalidArgument(parsed));
-  std::string text;
-  server::AppendJson(*message, &text);
-  std::string text_of_protobuf;
-  fuzz::Check(google::protobuf::util::MessageToJsonString(*message, &text_of_protobuf).ok());
   const std::unique_ptr<Message> again(type.New());
-  fuzz::Check(server::ParseJson(text, again.get()).ok());
+  fuzz::Check(server::ParseJson(server::PrintJson(*message), again.get()).ok());
   fuzz::Check(again->SerializeAsString() == message->SerializeAsString());
-  fuzz::Check(text.size() <= text_of_protobuf.size());  // It escapes more.
 }
 
 void CheckEnvelope(std::string_view body) {
