@@ -203,6 +203,7 @@ class AnswerTest(RemoteTest):
                 preexec_fn=auspex.die_with_parent)
             self.addCleanup(process.stderr.close)
             self.addCleanup(process.stdout.close)
+            self.addCleanup(process.wait)
             self.addCleanup(process.kill)
             self.assertEqual(process.stdout.readline(), before + b"\n")
             after = b"node=tail " + auspex.unique_record("after")
