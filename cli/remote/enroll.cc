@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -35,6 +36,9 @@ using grpc::experimental::ExternalCertificateVerifier;
 using grpc::experimental::TlsCustomVerificationCheckRequest;
 
 constexpr std::chrono::seconds kPatience{60};
+
+// Between two attempts, when too many enroll.
+constexpr std::chrono::seconds kPause{1};
 
 constexpr char kDefaultDirectory[] = "/etc/auspex/tls";
 
@@ -168,14 +172,24 @@ absl::StatusOr<auspex::v1::EnrollResponse> Ask(const EnrollArguments& arguments,
   const auto channel = grpc::CreateCustomChannel(
       arguments.server, grpc::experimental::TlsCredentials(options), channel_arguments);
 
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
-  context.AddMetadata("authorization", "Bearer " + invitation.secret);
+  const auto deadline = std::chrono::system_clock::now() + kPatience;
   auspex::v1::EnrollRequest request;
   request.set_request_pem(request_pem);
   auspex::v1::EnrollResponse response;
-  const grpc::Status status =
-      auspex::v1::EnrollService::NewStub(channel)->Enroll(&context, request, &response);
+  const auto stub = auspex::v1::EnrollService::NewStub(channel);
+  const auto call = [&] {
+    grpc::ClientContext context;
+    context.set_deadline(deadline);
+    context.AddMetadata("authorization", "Bearer " + invitation.secret);
+    return stub->Enroll(&context, request, &response);
+  };
+  grpc::Status status = call();
+  // A fleet that enrolls at once has to queue.
+  while (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED &&
+         std::chrono::system_clock::now() + kPause < deadline) {
+    std::this_thread::sleep_for(kPause);
+    status = call();
+  }
   absl::StatusOr<std::string> found = finding->Get();
   if (status.ok() && found.ok()) {
     *authority_pem = *std::move(found);

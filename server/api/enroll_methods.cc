@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -38,10 +39,14 @@ std::vector<Method> EnrollMethods::All() {
 }
 
 absl::Status EnrollMethods::Enroll(Call& call, const auspex::v1::EnrollRequest& request,
-                                   auspex::v1::EnrollResponse* response) const {
+                                   auspex::v1::EnrollResponse* response) {
   if (call.caller.proof != Caller::Proof::kInvitation) {
     return absl::PermissionDeniedError("who has shown no invitation cannot enroll");
   }
+  if (!room_.try_acquire()) {
+    return absl::ResourceExhaustedError("many hosts enroll at once: try again");
+  }
+  const absl::Cleanup give_back = [this] { room_.release(); };
   const auto authority = pki::Authority::Open(authority_);
   if (!authority.ok()) return ForStrangers(authority_, authority.status());
   auto signed_now = authority->Redeem(call.caller.secret, request.request_pem());

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <semaphore>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,14 @@ class EnrollMethods {
   std::vector<Method> All();
 
  private:
+  // The CA does one after the other, so more would only take places from those who ask.
+  static constexpr int kAtOnce = 4;
+
   absl::Status Enroll(Call& call, const auspex::v1::EnrollRequest& request,
-                      auspex::v1::EnrollResponse* response) const;
+                      auspex::v1::EnrollResponse* response);
 
   const std::string authority_;
+  std::counting_semaphore<kAtOnce> room_{kAtOnce};
 };
 
 }  // namespace server

@@ -155,8 +155,8 @@ asio::awaitable<bool> JsonConnection::ReadRequest(Request* request) {
   const bool is_for_the_known = IsCall(request->plan) || request->plan.kind == Kind::kMetrics;
   if (is_for_the_known)
     request->caller = service_.callers.Find(ShownProofs(parser.get()[http::field::authorization]));
-  // Of a stranger we hold no bodies.
-  if (IsCall(request->plan) && request->caller.ok()) {
+  // Of who may not ask we hold no bodies.
+  if (IsCall(request->plan) && MayCall(*request)) {
     const bool is_whole = co_await Parse(parser, true, request);
     if (!is_whole) co_return request->plan.http_status != 200;
     request->body = std::move(parser.get().body());
@@ -249,12 +249,17 @@ asio::awaitable<bool> JsonConnection::AnswerMetrics(const Request& request) {
   co_return goes_on;
 }
 
+// Whether the caller's role is enough. Calls says so to whom it is not.
+bool JsonConnection::MayCall(const Request& request) {
+  return request.caller.ok() && request.caller->grant.role >= request.plan.method->role;
+}
+
 asio::awaitable<bool> JsonConnection::AnswerCall(Request* request) {
   const Method& method = *request->plan.method;
   const bool is_stream = request->plan.kind == Kind::kStream;
   std::unique_ptr<google::protobuf::Message> message;
-  if (request->caller.ok()) {
-    message.reset(method.request->New());
+  if (request->caller.ok()) message.reset(method.request->New());
+  if (MayCall(*request)) {
     absl::Status error = request->plan.error;
     absl::StatusOr<std::string_view> json = request->body;
     if (error.ok() && is_stream) json = MessageInEnvelope(request->body);

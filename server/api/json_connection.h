@@ -128,6 +128,7 @@ class JsonConnection : public std::enable_shared_from_this<JsonConnection> {
   void StartTimeout(std::chrono::milliseconds time);
   bool EndCall(const absl::Status& why);
   Proofs ShownProofs(std::string_view authorization) const;
+  static bool MayCall(const Request& request);
   std::string Head(const Request& request, unsigned http_status, std::string_view type) const;
 
   const std::shared_ptr<boost::asio::ssl::context> tls_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <google/protobuf/stubs/logging.h>
+#include <grpcpp/impl/grpc_library.h>
 #include <grpcpp/support/slice.h>
 
 #include "audit/record.h"
@@ -14,6 +15,9 @@
 #include "tests/fuzz/fuzz.h"
 
 namespace {
+
+// Slices are made before anything else of gRPC is used.
+const grpc::internal::GrpcLibraryInitializer kGrpc;
 
 constexpr uint32_t kRecordsMax = 100;
 
