@@ -40,6 +40,14 @@ class ApiTest : public testing::Test {
 
   ~ApiTest() override {
     Stop();
+    if (committer_) {
+      // What it has posted to the network runs before it goes.
+      OnNetwork<int>([this] {
+        committer_->Stop();
+        return 0;
+      });
+      for (int task = 0; task < 2; ++task) OnNetwork<int>([] { return 0; });
+    }
     committer_.reset();
     work_.reset();
     thread_.join();
