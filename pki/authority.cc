@@ -17,8 +17,8 @@
 
 #include "base/clock.h"
 #include "base/new_file.h"
-#include "pki/directory_lock.h"
 #include "pki/invitation.h"
+#include "pki/lock.h"
 #include "pki/read_file.h"
 #include "pki/requested_key.h"
 #include "pki/revocation_list.h"
@@ -56,8 +56,8 @@ absl::Status CheckDays(int days) {
   return absl::InvalidArgumentError(absl::StrFormat("%d days: not from 1 to %d", days, kDaysMax));
 }
 
-absl::StatusOr<DirectoryLock> Lock(const std::string& directory) {
-  absl::StatusOr<DirectoryLock> lock = DirectoryLock::Take(directory);
+absl::StatusOr<Lock> TakeLock(const std::string& directory) {
+  absl::StatusOr<Lock> lock = Lock::OfDirectory(directory);
   if (!lock.ok()) return Failed(directory, lock.status());
   return lock;
 }
@@ -77,6 +77,10 @@ absl::Status WriteRegister(const std::string& directory,
                            const std::vector<IssuedCertificate>& certificates) {
   return base::WriteNewFile(directory + kRegisterFile, FormatRegister(certificates),
                             {.mode = 0644, .replaces = true});
+}
+
+absl::Status WriteInvitations(const std::string& path, const std::vector<Secret>& invitations) {
+  return base::WriteNewFile(path, FormatSecrets(invitations), {.mode = 0644, .replaces = true});
 }
 
 // A list that is lost is made again from the register, and a register that was put back from an old
@@ -205,7 +209,7 @@ absl::StatusOr<NewCertificate> Authority::Issue(const CertificateOrder& order) c
   if (!key.ok()) return Failed(directory_, key.status());
   std::string key_pem = KeyPem(key->get());
   if (key_pem.empty()) return Failed(directory_, CannotMake("a key"));
-  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  const absl::StatusOr<Lock> lock = TakeLock(directory_);
   if (!lock.ok()) return lock.status();
   absl::StatusOr<NewCertificate> made = Certify(directory_, *signer_, order, key->get());
   if (made.ok()) made->key_pem = std::move(key_pem);
@@ -218,7 +222,7 @@ absl::StatusOr<NewCertificate> Authority::Sign(std::string_view request_pem,
   if (!checked.ok()) return Failed(directory_, checked);
   const absl::StatusOr<KeyPointer> key = RequestedKey(request_pem);
   if (!key.ok()) return Failed(directory_, key.status());
-  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  const absl::StatusOr<Lock> lock = TakeLock(directory_);
   if (!lock.ok()) return lock.status();
   return Certify(directory_, *signer_, {.subject = {.name = name}, .days = days}, key->get());
 }
@@ -226,7 +230,7 @@ absl::StatusOr<NewCertificate> Authority::Sign(std::string_view request_pem,
 absl::StatusOr<std::string> Authority::Invite(const std::string& name,
                                               std::chrono::seconds lifetime) const {
   // So that nobody redeems one meanwhile.
-  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  const absl::StatusOr<Lock> lock = TakeLock(directory_);
   if (!lock.ok()) return lock.status();
   const absl::StatusOr<std::string> secret =
       SecretFile(invitations_path()).Add(name, lifetime, /*replaces=*/true);
@@ -240,7 +244,7 @@ absl::StatusOr<NewCertificate> Authority::Redeem(std::string_view digest,
                                                  std::string_view request_pem) const {
   const absl::StatusOr<KeyPointer> key = RequestedKey(request_pem);
   if (!key.ok()) return Failed(directory_, key.status());
-  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  const absl::StatusOr<Lock> lock = TakeLock(directory_);
   if (!lock.ok()) return absl::UnavailableError(lock.status().message());
   absl::StatusOr<std::vector<Secret>> invitations = ReadSecrets(invitations_path());
   if (!invitations.ok()) return invitations.status();
@@ -254,8 +258,7 @@ absl::StatusOr<NewCertificate> Authority::Redeem(std::string_view digest,
   if (!made.ok()) return made;
   invitations->erase(invitation);
   // Used up before what it was for is handed out, and not by what has failed.
-  const absl::Status written = base::WriteNewFile(invitations_path(), FormatSecrets(*invitations),
-                                                  {.mode = 0644, .replaces = true});
+  const absl::Status written = WriteInvitations(invitations_path(), *invitations);
   if (!written.ok()) return written;
   return made;
 }
@@ -266,15 +269,14 @@ absl::StatusOr<bool> Authority::TakeInvitationBack(const std::string& name) cons
   if (!invitations.ok()) return invitations.status();
   const auto is_of_name = [&](const Secret& secret) { return secret.name == name; };
   if (std::erase_if(*invitations, is_of_name) == 0) return false;
-  const absl::Status written = base::WriteNewFile(invitations_path(), FormatSecrets(*invitations),
-                                                  {.mode = 0644, .replaces = true});
+  const absl::Status written = WriteInvitations(invitations_path(), *invitations);
   if (!written.ok()) return written;
   return true;
 }
 
 absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
     const std::string& name_or_serial) const {
-  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  const absl::StatusOr<Lock> lock = TakeLock(directory_);
   if (!lock.ok()) return lock.status();
   absl::StatusOr<std::vector<IssuedCertificate>> certificates = ReadRegister(directory_);
   if (!certificates.ok()) return certificates.status();
@@ -307,7 +309,7 @@ absl::StatusOr<std::vector<IssuedCertificate>> Authority::Revoke(
 }
 
 absl::StatusOr<std::vector<IssuedCertificate>> Authority::List() const {
-  const absl::StatusOr<DirectoryLock> lock = Lock(directory_);
+  const absl::StatusOr<Lock> lock = TakeLock(directory_);
   if (!lock.ok()) return lock.status();
   return ReadRegister(directory_);
 }

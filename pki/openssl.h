@@ -1,5 +1,5 @@
-// OpenSSL's objects with owners, and its errors as text. For the sources of this folder; the
-// headers that others include do without it.
+// OpenSSL's objects with owners, and its errors as text. For sources: the headers that others
+// include do without it.
 
 #pragma once
 

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/new_file.h"
-#include "pki/directory_lock.h"
+#include "pki/lock.h"
 #include "pki/read_file.h"
 #include "pki/register.h"
 #include "pki/subject.h"
@@ -108,7 +108,7 @@ absl::StatusOr<std::string> SecretFile::Add(const std::string& name, std::chrono
   absl::StatusOr<std::string> made = MakeSecret();
   if (!made.ok()) return made.status();
 
-  const absl::StatusOr<DirectoryLock> lock = DirectoryLock::TakeForFile(path_);
+  const absl::StatusOr<Lock> lock = Lock::OfFile(path_);
   if (!lock.ok()) return Failed(lock.status());
   absl::StatusOr<std::vector<Secret>> secrets = ReadSecrets(path_);
   if (!secrets.ok()) return secrets.status();
@@ -134,7 +134,7 @@ absl::StatusOr<std::string> SecretFile::Add(const std::string& name, std::chrono
 }
 
 absl::Status SecretFile::Remove(const std::string& name) {
-  const absl::StatusOr<DirectoryLock> lock = DirectoryLock::TakeForFile(path_);
+  const absl::StatusOr<Lock> lock = Lock::OfFile(path_);
   if (!lock.ok()) return Failed(lock.status());
   absl::StatusOr<std::vector<Secret>> secrets = ReadSecrets(path_);
   if (!secrets.ok()) return secrets.status();

@@ -54,7 +54,7 @@ absl::StatusOr<std::vector<Secret>> ParseSecrets(std::string_view text,
 // What is in a file now. None if there is no file. Other failures as ReadFile() and ParseSecrets().
 absl::StatusOr<std::vector<Secret>> ReadSecrets(const std::string& path);
 
-// Changes of a file. For any thread. Each call takes the file for itself, by DirectoryLock, and
+// Changes of a file. For any thread. Each call takes the file for itself, by Lock, and
 // fails as that and base::WriteNewFile() do; every message names the file.
 class SecretFile {
  public:

@@ -6,10 +6,10 @@
 #include "absl/strings/str_replace.h"
 #include <boost/asio/ip/address.hpp>
 #include <grpc/grpc_security_constants.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "base/number.h"
+#include "pki/openssl.h"
 #include "server/config.h"
 #include "server/plain_address.h"
 
@@ -79,12 +79,7 @@ absl::StatusOr<std::string> CertificateName(const X509* certificate) {
 }
 
 std::string CertificatePem(const X509* certificate) {
-  if (certificate == nullptr) return {};
-  const std::unique_ptr<BIO, decltype(&BIO_free_all)> bio(BIO_new(BIO_s_mem()), &BIO_free_all);
-  if (bio == nullptr || PEM_write_bio_X509(bio.get(), certificate) != 1) return {};
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &text);
-  return {text, static_cast<size_t>(size)};
+  return certificate == nullptr ? "" : pki::PemOf<&PEM_write_bio_X509>(certificate);
 }
 
 PeerAddress ParsePeer(const std::string& peer) {

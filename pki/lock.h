@@ -1,4 +1,4 @@
-// The right to be the only one who changes the files of a directory.
+// The right to be the only one who changes a file, or the files of a directory.
 
 #pragma once
 
@@ -10,23 +10,23 @@
 namespace pki {
 
 // Held until destruction, or until the process ends. For those who take it only: flock(2).
-class DirectoryLock {
+class Lock {
  public:
   // Waits for others, also of this process, ten seconds at most: then kUnavailable. kNotFound,
   // kPermissionDenied, kAlreadyExists (it is no directory) or kUnavailable otherwise; messages do
   // not name the directory.
-  static absl::StatusOr<DirectoryLock> Take(const std::string& directory);
+  static absl::StatusOr<Lock> OfDirectory(const std::string& directory);
 
   // Likewise, of one file, by way of a file beside it, "FILE.lock", that only who may write the
   // file can open: in a directory that others can read they could hold up the other lock.
-  static absl::StatusOr<DirectoryLock> TakeForFile(const std::string& path);
+  static absl::StatusOr<Lock> OfFile(const std::string& path);
 
-  DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  DirectoryLock& operator=(DirectoryLock&&) = delete;
-  ~DirectoryLock();
+  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Lock& operator=(Lock&&) = delete;
+  ~Lock();
 
  private:
-  explicit DirectoryLock(int fd) : fd_(fd) {}
+  explicit Lock(int fd) : fd_(fd) {}
 
   absl::Status Wait() const;
 

@@ -1,4 +1,4 @@
-#include "pki/directory_lock.h"
+#include "pki/lock.h"
 
 #include <cerrno>
 #include <chrono>
@@ -37,25 +37,25 @@ absl::Status DirectoryError(int error) {
   }
 }
 
-absl::StatusOr<DirectoryLock> DirectoryLock::Take(const std::string& directory) {
+absl::StatusOr<Lock> Lock::OfDirectory(const std::string& directory) {
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return DirectoryError(errno);
-  DirectoryLock lock(fd);
+  Lock lock(fd);
   const absl::Status taken = lock.Wait();
   if (!taken.ok()) return taken;
   return lock;
 }
 
-absl::StatusOr<DirectoryLock> DirectoryLock::TakeForFile(const std::string& path) {
+absl::StatusOr<Lock> Lock::OfFile(const std::string& path) {
   const int fd = open((path + ".lock").c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return DirectoryError(errno);
-  DirectoryLock lock(fd);
+  Lock lock(fd);
   const absl::Status taken = lock.Wait();
   if (!taken.ok()) return taken;
   return lock;
 }
 
-absl::Status DirectoryLock::Wait() const {
+absl::Status Lock::Wait() const {
   // flock() has no time limit of its own, and a process that was stopped would hold up ours.
   const auto deadline = std::chrono::steady_clock::now() + kLockTimeMax;
   while (flock(fd_, LOCK_EX | LOCK_NB) != 0) {
@@ -68,7 +68,7 @@ absl::Status DirectoryLock::Wait() const {
   return absl::OkStatus();
 }
 
-DirectoryLock::~DirectoryLock() {
+Lock::~Lock() {
   if (fd_ >= 0) close(fd_);
 }
 
