@@ -15,16 +15,7 @@ packed=${2:-$root/../shared/bench/build-host.log.zst}
 runs_in=tail-bench
 . "$root/tests/bench/server.sh"
 
-# Makes a key and a certificate of our CA. Usage: certify FILE NAME
-certify() {
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" \
-    -keyout "$directory/$1.key" -out "$directory/$1.csr" 2> /dev/null
-  openssl x509 -req -in "$directory/$1.csr" -CA "$directory/ca.crt" -CAkey "$directory/ca.key" \
-    -days 2 -extfile <(echo "subjectAltName=DNS:$2") -out "$directory/$1.crt" 2> /dev/null
-}
-
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench \
-  -keyout "$directory/ca.key" -out "$directory/ca.crt" 2> /dev/null
+make_ca
 certify server localhost
 certify agent1 agent1
 
