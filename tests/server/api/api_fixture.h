@@ -148,6 +148,10 @@ class ApiTest : public testing::Test {
           absl::StrFormat("node=%s type=USER_LOGIN msg=audit(1626611363.%03d:%d): key=\"%s\"%s",
                           host, serial % 1000, serial, serial % 2 == 0 ? "even" : "odd", padding_));
     }
+    Store(std::move(deliveries));
+  }
+
+  void Store(std::vector<storage::Delivery> deliveries) {
     std::promise<absl::Status> stored;
     committer_->RunBetweenCommits(
         [&](storage::EventStore& store) { stored.set_value(store.Append(deliveries).status()); });

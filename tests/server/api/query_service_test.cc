@@ -39,10 +39,7 @@ class QueryServiceTest : public ApiTest {
           storage::Identity{.kind = storage::IdentityKind::kNode, .name = host}, "192.0.2.7");
       delivery.batches[0].Add(line);
     }
-    std::promise<absl::Status> stored;
-    committer_->RunBetweenCommits(
-        [&](storage::EventStore& store) { stored.set_value(store.Append(deliveries).status()); });
-    ASSERT_TRUE(stored.get_future().get().ok());
+    Store(std::move(deliveries));
   }
 
   std::unique_ptr<auspex::v1::QueryService::Stub> StubAs(const std::string& name) const {

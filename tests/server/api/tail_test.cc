@@ -72,10 +72,7 @@ class TailTest : public ApiTest {
           absl::StrFormat("type=USER_LOGIN msg=audit(%d.000:%d): key=\"%s\"%s", 1000 + serial,
                           serial, serial % 2 == 0 ? "even" : "odd", padding_));
     }
-    std::promise<absl::Status> stored;
-    committer_->RunBetweenCommits(
-        [&](storage::EventStore& store) { stored.set_value(store.Append(deliveries).status()); });
-    ASSERT_TRUE(stored.get_future().get().ok());
+    Store(std::move(deliveries));
   }
 
   std::unique_ptr<OpenTail> TailAs(const std::string& name, const TailRequest& request) const {
@@ -97,8 +94,6 @@ class TailTest : public ApiTest {
     request.add_hosts(pattern);
     return request;
   }
-
-  std::string padding_;  // Behind each record.
 };
 
 TEST_F(TailTest, GivesWhatComes) {
