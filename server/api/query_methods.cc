@@ -61,6 +61,37 @@ std::string PatternOf(std::string_view name) {
   return pattern;
 }
 
+// Sends things that are found when they are so many bytes together.
+template <typename Response>
+class Gatherer {
+ public:
+  using Send = std::function<bool(Response&)>;
+
+  Gatherer(size_t message_bytes, const Send& send) : message_bytes_(message_bytes), send_(send) {}
+
+  // To be filled in with what is found; then tell Added() of that. False if nobody wants more.
+  Response& response() { return response_; }
+  bool Added(const google::protobuf::Message& found) {
+    bytes_ += found.ByteSizeLong();
+    return bytes_ < message_bytes_ || SendAll();
+  }
+
+  // Sends what is gathered, if there is anything.
+  bool SendAll() {
+    if (bytes_ == 0) return true;
+    bytes_ = 0;
+    const bool is_wanted = send_(response_);
+    response_.Clear();
+    return is_wanted;
+  }
+
+ private:
+  const size_t message_bytes_;
+  const Send& send_;
+  Response response_;
+  size_t bytes_ = 0;  // Of what was found since the last message.
+};
+
 }  // namespace
 
 std::vector<Method> QueryMethods::All() {
@@ -109,20 +140,14 @@ absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
     }
     search.after = *after;
   }
-  SearchResponse gathered;
-  size_t gathered_bytes = 0;
+  Gatherer<SearchResponse> gatherer(limits_.message_bytes, send);
   const absl::Status searched = store_.Search(search, [&](const storage::FoundEvent& found) {
-    auspex::v1::Event& event = *gathered.add_events();
+    auspex::v1::Event& event = *gatherer.response().add_events();
     api::Fill(found, &event);
     ++call.results;
-    gathered_bytes += event.ByteSizeLong();
-    if (gathered_bytes < limits_.message_bytes) return true;
-    gathered_bytes = 0;
-    const bool wanted = send(gathered);
-    gathered.Clear();
-    return wanted;
+    return gatherer.Added(event);
   });
-  if (searched.ok() && gathered.events_size() > 0) send(gathered);
+  if (searched.ok()) gatherer.SendAll();
   return searched;
 }
 
@@ -139,21 +164,15 @@ absl::Status QueryMethods::SearchMalformed(
       .stop = call.stop,
       .memory_bytes_max = limits_.search_bytes_max};
   if (request.limit() > 0) search.limit = request.limit();
-  SearchMalformedResponse gathered;
-  size_t gathered_bytes = 0;
+  Gatherer<SearchMalformedResponse> gatherer(limits_.message_bytes, send);
   const absl::Status searched =
       store_.SearchMalformed(search, [&](const storage::MalformedRecord& found) {
-        auspex::v1::MalformedRecord& record = *gathered.add_records();
+        auspex::v1::MalformedRecord& record = *gatherer.response().add_records();
         api::Fill(found, &record);
         ++call.results;
-        gathered_bytes += record.ByteSizeLong();
-        if (gathered_bytes < limits_.message_bytes) return true;
-        gathered_bytes = 0;
-        const bool wanted = send(gathered);
-        gathered.Clear();
-        return wanted;
+        return gatherer.Added(record);
       });
-  if (searched.ok() && gathered.records_size() > 0) send(gathered);
+  if (searched.ok()) gatherer.SendAll();
   return searched;
 }
 
