@@ -58,7 +58,4 @@ struct Counters {
 #undef AUSPEX_DECLARE
 };
 
-// "name=value name=value …", in the order of the table.
-std::string ToText(const Counters& counters);
-
 }  // namespace server

@@ -24,6 +24,7 @@
 #include "server/counters.h"
 #include "server/end_process.h"
 #include "server/listener.h"
+#include "server/metrics.h"
 #include "server/own_records.h"
 #include "storage/event_store.h"
 
@@ -152,9 +153,9 @@ class Control {
           SetSuspended(false);
           break;
         case SIGCONT:
-          spdlog::info("state {}", ToText(counters_));
-          spdlog::info("calls {}", ToText(api_.call_counters()));
-          spdlog::info("json {}", ToText(api_.json_counters()));
+          spdlog::info("state {}", ToText(MetricsOf(counters_)));
+          spdlog::info("calls {}", ToText(MetricsOf(api_.call_counters())));
+          spdlog::info("json {}", ToText(MetricsOf(api_.json_counters())));
           committer_.RunBetweenCommits([](storage::EventStore& store) {
             spdlog::info("store {}", storage::ToText(store.Activity()));
           });
@@ -343,7 +344,7 @@ int Run(const Arguments& arguments) {
   committer.Stop();
   network.restart();
   network.poll();  // The last commits report to the counters.
-  spdlog::info("stopped {}", ToText(counters));
+  spdlog::info("stopped {}", ToText(MetricsOf(counters)));
   return control.in_good_order() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -2,13 +2,17 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 namespace server {
 
 namespace {
 
 constexpr std::string_view kGauge = "gauge: ";
+constexpr char kPrefix[] = "auspexd_";
 
 void AppendHead(std::string_view name, std::string_view meaning, std::string_view type,
                 std::string* text) {
@@ -58,6 +62,12 @@ std::vector<Metric> MetricsOf(const storage::StoreActivity& activity) {
       MakeMetric("auspexd_store_blocks_merged_total", "blocks that were joined with others",
                  activity.blocks_merged),
   };
+}
+
+std::string ToText(const std::vector<Metric>& metrics) {
+  return absl::StrJoin(metrics, " ", [](std::string* text, const Metric& metric) {
+    absl::StrAppend(text, absl::StripPrefix(metric.name, kPrefix), "=", metric.value);
+  });
 }
 
 void AppendPrometheus(const std::vector<Metric>& metrics, std::string* text) {

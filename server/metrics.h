@@ -31,6 +31,9 @@ std::vector<Metric> MetricsOf(const Counters& counters);
 // What the store does, with the prefix "auspexd_store_".
 std::vector<Metric> MetricsOf(const storage::StoreActivity& activity);
 
+// For the log: "name=value name=value ...", without the prefix "auspexd_".
+std::string ToText(const std::vector<Metric>& metrics);
+
 void AppendPrometheus(const std::vector<Metric>& metrics, std::string* text);
 
 // A histogram in seconds.

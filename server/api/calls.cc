@@ -7,15 +7,6 @@
 
 namespace server {
 
-std::string ToText(const CallCounters& counters) {
-  std::string text;
-#define AUSPEX_ADD(name, meaning) \
-  absl::StrAppend(&text, text.empty() ? "" : " ", #name "=", counters.name.load());
-  AUSPEX_CALL_COUNTERS(AUSPEX_ADD)
-#undef AUSPEX_ADD
-  return text;
-}
-
 std::vector<Metric> MetricsOf(const CallCounters& counters) {
   std::vector<Metric> metrics;
 #define AUSPEX_ADD(name, meaning) \

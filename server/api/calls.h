@@ -63,9 +63,6 @@ struct CallCounters {
 #undef AUSPEX_DECLARE
 };
 
-// "name=value name=value ...".
-std::string ToText(const CallCounters& counters);
-
 // With the prefix "auspexd_".
 std::vector<Metric> MetricsOf(const CallCounters& counters);
 

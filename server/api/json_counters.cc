@@ -1,17 +1,6 @@
 #include "server/api/json_counters.h"
 
-#include "absl/strings/str_cat.h"
-
 namespace server {
-
-std::string ToText(const JsonCounters& counters) {
-  std::string text;
-#define AUSPEX_ADD(name, meaning) \
-  absl::StrAppend(&text, text.empty() ? "" : " ", #name "=", counters.name.load());
-  AUSPEX_JSON_COUNTERS(AUSPEX_ADD)
-#undef AUSPEX_ADD
-  return text;
-}
 
 std::vector<Metric> MetricsOf(const JsonCounters& counters) {
   std::vector<Metric> metrics;

@@ -36,9 +36,6 @@ struct JsonCounters {
 #undef AUSPEX_DECLARE
 };
 
-// "name=value name=value ...".
-std::string ToText(const JsonCounters& counters);
-
 // With the prefix "auspexd_".
 std::vector<Metric> MetricsOf(const JsonCounters& counters);
 
