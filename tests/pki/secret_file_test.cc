@@ -1,6 +1,9 @@
 #include "pki/secret_file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <thread>
+#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -88,6 +91,15 @@ TEST_F(SecretFileTest, LosesNothingWhenManyAdd) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(Read().size(), 40u);
+}
+
+// Whoever may read the directory can lock that.
+TEST_F(SecretFileTest, IsNotHeldUpByWhoCanOnlyRead) {
+  const int reader = open(directory_.path().c_str(), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(flock(reader, LOCK_SH), 0);
+  Add("grafana");
+  EXPECT_TRUE(file_.Remove("grafana").ok());
+  close(reader);
 }
 
 TEST_F(SecretFileTest, NamesTheFileAndTheLineThatIsDamaged) {

@@ -215,6 +215,15 @@ TEST_F(FollowTest, GivesWhatIsWantedOnly) {
               ElementsAre("web1 | type=USER_LOGIN msg=audit(100.000:1): key=\"k\""));
 }
 
+// A store that was put back from a copy would give nothing until it has come to the cursor again.
+TEST_F(FollowTest, RefusesACursorAheadOfTheStore) {
+  Append("web1", {"type=USER_LOGIN msg=audit(1626611363.001:1): pid=1"});
+  const FollowSink none{.event = [](const FoundEvent&) { return true; },
+                        .reached = [](const SearchCursor&) { return false; }};
+  const SearchCursor ahead{.order = SearchOrder::kWhole, .key = {1000, 0, 0, 0, 0}};
+  EXPECT_TRUE(absl::IsOutOfRange(store_->Follow({.after = ahead}, none)));
+}
+
 TEST_F(FollowTest, IsEndedByItsSinkAndRefusesOtherCursors) {
   const FollowSink none{.event = [](const FoundEvent&) { return false; },
                         .reached = [](const SearchCursor&) { return false; }};

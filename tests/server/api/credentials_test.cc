@@ -1,7 +1,15 @@
 // Tokens, invitations and revoked certificates, as files that change while the API is in use.
 
+#include <algorithm>
+#include <condition_variable>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <sys/file.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include <gmock/gmock.h>
@@ -229,6 +237,38 @@ TEST_F(EnrollTest, SeesInvitationsThatCome) {
   while (!Enroll(stranger, secret, made->request_pem, &response).ok()) {
   }
   EXPECT_THAT(response.certificate_pem(), HasSubstr("BEGIN CERTIFICATE"));
+}
+
+// While somebody else has the CA, those who enroll wait, and must not fill the places of all calls.
+TEST_F(EnrollTest, LetsFewWaitAtOnce) {
+  const std::string secret = Invite("web1");
+  Start();
+  const auto made = pki::MakeKeyRequest("web1");
+  const int held = open(authority_.directory().c_str(), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(flock(held, LOCK_EX), 0);
+  const auto stranger = ConnectHere();
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::vector<StatusCode> codes;
+  std::vector<std::thread> hosts;
+  for (int host = 0; host < 5; ++host) {
+    hosts.emplace_back([&] {
+      auspex::v1::EnrollResponse response;
+      const grpc::Status status = Enroll(stranger, secret, made->request_pem, &response);
+      const std::lock_guard lock(mutex);
+      codes.push_back(status.error_code());
+      ended.notify_all();
+    });
+  }
+  {
+    std::unique_lock lock(mutex);
+    ended.wait(lock, [&] { return !codes.empty(); });
+    EXPECT_EQ(codes.front(), StatusCode::RESOURCE_EXHAUSTED);
+  }
+  close(held);
+  for (std::thread& host : hosts) host.join();
+  EXPECT_EQ(std::ranges::count(codes, StatusCode::RESOURCE_EXHAUSTED), 1);
+  EXPECT_EQ(std::ranges::count(codes, StatusCode::OK), 1);
 }
 
 TEST_F(EnrollTest, TellsAStrangerOfItsRequestAndNotOfItsFiles) {
