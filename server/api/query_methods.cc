@@ -61,6 +61,13 @@ std::string PatternOf(std::string_view name) {
   return pattern;
 }
 
+// The cursor that an answer goes on behind.
+absl::StatusOr<storage::SearchCursor> AfterOf(std::string_view bytes, storage::SearchOrder order) {
+  absl::StatusOr<storage::SearchCursor> after = api::CursorOf(bytes);
+  if (!after.ok() || after->order == order) return after;
+  return absl::InvalidArgumentError("after: the cursor is of a search with another order");
+}
+
 // Sends things that are found when they are so many bytes together.
 template <typename Response>
 class Gatherer {
@@ -133,11 +140,8 @@ absl::Status QueryMethods::Search(Call& call, const SearchRequest& request,
                                 .memory_bytes_max = limits_.search_bytes_max};
   if (request.limit() > 0) search.limit = request.limit();
   if (!request.after().empty()) {
-    const absl::StatusOr<storage::SearchCursor> after = api::CursorOf(request.after());
+    const absl::StatusOr<storage::SearchCursor> after = AfterOf(request.after(), *order);
     if (!after.ok()) return after.status();
-    if (after->order != *order) {
-      return absl::InvalidArgumentError("after: the cursor is of a search with another order");
-    }
     search.after = *after;
   }
   Gatherer<SearchResponse> gatherer(limits_.message_bytes, send);
@@ -187,11 +191,9 @@ absl::Status QueryMethods::Tail(Call& call, const TailRequest& request,
                                 .memory_bytes_max = limits_.search_bytes_max,
                                 .stop = call.stop};
   if (!request.after().empty()) {
-    const absl::StatusOr<storage::SearchCursor> after = api::CursorOf(request.after());
+    const absl::StatusOr<storage::SearchCursor> after =
+        AfterOf(request.after(), storage::SearchOrder::kWhole);
     if (!after.ok()) return after.status();
-    if (after->order != storage::SearchOrder::kWhole) {
-      return absl::InvalidArgumentError("after: the cursor is of a search with another order");
-    }
     follow.after = *after;
   }
   TailResponse gathered;
