@@ -1,5 +1,6 @@
 #include "cli/server_choice.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <sys/socket.h>
@@ -24,10 +25,12 @@ bool MayConnect(const char* path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
-  const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return false;
+  // EAGAIN: somebody listens, and has not accepted others yet.
   const bool connected =
-      connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+      connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ||
+      errno == EAGAIN;
   close(descriptor);
   return connected;
 }

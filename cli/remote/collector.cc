@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "cli/exit_status.h"
 #include "cli/remote/connection.h"
 #include "cli/server_choice.h"
 #include <CLI/CLI.hpp>
@@ -90,14 +91,6 @@ absl::Status PrintStatus(const std::string& server, const std::string& format) {
   return absl::OkStatus();
 }
 
-int ExitStatus(const std::string& command, absl::Status status) {
-  std::cout.flush();
-  if (status.ok() && !std::cout) status = absl::UnavailableError("cannot write");
-  if (status.ok()) return EXIT_SUCCESS;
-  std::cerr << "auspex " << command << ": " << std::string(status.message()) << '\n';
-  return EXIT_FAILURE;
-}
-
 }  // namespace
 
 int Status(int argc, char** argv) {
@@ -113,7 +106,7 @@ int Status(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {  // Also --help.
     return app.exit(error) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   }
-  return ExitStatus("status", PrintStatus(server, format));
+  return ExitStatus("auspex status", PrintStatus(server, format));
 }
 
 int Server(int argc, char** argv) {
@@ -139,19 +132,22 @@ int Server(int argc, char** argv) {
 
   using Stub = AdminService::Stub;
   if (reload->parsed()) {
-    return ExitStatus("server reload", Do<auspex::v1::ReloadRequest, auspex::v1::ReloadResponse>(
-                                           server, &Stub::Reload));
+    return ExitStatus(
+        "auspex server reload",
+        Do<auspex::v1::ReloadRequest, auspex::v1::ReloadResponse>(server, &Stub::Reload));
   }
   if (seal->parsed()) {
-    return ExitStatus("server seal",
+    return ExitStatus("auspex server seal",
                       Do<auspex::v1::SealRequest, auspex::v1::SealResponse>(server, &Stub::Seal));
   }
   if (suspend->parsed()) {
-    return ExitStatus("server suspend", Do<auspex::v1::SuspendRequest, auspex::v1::SuspendResponse>(
-                                            server, &Stub::Suspend, suspension));
+    return ExitStatus("auspex server suspend",
+                      Do<auspex::v1::SuspendRequest, auspex::v1::SuspendResponse>(
+                          server, &Stub::Suspend, suspension));
   }
-  return ExitStatus("server resume", Do<auspex::v1::ResumeRequest, auspex::v1::ResumeResponse>(
-                                         server, &Stub::Resume));
+  return ExitStatus(
+      "auspex server resume",
+      Do<auspex::v1::ResumeRequest, auspex::v1::ResumeResponse>(server, &Stub::Resume));
 }
 
 }  // namespace cli
