@@ -116,6 +116,11 @@ struct ApiOptions {
   // Empty: nobody can enroll.
   std::string enroll_ca = {};
 
+  // Seconds that the answer to a call may take, save those that go on until they are ended. 0: as
+  // long as it takes. Ten minutes are long for a report, and too short for an export of all that a
+  // large fleet has sent in a year, which is better made in parts.
+  uint32_t max_time_s = 600;
+
   LocalSocketOptions socket;
 
   friend bool operator==(const ApiOptions&, const ApiOptions&) = default;

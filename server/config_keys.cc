@@ -335,6 +335,9 @@ constexpr HonouredKey kHonouredKeys[] = {
     {"api_enroll_ca", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.enroll_ca); },
      [](const auto& c) { return c.api.enroll_ca.empty() ? "nobody can enroll" : c.api.enroll_ca; }},
+    {"api_max_time", "seconds from 0 (as long as it takes) to 2147483647",
+     [](auto value, auto* c) { return SetNumber(value, 0, kIntMax, &c->api.max_time_s); },
+     [](const auto& c) { return std::to_string(c.api.max_time_s); }},
     {"api_socket", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.socket.path); },
      [](const auto& c) {

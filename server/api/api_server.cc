@@ -81,6 +81,11 @@ std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const TlsFiles& files,
   return grpc::experimental::TlsServerCredentials(options);
 }
 
+CallLimits LimitsOf(CallLimits limits, const ApiOptions& options) {
+  limits.time_max = std::chrono::seconds(options.max_time_s);
+  return limits;
+}
+
 std::string InvitationsOf(const ApiOptions& options) {
   return options.enroll_ca.empty() ? "" : options.enroll_ca + "/invitations";
 }
@@ -111,7 +116,8 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
                                        .revoked = options.crl_file,
                                        .ca = options.tls.ca}),
       ingest_(network, committer, own_records, counters, grpc_callers_, limits.ingest),
-      calls_(callers_, limits.calls, [this](const EndedCall& call) { Record(call); }),
+      calls_(callers_, LimitsOf(limits.calls, options),
+             [this](const EndedCall& call) { Record(call); }),
       query_methods_(store, limits.query),
       admin_methods_(network, store, std::move(actions), [this] { return Metrics(); }),
       enroll_methods_(options.enroll_ca),

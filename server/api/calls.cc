@@ -1,6 +1,6 @@
 #include "server/api/calls.h"
 
-#include <thread>
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +18,12 @@ std::vector<Metric> MetricsOf(const CallCounters& counters) {
 
 Calls::Calls(const Callers& callers, const CallLimits& limits,
              std::function<void(const EndedCall&)> ended)
-    : callers_(callers), limits_(limits), ended_call_(std::move(ended)) {}
+    : callers_(callers),
+      limits_(limits),
+      ended_call_(std::move(ended)),
+      timer_([this](const std::stop_token& stop) { EndLate(stop); }) {}
+
+Calls::~Calls() { Stop(); }
 
 void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
                    const google::protobuf::Message& request, Replies& replies,
@@ -42,7 +47,7 @@ void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
     if (!replies.Flush() && answered.ok()) answered = absl::CancelledError();
     if (absl::IsCancelled(answered)) {
       const std::lock_guard lock(mutex_);
-      answered = ReasonToEnd(caller);
+      answered = running_.at(number).is_late ? ReasonToEndLate() : ReasonToEnd(caller);
     }
     if (absl::IsResourceExhausted(answered)) ++counters_.calls_ended_limit_total;
     ended_call_({.caller = caller,
@@ -76,7 +81,12 @@ absl::Status Calls::TakePlace(const Method& method, const Caller& caller,
     return absl::ResourceExhaustedError(too_many);
   }
   *call = next_call_++;
-  running_.emplace(*call, Running{.caller = caller, .is_endless = method.is_endless, .stop = stop});
+  Running& running = running_[*call];
+  running = {.caller = caller, .is_endless = method.is_endless, .stop = stop};
+  if (limits_.time_max.count() > 0 && !method.is_endless) {
+    running.deadline = Clock::now() + limits_.time_max;
+  }
+  begun_.notify_all();
   Count& count = running_of_[caller.name];
   ++count.all;
   if (method.is_endless) ++count.endless;
@@ -131,6 +141,35 @@ absl::Status Calls::ReasonToEnd(const Caller& caller) const {
   return absl::CancelledError("the caller has left, or did not read");
 }
 
+absl::Status Calls::ReasonToEndLate() const {
+  const auto limit_s = std::chrono::duration_cast<std::chrono::seconds>(limits_.time_max).count();
+  return absl::DeadlineExceededError(
+      absl::StrCat("the answer took longer than ", limit_s, " s: the limit of the collector"));
+}
+
+// Until it is to stop: ends the calls whose deadlines are over. The last call to begin is the last
+// to be late.
+void Calls::EndLate(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const Clock::time_point now = Clock::now();
+    Clock::time_point next = Clock::time_point::max();
+    for (auto& [call, running] : running_) {
+      if (running.deadline > now) {
+        next = std::min(next, running.deadline);
+      } else if (running.stop.request_stop()) {
+        running.is_late = true;
+        ++counters_.calls_ended_time_total;
+      }
+    }
+    if (next < Clock::time_point::max()) {
+      begun_.wait_until(lock, stop, next, [] { return false; });
+    } else {
+      begun_.wait(lock, stop, [this, last = next_call_] { return next_call_ != last; });
+    }
+  }
+}
+
 void Calls::EndRevoked() {
   const std::lock_guard lock(mutex_);
   for (auto& [call, running] : running_) {
@@ -140,6 +179,7 @@ void Calls::EndRevoked() {
 }
 
 void Calls::Stop() {
+  timer_ = {};
   std::unique_lock lock(mutex_);
   stopping_ = true;
   for (auto& [call, running] : running_) running.stop.request_stop();

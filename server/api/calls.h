@@ -13,6 +13,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -41,6 +42,13 @@ struct CallLimits {
   // A caller that does not take a message within this is cut off.
   std::chrono::milliseconds stall_max{60'000};
 
+  // Of calls that end by themselves, how long they may take. 0: as long as it takes.
+  std::chrono::milliseconds time_max{0};
+
+  // A caller whose call has to end has so long to take the message that is on its way. Then it
+  // hears of no reason but CANCELLED.
+  std::chrono::milliseconds end_time{2'000};
+
   // Messages that wait for a caller to read, of one call.
   size_t answer_bytes = 64 << 10;
 };
@@ -57,6 +65,7 @@ struct CallCounters {
   X(calls_refused_endless_total, "of them, those that would go on until they are ended") \
   X(calls_ended_stalled_total, "calls ended because their callers did not read")         \
   X(calls_ended_limit_total, "calls ended because their answers were too large")         \
+  X(calls_ended_time_total, "calls ended because they took longer than api_max_time")    \
   X(calls_ended_revoked_total, "calls ended because their callers may not ask any more")
 #define AUSPEX_DECLARE(name, meaning) std::atomic<uint64_t> name = 0;
   AUSPEX_CALL_COUNTERS(AUSPEX_DECLARE)
@@ -83,6 +92,9 @@ class Calls {
   Calls(const Callers& callers, const CallLimits& limits,
         std::function<void(const EndedCall&)> ended);
 
+  // As Stop().
+  ~Calls();
+
   // Answers a call on a thread of its own, then calls `done` there with how it has ended: when all
   // replies are on their way, or the call is over. If the call is refused `done` is called at once.
   // `request` and `replies` must live until then. `stop` ends the call.
@@ -94,7 +106,8 @@ class Calls {
   // the rules of access have changed.
   void EndRevoked();
 
-  // Refuses new calls, and ends those there are. Waits until no thread of a call is left.
+  // Refuses new calls, and ends those there are. Waits until no thread of a call is left. May be
+  // called more than once.
   void Stop();
 
   // A caller did not read for `stall_max`.
@@ -104,10 +117,14 @@ class Calls {
   const CallCounters& counters() const { return counters_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   struct Running {
     Caller caller;
     bool is_endless = false;
     std::stop_source stop;
+    Clock::time_point deadline = Clock::time_point::max();
+    bool is_late = false;  // Ended by the deadline.
   };
 
   struct Count {
@@ -121,6 +138,8 @@ class Calls {
   std::string ReasonToRefuse(const Method& method, const Caller& caller,
                              const Count& of_caller) const;
   absl::Status ReasonToEnd(const Caller& caller) const;
+  absl::Status ReasonToEndLate() const;
+  void EndLate(const std::stop_token& stop);
 
   const Callers& callers_;
   const CallLimits limits_;
@@ -129,11 +148,14 @@ class Calls {
 
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable ended_;
+  std::condition_variable_any begun_;
   std::unordered_map<uint64_t, Running> running_;
   size_t endless_ = 0;                                  // Of them.
   absl::flat_hash_map<std::string, Count> running_of_;  // By the name of the caller.
   uint64_t next_call_ = 0;
   bool stopping_ = false;
+
+  std::jthread timer_;  // Last: runs EndLate().
 };
 
 }  // namespace server

@@ -81,16 +81,20 @@ class GrpcStream : public grpc::ServerWriteReactor<Response>, public Replies {
 
   // Waits for something that comes true when a message is taken. A caller that does not take one in
   // time is given up, and the call with it: it then hears of no other status than CANCELLED. False
-  // if the call is over.
+  // if the call is over, and nothing is on its way.
   template <typename Condition>
   bool Await(std::unique_lock<std::mutex>& lock, const Condition& condition) {
-    if (!written_.wait_for(lock, stop_.get_token(), calls_.limits().stall_max, condition)) {
-      if (stop_.request_stop()) calls_.CountStalled();
+    written_.wait_for(lock, stop_.get_token(), calls_.limits().stall_max, condition);
+    if (!stop_.stop_requested() && condition()) return true;
+    waiting_bytes_ = 0;
+    const auto nothing_on_its_way = [this] { return !is_writing_; };
+    const bool is_stalled = stop_.request_stop();
+    if (is_stalled) calls_.CountStalled();
+    if (is_stalled || !written_.wait_for(lock, calls_.limits().end_time, nothing_on_its_way)) {
       context_->TryCancel();
-      waiting_bytes_ = 0;
-      written_.wait(lock, [this] { return !is_writing_; });
+      written_.wait(lock, nothing_on_its_way);
     }
-    return !stop_.stop_requested();
+    return false;
   }
 
   // With mutex_ held. Nothing is on its way.

@@ -115,7 +115,7 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
       "/access\napi_certificate_file = /a.crt\napi_key_file = "
       "/a.key\napi_ca_file = /ca.crt\napi_json_port = 8443\n"
       "api_json_origins = https://a.example, http://localhost:3000\n"
-      "api_token_file = /tokens\napi_crl_file = /crl\napi_enroll_ca = /ca\n",
+      "api_token_file = /tokens\napi_crl_file = /crl\napi_enroll_ca = /ca\napi_max_time = 30\n",
       "f");
   ASSERT_TRUE(parsed.ok()) << FormatReport(parsed);
 
@@ -132,6 +132,7 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
                   .token_file = "/tokens",
                   .crl_file = "/crl",
                   .enroll_ca = "/ca",
+                  .max_time_s = 30,
                   .socket = {.path = "/run/s", .group = "adm"}};
   expected.listener.tcp_listen_port = 0;
   expected.listener.tcp_listen_queue = 128;

@@ -71,6 +71,7 @@ class ApiTest : public testing::Test {
         .token_file = token_file_,
         .crl_file = crl_file_,
         .enroll_ca = enroll_ca_,
+        .max_time_s = max_time_s_,
         .socket = {.path = socket_path_, .group = socket_group_}};
     api_.emplace(network_, *store_, *committer_, *own_records_, counters_, options, limits_,
                  actions_);
@@ -179,6 +180,7 @@ class ApiTest : public testing::Test {
   std::string token_file_;
   std::string crl_file_;
   std::string enroll_ca_;
+  uint32_t max_time_s_ = 0;
   const std::string socket_path_ = directory_.path() + "/api.sock";
   std::string socket_group_;
   boost::asio::io_context network_{1};

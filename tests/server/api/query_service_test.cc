@@ -18,7 +18,6 @@ using auspex::v1::SearchMalformedRequest;
 using auspex::v1::SearchMalformedResponse;
 using auspex::v1::SearchRequest;
 using auspex::v1::SearchResponse;
-using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -346,9 +345,31 @@ TEST_F(QueryServiceTest, EndsTheCallsOfWhoMayNotSeeThatAnyMore) {
   size_t found = 0;
   while (reader->Read(&response)) found += response.events_size();
   EXPECT_LT(found, kMany);
-  // The reason reaches who reads all that was on its way; who does not is cut off.
-  EXPECT_THAT(reader->Finish().error_code(),
-              AnyOf(grpc::StatusCode::PERMISSION_DENIED, grpc::StatusCode::CANCELLED));
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(QueryServiceTest, EndsWhatTakesTooLong) {
+  max_time_s_ = 1;
+  Start();
+  DeliverMuch();
+  const auto stub = StubAs("root");
+  grpc::ClientContext tail_context;
+  const auto tail = stub->Tail(&tail_context, auspex::v1::TailRequest());
+  auspex::v1::TailResponse followed;
+  ASSERT_TRUE(tail->Read(&followed));
+  grpc::ClientContext context;
+  const auto reader = stub->Search(&context, SearchRequest());
+  while (api_->call_counters().calls_ended_time_total == 0) std::this_thread::yield();
+  size_t found = 0;
+  for (SearchResponse response; reader->Read(&response);) found += response.events_size();
+  EXPECT_LT(found, kMany);
+  const grpc::Status ended = reader->Finish();
+  EXPECT_EQ(ended.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_EQ(ended.error_message(), "the answer took longer than 1 s: the limit of the collector");
+  // What goes on until it is ended goes on.
+  Deliver("db1", {1});
+  while (tail->Read(&followed) && followed.events_size() == 0) continue;
+  EXPECT_EQ(followed.events_size(), 1);
 }
 
 TEST_F(QueryServiceTest, RefusesCallsBeyondTheLimit) {
