@@ -44,9 +44,6 @@ struct FoundEvent {
   absl::FunctionRef<std::string()> cursor;  // The place behind this event: one line of text.
 };
 
-// How a host is known, as --format json tells it: "node", "address".
-std::string_view IdentityName(storage::IdentityKind kind);
-
 // False ends the search.
 using EventSink = std::function<bool(const FoundEvent&)>;
 using LineSink = std::function<bool(std::string_view line)>;

@@ -47,7 +47,7 @@ absl::StatusOr<storage::SearchRequest> RequestOf(const Question& question) {
 std::function<bool(const storage::FoundEvent&)> GiveTo(const EventSink& sink) {
   return [&sink](const storage::FoundEvent& found) {
     return sink({.origin = {.host = found.host.name,
-                            .identity = IdentityName(found.host.kind),
+                            .identity = storage::KindName(found.host.kind),
                             .address = found.address,
                             .received_ms = found.received_ms},
                  .event = found.event,

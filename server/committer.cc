@@ -87,6 +87,7 @@ void Committer::Push(Pending pending) {
   pending.handed_in = Clock::now();
   pending_bytes_ += pending.bytes;
   counters_.bytes_pending = pending_bytes_;
+  ++counters_.deliveries_pending;
   // Sessions become readable many at a time. To wake the thread for each of them would cost more
   // than all the rest, and make small groups.
   if (pushed_.empty()) asio::post(network_, [this] { HandIn(); });
@@ -172,12 +173,15 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
   pending_bytes_ -= group.bytes;
   own_records_pending_ -= group.own_records;
   counters_.bytes_pending = pending_bytes_;
+  counters_.deliveries_pending -= group.done.size();
   ++counters_.commits_total;
   counters_.commit_us_total += commit_us;
   counters_.commit_us_max = std::max(counters_.commit_us_max, commit_us);
   if (result.ok()) {
+    records_of_commits_.Add(result->records);
     counters_.records_stored_total += result->records;
     counters_.record_bytes_stored_total += result->bytes;
+    counters_.records_malformed_total += result->malformed;
     counters_.records_duplicate_total += result->duplicates_dropped;
     counters_.hosts_overflowed_total += result->hosts_overflowed;
     counters_.commit_records_max = std::max(counters_.commit_records_max, result->records);
@@ -194,7 +198,9 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
   for (size_t i = 0; i < group.done.size(); ++i) {
     if (group.done[i] == nullptr) continue;
     if (result.ok()) {
-      latency_.Add(std::chrono::duration_cast<std::chrono::microseconds>(now - group.handed_in[i]));
+      const auto latency =
+          std::chrono::duration_cast<std::chrono::microseconds>(now - group.handed_in[i]);
+      latency_us_.Add(static_cast<uint64_t>(latency.count()));
       group.done[i](group.receipts[i]);
     } else {
       group.done[i](result.status());

@@ -21,8 +21,8 @@
 
 #include "base/log.h"
 #include "server/counters.h"
+#include "server/histogram.h"
 #include "server/ingest.h"
-#include "server/latency_histogram.h"
 #include "storage/event_store.h"
 
 namespace server {
@@ -61,8 +61,12 @@ class Committer : public Ingest {
   void SetSuspended(bool suspended);
   bool is_suspended() const { return suspended_; }
 
-  // From the moment when a delivery was handed in until its sender was told that it is stored.
-  const LatencyHistogram& latency() const { return latency_; }
+  // In microseconds, from the moment when a delivery was handed in until its sender was told that
+  // it is stored.
+  const Histogram& latency_us() const { return latency_us_; }
+
+  // Of each write, how many records it has stored.
+  const Histogram& records_of_commits() const { return records_of_commits_; }
 
   // Stores records that no client waits for: the collector's own.
   void AppendOwn(storage::Batch batch);
@@ -115,7 +119,8 @@ class Committer : public Ingest {
   size_t pending_bytes_ = 0;
   size_t own_records_pending_ = 0;
   bool suspended_ = false;
-  LatencyHistogram latency_;
+  Histogram latency_us_{kLatencyBoundsUs};
+  Histogram records_of_commits_{kRecordCountBounds};
   absl::AnyInvocable<void(const std::string&)> on_damage_;
   base::LogLimit error_log_{1};
   boost::asio::steady_timer room_;  // Never expires: cancelled when there is room again.

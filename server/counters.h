@@ -51,7 +51,8 @@ struct Counters {
   X(store_problems_total, "failures to make, join or read blocks, and of the database itself")   \
   X(suspended, "gauge: 1 while an admin has the collector take nothing in")                      \
   X(deliveries_refused_suspended_total, "deliveries that came while it was suspended, refused")  \
-  X(bytes_pending, "gauge: bytes handed in and not yet stored")                                  \
+  X(deliveries_pending, "gauge: deliveries handed in and not yet stored")                        \
+  X(bytes_pending, "gauge: their bytes")                                                         \
   X(waits_for_room_total, "reads put off because too much waited for the disk")
 #define AUSPEX_DECLARE(name, meaning) uint64_t name = 0;
   AUSPEX_COUNTERS(AUSPEX_DECLARE)

@@ -41,7 +41,7 @@ bool ListensElsewhere(const ListenerOptions& a, const ListenerOptions& b) {
 }  // namespace
 
 Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_records,
-                   Counters& counters, NextConnection next_connection,
+                   Counters& counters, HostSessions& host_sessions, NextConnection next_connection,
                    const ListenerOptions& options, const ListenerLimits& limits)
     : network_(network),
       own_records_(own_records),
@@ -52,6 +52,7 @@ Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_re
       read_buffer_(kReadBytes),
       context_{.ingest = ingest,
                .counters = counters,
+               .host_sessions = host_sessions,
                .connections_max = options_.tcp_max_per_addr,
                .read_buffer = read_buffer_},
       watch_(network),

@@ -52,8 +52,8 @@ class Listener {
   // All references must outlive the listener. The network must not run when it is destroyed, or
   // Stop() must have returned.
   Listener(boost::asio::io_context& network, Ingest& ingest, OwnRecords& own_records,
-           Counters& counters, NextConnection next_connection, const ListenerOptions& options,
-           const ListenerLimits& limits);
+           Counters& counters, HostSessions& host_sessions, NextConnection next_connection,
+           const ListenerOptions& options, const ListenerLimits& limits);
   ~Listener();
 
   // Listens and accepts from here on; does nothing without tcp_listen_port. A failure names the

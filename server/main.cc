@@ -19,10 +19,12 @@
 
 #include "base/log.h"
 #include "server/api/api_server.h"
+#include "server/api/grpc_log.h"
 #include "server/committer.h"
 #include "server/config.h"
 #include "server/counters.h"
 #include "server/end_process.h"
+#include "server/host_sessions.h"
 #include "server/listener.h"
 #include "server/metrics.h"
 #include "server/own_records.h"
@@ -155,6 +157,7 @@ class Control {
         case SIGCONT:
           spdlog::info("state {}", ToText(MetricsOf(counters_)));
           spdlog::info("calls {}", ToText(MetricsOf(api_.call_counters())));
+          spdlog::info("grpc {}", ToText(MetricsOfGrpc()));
           spdlog::info("json {}", ToText(MetricsOf(api_.json_counters())));
           committer_.RunBetweenCommits([](storage::EventStore& store) {
             spdlog::info("store {}", storage::ToText(store.Activity()));
@@ -288,6 +291,7 @@ int Run(const Arguments& arguments) {
   spdlog::info("auspexd {} store={}", AUSPEX_VERSION, config.store.store_dir);
   asio::io_context network(1);
   Counters counters;
+  HostSessions host_sessions;
   StoreWatch watch(network, counters);
   storage::StoreOptions store_options = StoreOptionsOf(config);
   store_options.on_problem = [&watch](const absl::Status& problem) { watch.Hear(problem); };
@@ -308,8 +312,8 @@ int Run(const Arguments& arguments) {
   own_records.Start();
 
   Listener listener(
-      network, committer, own_records, counters, [&store] { return (*store)->NextConnection(); },
-      config.listener, limits);
+      network, committer, own_records, counters, host_sessions,
+      [&store] { return (*store)->NextConnection(); }, config.listener, limits);
   const absl::Status listening = listener.Start();
   if (!listening.ok()) {
     spdlog::error("{}", Text(listening));
@@ -317,7 +321,8 @@ int Run(const Arguments& arguments) {
   }
 
   Control* control_of_signals = nullptr;  // Set before the network runs, where actions are taken.
-  ApiServer api(network, **store, committer, own_records, counters, config.api, ApiLimits(),
+  ApiServer api(network, **store, committer, own_records, counters, host_sessions, config.api,
+                ApiLimits(),
                 {.reload = [&] { return control_of_signals->Reload(); },
                  .seal = [&] { control_of_signals->Seal(); },
                  .set_suspended = [&](bool it_is) { control_of_signals->SetSuspended(it_is); },

@@ -19,10 +19,6 @@ void AppendHead(std::string_view name, std::string_view meaning, std::string_vie
   absl::StrAppendFormat(text, "# HELP %s %s\n# TYPE %s %s\n", name, meaning, name, type);
 }
 
-double Seconds(std::chrono::microseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
-
 }  // namespace
 
 Metric MakeMetric(std::string name, std::string_view meaning, uint64_t value) {
@@ -45,6 +41,9 @@ std::vector<Metric> MetricsOf(const Counters& counters) {
 
 std::vector<Metric> MetricsOf(const storage::StoreActivity& activity) {
   return {
+      MakeMetric("auspexd_store_table_bytes",
+                 "gauge: bytes of the store's tables on the disk, without the write-ahead log",
+                 activity.table_bytes),
       MakeMetric("auspexd_store_open_bytes", "gauge: memory of events that are in no block",
                  activity.open_bytes),
       MakeMetric("auspexd_store_open_hosts", "gauge: hosts that have events in no block",
@@ -70,26 +69,31 @@ std::string ToText(const std::vector<Metric>& metrics) {
   });
 }
 
+void AppendPrometheusHead(const Metric& metric, std::string* text) {
+  const bool is_gauge = metric.kind == Metric::Kind::kGauge;
+  AppendHead(metric.name, metric.meaning, is_gauge ? "gauge" : "counter", text);
+}
+
 void AppendPrometheus(const std::vector<Metric>& metrics, std::string* text) {
   for (const Metric& metric : metrics) {
-    const bool is_gauge = metric.kind == Metric::Kind::kGauge;
-    AppendHead(metric.name, metric.meaning, is_gauge ? "gauge" : "counter", text);
-    absl::StrAppendFormat(text, "%s %d\n", metric.name, metric.value);
+    AppendPrometheusHead(metric, text);
+    absl::StrAppend(text, metric.name, " ", metric.value, "\n");
   }
 }
 
-void AppendPrometheus(std::string_view name, std::string_view meaning,
-                      const LatencyHistogram& histogram, std::string* text) {
+void AppendPrometheus(std::string_view name, std::string_view meaning, const Histogram& histogram,
+                      double unit, std::string* text) {
+  const auto in_units = [unit](uint64_t value) { return static_cast<double>(value) * unit; };
   AppendHead(name, meaning, "histogram", text);
   uint64_t count = 0;
   for (size_t i = 0; i < histogram.counts().size(); ++i) {
     count += histogram.counts()[i];
-    const bool is_last = i == LatencyHistogram::kBounds.size();
+    const bool is_last = i == histogram.bounds().size();
     const std::string bound =
-        is_last ? "+Inf" : absl::StrFormat("%g", Seconds(LatencyHistogram::kBounds[i]));
+        is_last ? "+Inf" : absl::StrFormat("%g", in_units(histogram.bounds()[i]));
     absl::StrAppendFormat(text, "%s_bucket{le=\"%s\"} %d\n", name, bound, count);
   }
-  absl::StrAppendFormat(text, "%s_sum %.6f\n%s_count %d\n", name, Seconds(histogram.sum()), name,
+  absl::StrAppendFormat(text, "%s_sum %.15g\n%s_count %d\n", name, in_units(histogram.sum()), name,
                         count);
 }
 

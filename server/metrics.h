@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "server/counters.h"
-#include "server/latency_histogram.h"
+#include "server/histogram.h"
 #include "storage/inspect.h"
 
 namespace server {
@@ -34,10 +34,13 @@ std::vector<Metric> MetricsOf(const storage::StoreActivity& activity);
 // For the log: "name=value name=value ...", without the prefix "auspexd_".
 std::string ToText(const std::vector<Metric>& metrics);
 
+// What stands before the values of a metric.
+void AppendPrometheusHead(const Metric& metric, std::string* text);
+
 void AppendPrometheus(const std::vector<Metric>& metrics, std::string* text);
 
-// A histogram in seconds.
-void AppendPrometheus(std::string_view name, std::string_view meaning,
-                      const LatencyHistogram& histogram, std::string* text);
+// `unit` is what a value of 1 is written as: 1e-6 for microseconds, in seconds.
+void AppendPrometheus(std::string_view name, std::string_view meaning, const Histogram& histogram,
+                      double unit, std::string* text);
 
 }  // namespace server

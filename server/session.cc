@@ -36,7 +36,10 @@ size_t BatchFor(storage::Identity host, const std::string& address, storage::Del
 }  // namespace
 
 Session::Session(std::unique_ptr<Transport> transport, Peer peer, const SessionContext& context)
-    : transport_(std::move(transport)), peer_(std::move(peer)), context_(context) {}
+    : transport_(std::move(transport)),
+      peer_(std::move(peer)),
+      context_(context),
+      place_(context.host_sessions) {}
 
 asio::awaitable<std::string> Session::Serve() {
   for (Progress progress = Progress::kNothing; progress != Progress::kOver && !stopping_;) {
@@ -173,13 +176,17 @@ storage::Delivery Session::MakeDelivery(const Input& input) {
   for (const ReceivedRecord& received : input.records) {
     storage::Identity host{.kind = storage::IdentityKind::kAddress, .name = peer_.address};
     const absl::StatusOr<audit::Record> record = audit::ParseRecord(received.line);
-    if (!record.ok()) ++context_.counters.records_malformed_total;
     if (record.ok() && !record->node.empty() && record->node.size() <= kNodeBytesMax) {
       host = {.kind = storage::IdentityKind::kNode, .name = std::string(record->node)};
     }
     batch = BatchFor(std::move(host), peer_.address, &delivery);
-    delivery.batches[batch].Add(received.line);
+    if (record.ok()) {
+      delivery.batches[batch].Add(received.line);
+    } else {
+      delivery.batches[batch].AddMalformed(received.line);
+    }
   }
+  place_.MoveTo(delivery.batches[batch].host());
   if (protocol_.managed()) {
     delivery.retry = {.client = peer_.address,
                       .connection = peer_.connection,

@@ -15,6 +15,7 @@
 
 #include "server/client_protocol.h"
 #include "server/counters.h"
+#include "server/host_sessions.h"
 #include "server/ingest.h"
 #include "server/transport.h"
 
@@ -31,6 +32,7 @@ struct Peer {
 struct SessionContext {
   Ingest& ingest;
   Counters& counters;
+  HostSessions& host_sessions;
   const uint16_t& connections_max;  // tcp_max_per_addr, as it is now.
 
   // Where a session reads to. One for all is enough: a session is done with it before it waits.
@@ -97,6 +99,7 @@ class Session {
   const Peer peer_;
   const SessionContext& context_;
   ClientProtocol protocol_;
+  HostSessions::Place place_;
 
   bool stopping_ = false;
   bool has_stored_ = false;    // A first record has been handed in.

@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "audit/record.h"
 #include "storage/coding.h"
 
 namespace storage {
@@ -13,6 +14,20 @@ namespace {
 constexpr size_t kUsualRecordBytes = 400;
 
 }  // namespace
+
+std::string_view KindName(IdentityKind kind) {
+  switch (kind) {
+    case IdentityKind::kCollector:
+      return "collector";
+    case IdentityKind::kAddress:
+      return "address";
+    case IdentityKind::kNode:
+      return "node";
+    case IdentityKind::kCertificate:
+      return "certificate";
+  }
+  return "";
+}
 
 Batch::Batch(Identity host, std::string address)
     : host_(std::move(host)),
@@ -36,6 +51,11 @@ void Batch::Add(std::string_view line) {
   ++record_count_;
 }
 
+void Batch::AddMalformed(std::string_view line) {
+  ++malformed_count_;
+  Add(line);
+}
+
 std::string_view Batch::first() const {
   assert(record_count_ > 0);
   std::string_view rest = encoded();
@@ -48,6 +68,7 @@ void Batch::RemoveFirst() {
   const std::string_view line = first();
   offset_ = static_cast<size_t>(line.data() + line.size() - encoded_.data());
   --record_count_;
+  if (!audit::ParseRecord(line).ok()) --malformed_count_;
 }
 
 }  // namespace storage

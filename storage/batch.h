@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace storage {
@@ -18,12 +19,20 @@ enum class IdentityKind : uint8_t {
   kCertificate = 3,  // The name in the certificate that the agent has shown.
 };
 
+// "collector", "address", "node" or "certificate".
+std::string_view KindName(IdentityKind kind);
+
 // Who a record belongs to: the first key of everything in the store.
 struct Identity {
   IdentityKind kind = IdentityKind::kAddress;
   std::string name;
 
   friend bool operator==(const Identity&, const Identity&) = default;
+
+  template <typename H>
+  friend H AbslHashValue(H hash, const Identity& identity) {
+    return H::combine(std::move(hash), identity.kind, identity.name);
+  }
 };
 
 // Records of one host that arrived together, in order of arrival.
@@ -38,6 +47,9 @@ class Batch {
   // Adds a record (a line without its newline; any bytes).
   void Add(std::string_view line);
 
+  // Likewise, one that audit::ParseRecord() refuses: it is counted.
+  void AddMalformed(std::string_view line);
+
   // The record that was added first, and the one that was added last. There must be one. Views
   // are valid until the next Add() or move.
   std::string_view first() const;
@@ -49,6 +61,7 @@ class Batch {
   const Identity& host() const { return host_; }
   const std::string& address() const { return address_; }
   uint32_t record_count() const { return record_count_; }
+  uint32_t malformed_count() const { return malformed_count_; }
 
   // The records as the journal stores them: see storage/README.md.
   std::string_view encoded() const { return std::string_view(encoded_).substr(offset_); }
@@ -75,6 +88,7 @@ class Batch {
   size_t offset_ = 0;       // Where the first record that was not removed begins. Room before it.
   size_t last_offset_ = 0;  // Where the bytes of the last record begin.
   uint32_t record_count_ = 0;
+  uint32_t malformed_count_ = 0;
 };
 
 // Tells one client from another when a record comes a second time. A client that got no

@@ -114,6 +114,8 @@ absl::StatusOr<StoreStats> EventStore::Stats() const {
 }
 
 StoreActivity EventStore::Activity() const { return engine_->Activity(); }
+
+std::vector<ActiveHost> EventStore::ActiveHosts() const { return engine_->ActiveHosts(); }
 bool EventStore::is_open() const { return engine_->is_open(); }
 
 absl::Status EventStore::Check(std::stop_token stop,

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "storage/batch.h"
 #include "storage/flush.h"
+#include "storage/host_activity.h"
 #include "storage/import.h"
 #include "storage/inspect.h"
 #include "storage/report.h"
@@ -58,6 +59,7 @@ struct StoreOptions {
 struct AppendResult {
   uint64_t records = 0;             // Stored.
   uint64_t bytes = 0;               // Stored, without framing.
+  uint64_t malformed = 0;           // Of the records: those that are no audit records.
   uint64_t duplicates_dropped = 0;  // Sent again by their clients, stored before.
   uint64_t hosts_overflowed = 0;    // Batches that found no place in the table of hosts.
 
@@ -165,6 +167,9 @@ class EventStore {
 
   // All zeros where nothing is written.
   StoreActivity Activity() const;
+
+  // The hosts that have delivered something to this EventStore, in the order of their numbers.
+  std::vector<ActiveHost> ActiveHosts() const;
 
   // Whether it can be written and searched. Not after a disk error, until Append() has brought it
   // back. For any thread.

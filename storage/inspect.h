@@ -40,6 +40,7 @@ struct StoreStats {
 // What the store does beside answering. All but the gauges count from the moment when the database
 // was opened last.
 struct StoreActivity {
+  uint64_t table_bytes = 0;   // Gauge: of the tables on the disk, without the write-ahead log.
   uint64_t open_bytes = 0;    // Gauge: memory of events that are in no block,
   uint64_t open_hosts = 0;    // gauge: the hosts that they are of,
   uint64_t open_records = 0;  // gauge: and their records, as far as they are complete.

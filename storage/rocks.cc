@@ -278,6 +278,12 @@ absl::Status FlushAll(const Rocks& rocks) {
       "flush");
 }
 
+uint64_t TableBytes(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family) {
+  uint64_t bytes = 0;
+  rocks.db->GetIntProperty(family, rocksdb::DB::Properties::kLiveSstFilesSize, &bytes);
+  return bytes;
+}
+
 absl::Status CompactJournal(const Rocks& rocks) {
   return FromRocks(rocks.db->CompactRange({}, rocks.journal, nullptr, nullptr), "compact");
 }

@@ -51,6 +51,9 @@ absl::Status FlushAll(const Rocks& rocks);
 // Takes what was deleted of the journal out of the files: whoever reads it would have to skip that.
 absl::Status CompactJournal(const Rocks& rocks);
 
+// What the tables of a family take on the disk.
+uint64_t TableBytes(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family);
+
 // kDataLoss for damage, kResourceExhausted for a full disk, else kUnavailable.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing);
 

@@ -132,11 +132,13 @@ absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deli
   if (!written.ok()) {
     // The tables in memory are ahead of the files. The next call opens the files anew.
     groups_.clear();
+    delivered_.clear();
     CloseDatabase();
     last_reopen_ = std::chrono::steady_clock::now();
     return written;
   }
   writing_->indexer.Push(std::exchange(groups_, {}));
+  NoteActivity();
   result.damage = std::exchange(damage_, {});
   return result;
 }
@@ -149,7 +151,10 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
     const Identity& agent = batches.front().host();
     delivery->receipt = numbers_.Take(agent, *delivery->number);
     if (delivery->receipt.outcome == Receipt::Outcome::kRepeated) {
-      for (const Batch& batch : batches) result->duplicates_dropped += batch.record_count();
+      const uint64_t records = batches.front().record_count();
+      result->duplicates_dropped += records;
+      const HostId host = HostFor(agent, batches.front().address(), write);
+      delivered_.emplace_back(host, HostActivity{.duplicates_dropped = records});
     }
     if (delivery->receipt.outcome != Receipt::Outcome::kStored) return;
     write->Put(writing_->rocks->meta, BatchNumbers::EncodeKey(agent), numbers_.EncodeValue(agent));
@@ -174,6 +179,7 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
     if (repeated) {
       batches.front().RemoveFirst();
       ++result->duplicates_dropped;
+      delivered_.emplace_back(first_host, HostActivity{.duplicates_dropped = 1});
     }
   }
   for (size_t i = 0; i < batches.size(); ++i) {
@@ -189,6 +195,11 @@ void EventStore::Engine::AddBatch(Batch batch, JournalHeader header, rocksdb::Wr
   header.address = batch.address();
   result->records += batch.record_count();
   result->bytes += batch.encoded().size();
+  result->malformed += batch.malformed_count();
+  delivered_.emplace_back(host, HostActivity{.records = batch.record_count(),
+                                             .bytes = batch.encoded().size(),
+                                             .malformed = batch.malformed_count(),
+                                             .last_received_ms = header.received_ms});
   Indexer::Group& group = groups_.emplace_back();
   group.key = {.host = host, .arrival = next_arrival_++};
   group.value = std::move(batch).ReleaseBehind(EncodeJournalHeader(header));
@@ -224,6 +235,31 @@ absl::Status EventStore::Engine::Write(rocksdb::WriteBatch* write, uint64_t reco
   return FromRocks(written, "write");
 }
 
+// Of what has been written.
+void EventStore::Engine::NoteActivity() {
+  const std::lock_guard lock(mutex_);
+  activity_.resize(hosts_.size());
+  for (const auto& [host, delivered] : delivered_) {
+    HostActivity& activity = activity_[host];
+    activity.records += delivered.records;
+    activity.bytes += delivered.bytes;
+    activity.malformed += delivered.malformed;
+    activity.duplicates_dropped += delivered.duplicates_dropped;
+    activity.last_received_ms = std::max(activity.last_received_ms, delivered.last_received_ms);
+  }
+  delivered_.clear();
+}
+
+std::vector<ActiveHost> EventStore::Engine::ActiveHosts() const {
+  std::vector<ActiveHost> active;
+  const std::lock_guard lock(mutex_);
+  for (HostId host = 0; host < activity_.size(); ++host) {
+    if (activity_[host] == HostActivity()) continue;
+    active.push_back({.host = hosts_.identity(host), .activity = activity_[host]});
+  }
+  return active;
+}
+
 absl::Status EventStore::Engine::SyncIfDue() {
   if (options_.flush != Flush::kIncrementalAsync || records_unsynced_ < options_.flush_records) {
     return absl::OkStatus();
@@ -244,6 +280,11 @@ StoreActivity EventStore::Engine::Activity() const {
   const std::shared_ptr<Running> running = this->running();
   if (running == nullptr) return {};
   StoreActivity activity;
+  const Rocks& rocks = *running->rocks;
+  for (rocksdb::ColumnFamilyHandle* const family :
+       {rocks.meta, rocks.journal, rocks.summaries, rocks.columns, rocks.terms, rocks.tallies}) {
+    activity.table_bytes += TableBytes(rocks, family);
+  }
   running->indexer.AddTo(&activity);
   running->merger.AddTo(&activity);
   return activity;

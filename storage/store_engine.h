@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <rocksdb/write_batch.h>
@@ -69,6 +70,7 @@ class EventStore::Engine {
   std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns,
                               const std::vector<std::string>& visible_hosts) const;
   StoreActivity Activity() const;
+  std::vector<ActiveHost> ActiveHosts() const;
   bool is_open() const { return running() != nullptr; }
   absl::Status Settle(std::stop_token stop);
   absl::Status DropDay(const Identity& host, Day day);
@@ -106,6 +108,7 @@ class EventStore::Engine {
   void AddBatch(Batch batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
+  void NoteActivity();
   std::shared_ptr<Running> running() const;
 
   // How far a follower has come that searches the store.
@@ -123,8 +126,9 @@ class EventStore::Engine {
 
   // Of the thread that appends.
   std::shared_ptr<Running> writing_;    // running_ as well; null after a failed write.
-  std::vector<Indexer::Group> groups_;  // Of the write that is being made.
-  std::string damage_;                  // Not told yet.
+  std::vector<Indexer::Group> groups_;  // Of the write that is being made,
+  std::vector<std::pair<HostId, HostActivity>> delivered_;  // likewise.
+  std::string damage_;                                      // Not told yet.
   RetryMarks marks_;
   BatchNumbers numbers_{options_.hosts_max};
   uint64_t next_arrival_ = 0;
@@ -136,6 +140,7 @@ class EventStore::Engine {
   std::shared_ptr<Rocks> reading_;  // Instead of running_, where nothing is written.
   bool indexer_failed_ = false;
   HostTable hosts_;
+  std::vector<HostActivity> activity_;  // By number. A number that was written is never another's.
   uint64_t next_connection_ = 0;
 };
 

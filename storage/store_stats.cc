@@ -13,12 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-uint64_t SizeOf(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family) {
-  uint64_t bytes = 0;
-  rocks.db->GetIntProperty(family, rocksdb::DB::Properties::kLiveSstFilesSize, &bytes);
-  return bytes;
-}
-
 // Files come and go while we look.
 void AddFiles(const std::string& path, StoreStats* stats) {
   std::error_code gone;
@@ -69,22 +63,24 @@ absl::StatusOr<StoreStats> CollectStats(const StoreView& view, const WantedHosts
       stats.open_text_bytes += event->event.bytes() + event->event.record_count();
     }
   }
-  stats.columns_bytes = SizeOf(rocks, rocks.columns);
-  stats.summaries_bytes = SizeOf(rocks, rocks.summaries);
-  stats.terms_bytes = SizeOf(rocks, rocks.terms);
-  stats.tallies_bytes = SizeOf(rocks, rocks.tallies);
-  stats.journal_bytes = SizeOf(rocks, rocks.journal);
-  stats.meta_bytes = SizeOf(rocks, rocks.meta);
+  stats.columns_bytes = TableBytes(rocks, rocks.columns);
+  stats.summaries_bytes = TableBytes(rocks, rocks.summaries);
+  stats.terms_bytes = TableBytes(rocks, rocks.terms);
+  stats.tallies_bytes = TableBytes(rocks, rocks.tallies);
+  stats.journal_bytes = TableBytes(rocks, rocks.journal);
+  stats.meta_bytes = TableBytes(rocks, rocks.meta);
   AddFiles(store_path, &stats);
   return stats;
 }
 
 std::string ToText(const StoreActivity& activity) {
   return absl::StrFormat(
-      "open_bytes=%d open_hosts=%d open_records=%d queue_waits_total=%d seals_total=%d "
+      "table_bytes=%d open_bytes=%d open_hosts=%d open_records=%d queue_waits_total=%d "
+      "seals_total=%d "
       "blocks_sealed_total=%d merges_total=%d blocks_merged_total=%d",
-      activity.open_bytes, activity.open_hosts, activity.open_records, activity.queue_waits,
-      activity.seals, activity.blocks_sealed, activity.merges, activity.blocks_merged);
+      activity.table_bytes, activity.open_bytes, activity.open_hosts, activity.open_records,
+      activity.queue_waits, activity.seals, activity.blocks_sealed, activity.merges,
+      activity.blocks_merged);
 }
 
 }  // namespace storage

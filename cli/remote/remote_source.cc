@@ -76,7 +76,7 @@ absl::Status RemoteSource::GiveEvents(const google::protobuf::RepeatedPtrField<E
     }
     const bool wanted =
         sink({.origin = {.host = message.host(),
-                         .identity = IdentityName(api::IdentityKindOf(message.identity())),
+                         .identity = storage::KindName(api::IdentityKindOf(message.identity())),
                          .address = message.address(),
                          .received_ms = message.received_ms()},
               .event = *event,

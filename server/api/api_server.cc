@@ -1,7 +1,6 @@
 #include "server/api/api_server.h"
 
 #include <cstdlib>
-#include <mutex>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -14,7 +13,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/json_util.h>
-#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
@@ -25,6 +23,8 @@
 #include <grpcpp/server_posix.h>
 
 #include "pki/authority.h"
+#include "server/api/grpc_log.h"
+#include "server/host_metrics.h"
 
 namespace server {
 
@@ -58,16 +58,6 @@ constexpr int kLookaheadBytes = 256 << 10;
 // What gRPC itself may hold for all connections: as far as it keeps to it.
 constexpr size_t kMemoryMax = size_t{256} << 20;
 
-// Called by any thread. Whoever can connect can make gRPC say that a handshake has failed.
-void LogOfGrpc(gpr_log_func_args* entry) {
-  static std::mutex mutex;
-  static base::LogLimit limit(20);
-  if (entry->severity != GPR_LOG_SEVERITY_ERROR) return;
-  const std::lock_guard lock(mutex);
-  if (!limit.Allow()) return;
-  spdlog::warn("grpc: {} (and {} more before it)", entry->message, limit.TakeSuppressed());
-}
-
 std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const TlsFiles& files,
                                                         std::chrono::seconds refresh,
                                                         bool needs_certificate) {
@@ -94,7 +84,7 @@ std::string InvitationsOf(const ApiOptions& options) {
 
 void PrepareGrpc() {
   setenv("GRPC_SSL_CIPHER_SUITES", kOldCipherSuites, 1);
-  gpr_set_log_function(&LogOfGrpc);
+  TakeGrpcLog();
   google::protobuf::SetLogHandler(nullptr);  // It tells of what is on the wire.
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -102,12 +92,14 @@ void PrepareGrpc() {
 
 ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store,
                      Committer& committer, OwnRecords& own_records, Counters& counters,
-                     const ApiOptions& options, const ApiLimits& limits, AdminActions actions)
+                     HostSessions& host_sessions, const ApiOptions& options,
+                     const ApiLimits& limits, AdminActions actions)
     : network_(network),
       store_(store),
       committer_(committer),
       own_records_(own_records),
       counters_(counters),
+      host_sessions_(host_sessions),
       options_(options),
       limits_(limits),
       is_suspended_(actions.is_suspended),
@@ -115,7 +107,8 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
                                        .invitations = InvitationsOf(options),
                                        .revoked = options.crl_file,
                                        .ca = options.tls.ca}),
-      ingest_(network, committer, own_records, counters, grpc_callers_, limits.ingest),
+      ingest_(network, committer, own_records, counters, host_sessions, grpc_callers_,
+              limits.ingest),
       calls_(callers_, LimitsOf(limits.calls, options),
              [this](const EndedCall& call) { Record(call); }),
       query_methods_(store, limits.query),
@@ -129,6 +122,7 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
                   .methods = methods_,
                   .network = network,
                   .metrics = [this] { return PrometheusText(); },
+                  .host_metrics = [this] { return HostMetricsText(); },
                   .reason_not_ready = [this] { return ReasonNotReady(); },
                   .origins = options.api_json_origins},
                  options, limits.json, limits.tls_refresh) {
@@ -212,7 +206,7 @@ absl::Status ApiServer::StartGrpc() {
 std::vector<Metric> ApiServer::Metrics() const {
   std::vector<Metric> metrics = MetricsOf(counters_);
   for (const std::vector<Metric>& more :
-       {MetricsOf(calls_.counters()), MetricsOf(json_door_.counters()),
+       {MetricsOf(calls_.counters()), MetricsOfGrpc(), MetricsOf(json_door_.counters()),
         MetricsOf(store_.Activity())}) {
     metrics.insert(metrics.end(), more.begin(), more.end());
   }
@@ -223,7 +217,15 @@ std::string ApiServer::PrometheusText() const {
   std::string text;
   AppendPrometheus(Metrics(), &text);
   AppendPrometheus("auspexd_ack_seconds", "from a delivery to its acknowledgement",
-                   committer_.latency(), &text);
+                   committer_.latency_us(), 1e-6, &text);
+  AppendPrometheus("auspexd_commit_records", "records stored by one write",
+                   committer_.records_of_commits(), 1, &text);
+  return text;
+}
+
+std::string ApiServer::HostMetricsText() const {
+  std::string text;
+  AppendPrometheus(MetricsOf(store_.ActiveHosts(), host_sessions_), &text);
   return text;
 }
 

@@ -58,7 +58,8 @@ class ApiServer {
   // All must outlive the server. The network must run until Stop() has returned.
   ApiServer(boost::asio::io_context& network, const storage::EventStore& store,
             Committer& committer, OwnRecords& own_records, Counters& counters,
-            const ApiOptions& options, const ApiLimits& limits, AdminActions actions);
+            HostSessions& host_sessions, const ApiOptions& options, const ApiLimits& limits,
+            AdminActions actions);
   ~ApiServer();
 
   // Serves from here on; does nothing without api_listen_port, api_json_port and api_socket. A
@@ -89,6 +90,7 @@ class ApiServer {
  private:
   absl::Status StartGrpc();
   std::string PrometheusText() const;
+  std::string HostMetricsText() const;
   std::string ReasonNotReady();
   void Record(const EndedCall& call);
   absl::Status LoadAccess();
@@ -99,6 +101,7 @@ class ApiServer {
   Committer& committer_;
   OwnRecords& own_records_;
   const Counters& counters_;
+  const HostSessions& host_sessions_;
   const ApiOptions options_;
   const ApiLimits limits_;
   const std::function<bool()> is_suspended_;

@@ -131,7 +131,7 @@ RequestPlan PlanByTarget(const RequestHead& head, const MethodTable& methods, bo
   const std::string_view path = head.target.substr(0, head.target.find('?'));
   for (const auto& [name, kind] :
        {std::pair{"/healthz", Kind::kHealth}, std::pair{"/readyz", Kind::kReady},
-        std::pair{"/metrics", Kind::kMetrics}}) {
+        std::pair{"/metrics", Kind::kMetrics}, std::pair{"/metrics/hosts", Kind::kHostMetrics}}) {
     if (path != name) continue;
     if (head.verb != "GET") return RefuseVerb("GET");
     return {.kind = kind, .http_status = 200};

@@ -10,8 +10,8 @@
 //
 //   envelope := flags (1 byte; kEndOfStream with the last one) length (4, big endian) message
 //
-// Beside them there are GET /healthz, /readyz and /metrics, and, for browsers, OPTIONS. All of this
-// file is pure.
+// Beside them there are GET /healthz, /readyz, /metrics and /metrics/hosts, and, for browsers,
+// OPTIONS. All of this file is pure.
 
 #pragma once
 
@@ -77,6 +77,7 @@ struct RequestPlan {
     kHealth,
     kReady,
     kMetrics,
+    kHostMetrics,
     kUnary,
     kStream,
   };

@@ -107,8 +107,11 @@ class BatchReader {
       wrong_ = absl::StrFormat("record %d holds a newline", index);
       return;
     }
-    batch_.records.Add(record);
-    if (!audit::ParseRecord(record).ok()) ++batch_.malformed;
+    if (audit::ParseRecord(record).ok()) {
+      batch_.records.Add(record);
+    } else {
+      batch_.records.AddMalformed(record);
+    }
   }
 
   absl::Status Check() const {

@@ -22,7 +22,6 @@ struct ReceivedBatch {
   uint64_t number = 0;
   uint64_t follows = 0;
   storage::Batch records;
-  uint32_t malformed = 0;  // Of the records: those that are no audit records.
 };
 
 struct DeliverReader {

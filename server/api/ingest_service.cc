@@ -63,6 +63,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
         reader_{.agent = Identity(),
                 .address = peer_.address,
                 .records_max = service.limits_.batch_records_max},
+        place_(service.host_sessions_),
         deadline_(service.network_) {}
 
   // What follows is for gRPC's threads.
@@ -128,6 +129,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
                                          RoleName(caller_->grant.role))));
     }
     agent_ = caller_->name;
+    place_.MoveTo(Identity());
     EndAfter(service_.limits_.hello_time, "no Hello was said in time");
     Proceed();
   }
@@ -210,7 +212,6 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
   void TakeBatch(ReceivedBatch batch, size_t bytes) {
     if (!is_welcome_) return End(Wrong("the first message is not Hello"));
-    counters().records_malformed_total += batch.malformed;
     storage::Delivery delivery{.received_ms = base::NowMs()};
     delivery.number = {.boot_id = boot_id_, .number = batch.number, .follows = batch.follows};
     delivery.batches.push_back(std::move(batch.records));
@@ -337,6 +338,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   const absl::StatusOr<Caller> caller_;
   const PeerAddress peer_;
   const DeliverReader reader_;
+  HostSessions::Place place_;
 
   // Of the read and the write that are under way.
   grpc::ByteBuffer request_;
@@ -362,11 +364,13 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
 IngestService::IngestService(asio::io_context& network, Committer& committer,
                              OwnRecords& own_records, Counters& counters,
-                             const GrpcCallers& callers, const IngestLimits& limits)
+                             HostSessions& host_sessions, const GrpcCallers& callers,
+                             const IngestLimits& limits)
     : network_(network),
       committer_(committer),
       own_records_(own_records),
       counters_(counters),
+      host_sessions_(host_sessions),
       callers_(callers),
       limits_(limits),
       ended_(network, asio::steady_timer::time_point::max()) {}

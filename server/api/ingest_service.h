@@ -20,6 +20,7 @@
 #include "proto/auspex/v1/ingest.grpc.pb.h"
 #include "server/api/grpc_callers.h"
 #include "server/committer.h"
+#include "server/host_sessions.h"
 #include "server/own_records.h"
 
 namespace server {
@@ -48,7 +49,8 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
  public:
   // All must outlive the service, and the network must run until Stop() has returned.
   IngestService(boost::asio::io_context& network, Committer& committer, OwnRecords& own_records,
-                Counters& counters, const GrpcCallers& callers, const IngestLimits& limits);
+                Counters& counters, HostSessions& host_sessions, const GrpcCallers& callers,
+                const IngestLimits& limits);
 
   // Called by gRPC.
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Deliver(
@@ -72,6 +74,7 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
   Committer& committer_;
   OwnRecords& own_records_;
   Counters& counters_;
+  HostSessions& host_sessions_;
   const GrpcCallers& callers_;
   const IngestLimits limits_;
 

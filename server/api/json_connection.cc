@@ -58,6 +58,10 @@ bool IsCall(const RequestPlan& plan) {
   return plan.kind == Kind::kUnary || plan.kind == Kind::kStream;
 }
 
+bool IsMetrics(const RequestPlan& plan) {
+  return plan.kind == Kind::kMetrics || plan.kind == Kind::kHostMetrics;
+}
+
 // Of what was not understood.
 RequestPlan PlanOf(const error_code& error) {
   if (error == http::error::header_limit) {
@@ -152,9 +156,9 @@ asio::awaitable<bool> JsonConnection::ReadRequest(Request* request) {
   ++counters_.json_requests_total;
   request->plan = PlanRequest(HeadOf(parser.get().base()), service_.methods, service_.origins);
   if (request->plan.kind == Kind::kRefuse) ++counters_.json_requests_refused_total;
-  const bool is_for_the_known = IsCall(request->plan) || request->plan.kind == Kind::kMetrics;
-  if (is_for_the_known)
+  if (IsCall(request->plan) || IsMetrics(request->plan)) {
     request->caller = service_.callers.Find(ShownProofs(parser.get()[http::field::authorization]));
+  }
   // Of who may not ask we hold no bodies.
   if (IsCall(request->plan) && MayCall(*request)) {
     const bool is_whole = co_await Parse(parser, true, request);
@@ -209,7 +213,7 @@ asio::awaitable<bool> JsonConnection::Answer(Request* request) {
     goes_on = co_await AnswerCall(request);
     co_return goes_on;
   }
-  if (plan.kind == Kind::kMetrics) {
+  if (IsMetrics(plan)) {
     goes_on = co_await AnswerMetrics(*request);
     co_return goes_on;
   }
@@ -240,7 +244,12 @@ asio::awaitable<bool> JsonConnection::AnswerMetrics(const Request& request) {
   }
   bool goes_on = false;
   if (may.ok()) {
-    const std::string metrics = co_await AskNetwork(service_.metrics);
+    std::string metrics;
+    if (request.plan.kind == Kind::kMetrics) {
+      metrics = co_await AskNetwork(service_.metrics);
+    } else {
+      metrics = service_.host_metrics();
+    }
     goes_on = co_await Respond(request, 200, kPrometheusType, metrics);
   } else {
     ++counters_.json_requests_refused_total;

@@ -62,11 +62,15 @@ struct JsonService {
   const Callers& callers;
   const MethodTable& methods;
 
-  // What the functions below are called on. It must run as long as there are connections.
+  // What the functions below are called on, unless they say otherwise. It must run as long as there
+  // are connections.
   boost::asio::io_context& network;
 
   // What /metrics tells.
   std::function<std::string()> metrics;
+
+  // What /metrics/hosts tells. Called on the thread of the door.
+  std::function<std::string()> host_metrics;
 
   // Why records are not taken in; empty if they are.
   std::function<std::string()> reason_not_ready;
@@ -98,7 +102,7 @@ class JsonConnection : public std::enable_shared_from_this<JsonConnection> {
   // What was read of a request.
   struct Request {
     RequestPlan plan;
-    absl::StatusOr<Caller> caller;  // Of calls and /metrics.
+    absl::StatusOr<Caller> caller;  // Of calls and metrics.
     std::string body = {};
     bool keep_alive = false;  // Whether another one may follow it.
   };

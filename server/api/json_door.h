@@ -1,6 +1,6 @@
 // The JSON door: HTTPS for those who do not speak gRPC, such as browsers, curl and Prometheus. It
-// serves the methods of the API by the Connect protocol (connect_protocol.h), /metrics, /healthz
-// and /readyz.
+// serves the methods of the API by the Connect protocol (connect_protocol.h), /metrics,
+// /metrics/hosts, /healthz and /readyz.
 //
 // It has a thread of its own, so that neither TLS nor slow peers delay an acknowledgement. What is
 // asked for is found and printed on the threads of the calls.

@@ -5,6 +5,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "server/host_metrics.h"
+
 namespace server {
 namespace {
 
@@ -35,13 +37,46 @@ TEST(Metrics, HaveNamesOfTheirOwn) {
   }
 }
 
-TEST(Metrics, TellHistogramsInSeconds) {
-  LatencyHistogram histogram;
-  histogram.Add(std::chrono::microseconds(100));
-  histogram.Add(std::chrono::microseconds(101));
-  histogram.Add(std::chrono::seconds(7));
+TEST(Metrics, TellHostsApartByLabels) {
+  HostSessions sessions;
+  HostSessions::Place place(sessions);
+  HostSessions::Place other(sessions);
+  const storage::Identity odd{.kind = storage::IdentityKind::kNode, .name = "a\"b\\\n\xff"};
+  place.MoveTo(odd);
+  other.MoveTo({.kind = storage::IdentityKind::kCertificate, .name = "quiet"});
+  const std::vector<storage::ActiveHost> active = {
+      {.host = odd,
+       .activity = {.records = 5,
+                    .bytes = 600,
+                    .malformed = 1,
+                    .duplicates_dropped = 2,
+                    .last_received_ms = 1626611363999}},
+      {.host = {.kind = storage::IdentityKind::kAddress, .name = "::1"},
+       .activity = {.records = 1}}};
   std::string text;
-  AppendPrometheus("auspexd_ack_seconds", "how long", histogram, &text);
+  AppendPrometheus(MetricsOf(active, sessions), &text);
+  const std::string labels = "{host=\"a\\\"b\\\\\\n\xef\xbf\xbd\",identity=\"node\"} ";
+  EXPECT_THAT(text, HasSubstr("# TYPE auspexd_host_sessions_open gauge\n"
+                              "auspexd_host_sessions_open" +
+                              labels +
+                              "1\n"
+                              "auspexd_host_sessions_open{host=\"::1\",identity=\"address\"} 0\n"
+                              "auspexd_host_sessions_open{host=\"quiet\",identity=\"certificate\"} "
+                              "1\n"));
+  for (const char* sample : {"records_total", "record_bytes_total", "records_malformed_total",
+                             "records_duplicate_total"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("\nauspexd_host_") + sample + labels));
+  }
+  EXPECT_THAT(text, HasSubstr("auspexd_host_record_bytes_total" + labels + "600\n"));
+  EXPECT_THAT(text,
+              HasSubstr("auspexd_host_last_record_timestamp_seconds" + labels + "1626611363\n"));
+}
+
+TEST(Metrics, TellHistogramsInTheirUnit) {
+  Histogram histogram(kLatencyBoundsUs);
+  for (const uint64_t us : {100, 101, 7'000'000}) histogram.Add(us);
+  std::string text;
+  AppendPrometheus("auspexd_ack_seconds", "how long", histogram, 1e-6, &text);
   EXPECT_THAT(text, StartsWith("# HELP auspexd_ack_seconds how long\n# TYPE auspexd_ack_seconds "
                                "histogram\nauspexd_ack_seconds_bucket{le=\"0.0001\"} 1\n"
                                "auspexd_ack_seconds_bucket{le=\"0.00025\"} 2\n"));

@@ -91,6 +91,7 @@ class FakeIngest : public Ingest {
       hosts.push_back(batch.host().name);
       last_lines.emplace_back(batch.last());
       record_count += batch.record_count();
+      malformed_count += batch.malformed_count();
     }
     if (delivery.retry) retries.push_back(*delivery.retry);
     while (disk_is_slow) {
@@ -112,6 +113,7 @@ class FakeIngest : public Ingest {
   std::vector<std::string> last_lines;
   std::vector<storage::RetryKey> retries;
   uint64_t record_count = 0;
+  uint64_t malformed_count = 0;
 
  private:
   asio::steady_timer changed_;
@@ -165,10 +167,12 @@ class SessionTest : public testing::Test {
   asio::io_context network_;
   FakeIngest ingest_;
   Counters counters_;
+  HostSessions host_sessions_;
   std::vector<char> buffer_ = std::vector<char>(65536);
   uint16_t connections_max_ = 1;
   const SessionContext context_{.ingest = ingest_,
                                 .counters = counters_,
+                                .host_sessions = host_sessions_,
                                 .connections_max = connections_max_,
                                 .read_buffer = buffer_};
   FakeTransport* transport_ = nullptr;
@@ -230,10 +234,27 @@ TEST_F(SessionTest, TellsTheStoreHowToKnowARetry) {
 }
 
 TEST_F(SessionTest, StoresMalformedRecordsAsTheyAreAndCountsThem) {
+  Say({Message(1, "no record"), Message(2, "type=CWD msg=audit(1626611363.720:2): cwd=2F\n")});
+  EXPECT_THAT(ingest_.last_lines,
+              ElementsAre("no record", "type=CWD msg=audit(1626611363.720:2): cwd=2F"));
+  EXPECT_EQ(transport_->written, Ack(1) + Ack(2));
+  EXPECT_EQ(ingest_.malformed_count, 1u);
+}
+
+TEST_F(SessionTest, CountsForTheHostOfItsLastRecord) {
+  const auto host = [](storage::IdentityKind kind, const std::string& name) {
+    return testing::Pair(storage::Identity{.kind = kind, .name = name}, 1u);
+  };
+  Say({});
+  EXPECT_THAT(host_sessions_.Open(), IsEmpty());
   Say({Message(1, "no record")});
-  EXPECT_THAT(ingest_.last_lines, ElementsAre("no record"));
-  EXPECT_EQ(transport_->written, Ack(1));
-  EXPECT_EQ(counters_.records_malformed_total, 1u);
+  EXPECT_THAT(host_sessions_.Open(),
+              ElementsAre(host(storage::IdentityKind::kAddress, "192.0.2.7")));
+  Say({Message(2, "node=web1 type=CWD msg=audit(1626611363.720:2): cwd=2F\n")});
+  EXPECT_THAT(host_sessions_.Open(), ElementsAre(host(storage::IdentityKind::kNode, "web1")));
+  HangUp();
+  session_.reset();
+  EXPECT_THAT(host_sessions_.Open(), IsEmpty());
 }
 
 TEST_F(SessionTest, SaysEndingInsteadOfAcknowledgingALoss) {

@@ -34,5 +34,18 @@ TEST(Batch, ForgetsTheFirstRecordAsIfItHadNotCome) {
   EXPECT_EQ(batch.record_count(), 0u);
 }
 
+TEST(Batch, CountsWhatIsNoAuditRecord) {
+  Batch batch = Empty();
+  batch.AddMalformed("one");
+  batch.Add("type=CWD msg=audit(1626611363.720:2): cwd=2F");
+  batch.AddMalformed("three");
+  EXPECT_EQ(batch.record_count(), 3u);
+  EXPECT_EQ(batch.malformed_count(), 2u);
+  batch.RemoveFirst();
+  EXPECT_EQ(batch.malformed_count(), 1u);
+  batch.RemoveFirst();
+  EXPECT_EQ(batch.malformed_count(), 1u);
+}
+
 }  // namespace
 }  // namespace storage

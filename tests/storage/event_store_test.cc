@@ -237,6 +237,42 @@ TEST_F(EventStoreTest, DropsARetryAfterARestartWhereClientsShareAName) {
   EXPECT_EQ(deliver("192.0.2.8", 3), 1u);
 }
 
+TEST_F(EventStoreTest, CountsWhatEachHostDelivers) {
+  Open();
+  const auto deliver = [&](std::vector<std::string> lines) {
+    Delivery delivery = From("web1", lines);
+    delivery.retry = {.client = "192.0.2.7",
+                      .connection = store_->NextConnection(),
+                      .opens_connection = true,
+                      .first_sequence = 5,
+                      .last_sequence = 5 + static_cast<uint32_t>(lines.size()) - 1};
+    Append({delivery});
+  };
+  deliver({Line(1)});
+  deliver({Line(1), Line(2)});  // The first one again.
+  Delivery malformed = From("db1", {Line(3)});
+  malformed.batches.back().AddMalformed("no record");
+  malformed.received_ms += 1000;
+  EXPECT_EQ(Append({malformed}).malformed, 1u);
+  EXPECT_EQ(Append({From("db1", {Line(4)})}).malformed, 0u);  // By a clock that was put back.
+
+  const std::vector<ActiveHost> hosts = store_->ActiveHosts();
+  ASSERT_EQ(hosts.size(), 2u);
+  const uint64_t line_bytes = Line(1).size() + 1;  // With its length.
+  EXPECT_EQ(hosts[0].host, Host("web1"));
+  EXPECT_EQ(hosts[0].activity, (HostActivity{.records = 2,
+                                             .bytes = 2 * line_bytes,
+                                             .duplicates_dropped = 1,
+                                             .last_received_ms = 1626611364000}));
+  EXPECT_EQ(hosts[1].host, Host("db1"));
+  EXPECT_EQ(hosts[1].activity, (HostActivity{.records = 3,
+                                             .bytes = 2 * line_bytes + 10,
+                                             .malformed = 1,
+                                             .last_received_ms = 1626611365000}));
+  Open();
+  EXPECT_TRUE(store_->ActiveHosts().empty());
+}
+
 TEST_F(EventStoreTest, NumbersConnectionsAnewAfterARestart) {
   Open();
   const uint64_t before = store_->NextConnection();

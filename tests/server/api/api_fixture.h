@@ -73,8 +73,8 @@ class ApiTest : public testing::Test {
         .enroll_ca = enroll_ca_,
         .max_time_s = max_time_s_,
         .socket = {.path = socket_path_, .group = socket_group_}};
-    api_.emplace(network_, *store_, *committer_, *own_records_, counters_, options, limits_,
-                 actions_);
+    api_.emplace(network_, *store_, *committer_, *own_records_, counters_, host_sessions_, options,
+                 limits_, actions_);
     const absl::Status started = api_->Start();
     ASSERT_TRUE(started.ok()) << started;
   }
@@ -188,6 +188,7 @@ class ApiTest : public testing::Test {
       boost::asio::make_work_guard(network_)};
   std::thread thread_;
   Counters counters_;
+  HostSessions host_sessions_;
   std::unique_ptr<storage::EventStore> store_;
   std::optional<Committer> committer_;
   std::optional<OwnRecords> own_records_;

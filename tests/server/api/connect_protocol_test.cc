@@ -62,7 +62,7 @@ TEST_F(ConnectProtocolTest, FindsTheMethodOfACall) {
 TEST_F(ConnectProtocolTest, KnowsWhatIsNoCall) {
   for (const auto& [target, kind] :
        {std::pair{"/healthz", Kind::kHealth}, std::pair{"/readyz?verbose", Kind::kReady},
-        std::pair{"/metrics", Kind::kMetrics}}) {
+        std::pair{"/metrics", Kind::kMetrics}, std::pair{"/metrics/hosts", Kind::kHostMetrics}}) {
     EXPECT_EQ(Plan({.verb = "GET", .target = target}).kind, kind) << target;
     EXPECT_EQ(Plan({.verb = "POST", .target = target}).http_status, 405) << target;
   }

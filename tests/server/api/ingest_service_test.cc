@@ -1,5 +1,6 @@
 #include "server/api/ingest_service.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -122,6 +123,15 @@ class IngestServiceTest : public ApiTest {
     });
     EXPECT_TRUE(searched.ok()) << searched;
     return stored;
+  }
+
+  // As the metric says.
+  uint64_t HandshakesFailed() {
+    return OnNetwork<uint64_t>([this] {
+      const std::vector<Metric> metrics = api_->Metrics();
+      return std::ranges::find(metrics, "auspexd_grpc_handshakes_failed_total", &Metric::name)
+          ->value;
+    });
   }
 
   grpc::StatusCode CodeFor(const std::shared_ptr<grpc::Channel>& channel) const {
@@ -361,11 +371,13 @@ TEST_F(IngestServiceTest, LetsInOnlyWhoShowsACertificateOfItsCa) {
   Start();
   const TestCa other(directory_.path(), "other");
   const std::string roots = ReadWhole(ca_.certificate());
+  const uint64_t failed = HandshakesFailed();
   EXPECT_EQ(CodeFor(ConnectWith(other.Issue("web1", "/CN=web1"))), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(CodeFor(ConnectWith(ca_.Issue("old", "/CN=web1", "", true))),
             grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(CodeFor(Connect(grpc::SslCredentials({roots, "", ""}))), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(CodeFor(Connect(grpc::InsecureChannelCredentials())), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_GE(HandshakesFailed(), failed + 4);  // gRPC's client tries more than once.
   // One that the CA has signed, but that names no host.
   EXPECT_EQ(CodeFor(ConnectWith(ca_.Issue("blank", "/CN=web 1"))),
             grpc::StatusCode::UNAUTHENTICATED);

@@ -1,6 +1,7 @@
 #include "server/api/json_door.h"
 
 #include <future>
+#include <sstream>
 
 #include <gmock/gmock.h>
 
@@ -17,6 +18,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
+using testing::UnorderedElementsAreArray;
 
 constexpr char kHosts[] = "QueryService/Hosts";
 constexpr char kSearch[] = "QueryService/Search";
@@ -171,6 +173,61 @@ TEST_F(JsonDoorTest, TellsPrometheusAndProbesHowTheCollectorIs) {
   const JsonAnswer suspended = Nobody()->Ask("GET", "/readyz");
   EXPECT_EQ(suspended.status, 503);
   EXPECT_EQ(suspended.body, "the collector is suspended\n");
+}
+
+TEST_F(JsonDoorTest, TellsPrometheusOfEachHost) {
+  Start();
+  Deliver("web1", {1, 2});
+  Deliver("db1", {3});
+  const JsonAnswer metrics = ClientAs("root")->Ask("GET", "/metrics/hosts");
+  EXPECT_EQ(metrics.status, 200);
+  EXPECT_THAT(metrics.body,
+              HasSubstr("# TYPE auspexd_host_records_total counter\n"
+                        "auspexd_host_records_total{host=\"web1\",identity=\"node\"} 2\n"
+                        "auspexd_host_records_total{host=\"db1\",identity=\"node\"} 1\n"));
+  EXPECT_EQ(ClientAs("alice")->Ask("GET", "/metrics/hosts").status, 403);
+  EXPECT_EQ(Nobody()->Ask("GET", "/metrics/hosts").status, 401);
+}
+
+// "name: meaning" of each metric.
+std::vector<std::string> ToldMetrics(const std::string& text) {
+  constexpr std::string_view kHelp = "# HELP ";
+  std::vector<std::string> told;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(kHelp)) continue;
+    line.erase(0, kHelp.size());
+    told.push_back(line.insert(line.find(' '), ":"));
+  }
+  return told;
+}
+
+// Likewise, of a manual page: an item each, with its meaning in the lines behind it.
+std::vector<std::string> ExplainedMetrics(const std::string& page) {
+  constexpr std::string_view kItem = ".It Li ";
+  std::vector<std::string> explained;
+  std::istringstream lines(page);
+  bool is_meaning = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(kItem)) {
+      explained.push_back(line.substr(kItem.size()) + ":");
+    } else if (is_meaning && !line.starts_with('.')) {
+      explained.back() += " " + line;
+    }
+    is_meaning = line.starts_with(kItem) || (is_meaning && !line.starts_with('.'));
+  }
+  return explained;
+}
+
+TEST_F(JsonDoorTest, TellsTheMetricsThatTheManualExplains) {
+  Start();
+  const auto admin = ClientAs("root");
+  std::vector<std::string> told = ToldMetrics(admin->Ask("GET", "/metrics").body);
+  for (const std::string& metric : ToldMetrics(admin->Ask("GET", "/metrics/hosts").body)) {
+    told.push_back(metric);
+  }
+  EXPECT_THAT(ExplainedMetrics(ReadWhole(AUSPEX_SOURCE_DIR "/deploy/man/auspexd-metrics.7")),
+              UnorderedElementsAreArray(told));
 }
 
 TEST_F(JsonDoorTest, RefusesWhatIsTooLongAndWhatIsNoHttp) {

@@ -1,0 +1,63 @@
+#include "server/host_metrics.h"
+
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+#include "base/utf8.h"
+#include "server/metrics.h"
+
+namespace server {
+
+namespace {
+
+// "{host="web1",identity="node"}".
+std::string LabelsOf(const storage::Identity& host) {
+  const std::string name =
+      absl::StrReplaceAll(base::ToUtf8(host.name), {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}});
+  return absl::StrCat("{host=\"", name, "\",identity=\"", std::string(storage::KindName(host.kind)),
+                      "\"}");
+}
+
+}  // namespace
+
+std::vector<HostMetrics> MetricsOf(const std::vector<storage::ActiveHost>& active,
+                                   const HostSessions& sessions) {
+  absl::flat_hash_map<storage::Identity, uint64_t> open = sessions.Open();
+  std::vector<HostMetrics> hosts;
+  for (const auto& [host, activity] : active) {
+    HostMetrics& metrics = hosts.emplace_back();
+    metrics.host = host;
+    metrics.records_total = activity.records;
+    metrics.record_bytes_total = activity.bytes;
+    metrics.records_malformed_total = activity.malformed;
+    metrics.records_duplicate_total = activity.duplicates_dropped;
+    metrics.last_record_timestamp_seconds = activity.last_received_ms / 1000;
+    if (const auto connected = open.extract(host)) metrics.sessions_open = connected.mapped();
+  }
+  for (const auto& [host, count] : open) {
+    HostMetrics& metrics = hosts.emplace_back();
+    metrics.host = host;
+    metrics.sessions_open = count;
+  }
+  return hosts;
+}
+
+void AppendPrometheus(const std::vector<HostMetrics>& hosts, std::string* text) {
+  std::vector<std::string> labels;
+  for (const HostMetrics& host : hosts) labels.push_back(LabelsOf(host.host));
+  const auto append = [&](std::string name, std::string_view meaning,
+                          uint64_t HostMetrics::*value) {
+    const Metric metric = MakeMetric(std::move(name), meaning, 0);
+    AppendPrometheusHead(metric, text);
+    for (size_t i = 0; i < hosts.size(); ++i) {
+      absl::StrAppend(text, metric.name, labels[i], " ", hosts[i].*value, "\n");
+    }
+  };
+#define AUSPEX_APPEND(name, meaning) append("auspexd_host_" #name, meaning, &HostMetrics::name);
+  AUSPEX_HOST_METRICS(AUSPEX_APPEND)
+#undef AUSPEX_APPEND
+}
+
+}  // namespace server

@@ -1,0 +1,39 @@
+// What is counted of each host, for those who watch a fleet. This table is the documentation of the
+// names.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "server/host_sessions.h"
+#include "storage/host_activity.h"
+
+namespace server {
+
+// All but the gauges only grow, since the collector has started.
+struct HostMetrics {
+#define AUSPEX_HOST_METRICS(X)                                                           \
+  X(sessions_open, "gauge: connections and streams whose last records were of the host") \
+  X(records_total, "records stored of the host")                                         \
+  X(record_bytes_total, "their bytes as the journal holds them")                         \
+  X(records_malformed_total, "of the records: those that are no audit records")          \
+  X(records_duplicate_total, "records sent again that were stored before, dropped")      \
+  X(last_record_timestamp_seconds, "gauge: when the last record came, since the epoch")
+#define AUSPEX_DECLARE(name, meaning) uint64_t name = 0;
+  AUSPEX_HOST_METRICS(AUSPEX_DECLARE)
+#undef AUSPEX_DECLARE
+
+  storage::Identity host;
+};
+
+// Of each host that has delivered something, or has a connection.
+std::vector<HostMetrics> MetricsOf(const std::vector<storage::ActiveHost>& active,
+                                   const HostSessions& sessions);
+
+// With the prefix "auspexd_host_" and the labels host and identity. Bytes of a name that are not
+// UTF-8 become U+FFFD.
+void AppendPrometheus(const std::vector<HostMetrics>& hosts, std::string* text);
+
+}  // namespace server
