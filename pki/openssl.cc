@@ -42,6 +42,12 @@ absl::StatusOr<KeyPointer> MakeKey() {
   return key;
 }
 
+std::string SerialKey(const ASN1_INTEGER* serial) {
+  std::string key(1, ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? '-' : '+');
+  return key.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)),
+                    static_cast<size_t>(ASN1_STRING_length(serial)));
+}
+
 TimePointer TimeOf(uint64_t time_ms) {
   return TimePointer(ASN1_TIME_set(nullptr, static_cast<time_t>(time_ms / 1000)));
 }

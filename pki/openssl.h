@@ -73,6 +73,10 @@ auto FromPem(std::string_view pem) {
 // with, which counts where ten thousand hosts connect at once.
 absl::StatusOr<KeyPointer> MakeKey();
 
+// A serial number as a key of a hash: the sign, then the bytes, of which a number has one form in
+// DER.
+std::string SerialKey(const ASN1_INTEGER* serial);
+
 TimePointer TimeOf(uint64_t time_ms);
 
 // Milliseconds since the epoch; 0 if it is before that.

@@ -13,9 +13,6 @@ namespace pki {
 
 namespace {
 
-// With the extensions of any CA.
-constexpr size_t kCertificateBytesMax = 1 << 18;
-
 absl::Status Refused(const std::string& file_name, std::string_view why) {
   ERR_clear_error();
   return absl::InvalidArgumentError(absl::StrFormat("%s: %s", file_name, why));
@@ -53,13 +50,6 @@ bool IsSignedByOneOf(const std::vector<CertificatePointer>& authorities, X509_CR
            MaySignLists(authority.get()) &&
            X509_CRL_verify(list, X509_get0_pubkey(authority.get())) == 1;
   });
-}
-
-// As a key of a hash: the sign, then the bytes, of which a number has one form in DER.
-std::string SerialKey(const ASN1_INTEGER* serial) {
-  std::string key(1, ASN1_STRING_type(serial) == V_ASN1_NEG_INTEGER ? '-' : '+');
-  return key.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)),
-                    static_cast<size_t>(ASN1_STRING_length(serial)));
 }
 
 }  // namespace
@@ -113,17 +103,10 @@ RevocationList::Issuer& RevocationList::IssuerOf(const X509_name_st* name) {
       Issuer{.name = {X509_NAME_dup(name), &X509_NAME_free}, .serials = {}});
 }
 
-bool RevocationList::IsRevoked(std::string_view certificate_pem) const {
-  if (certificate_pem.size() > kCertificateBytesMax) return true;
-  const CertificatePointer certificate(FromPem<&PEM_read_bio_X509>(certificate_pem));
-  if (certificate == nullptr) {
-    ERR_clear_error();
-    return true;
-  }
-  const X509_NAME* const name = X509_get_issuer_name(certificate.get());
+bool RevocationList::IsRevoked(const CertificateId& certificate) const {
   return std::ranges::any_of(issuers_, [&](const Issuer& issuer) {
-    return X509_NAME_cmp(issuer.name.get(), name) == 0 &&
-           issuer.serials.contains(SerialKey(X509_get0_serialNumber(certificate.get())));
+    return X509_NAME_cmp(issuer.name.get(), certificate.issuer()) == 0 &&
+           issuer.serials.contains(certificate.serial());
   });
 }
 

@@ -11,6 +11,8 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 
+#include "pki/certificate_id.h"
+
 struct X509_name_st;  // OpenSSL's X509_NAME.
 
 namespace pki {
@@ -38,10 +40,9 @@ class RevocationList {
                                               std::string_view authorities_pem,
                                               const std::string& authorities_name);
 
-  // Whether a list of the issuer has the serial number of the first certificate in a text of PEM.
-  // True, too, if that cannot be read: who shows such a thing is not let in. Takes the same time
-  // however long the lists are.
-  bool IsRevoked(std::string_view certificate_pem) const;
+  // Whether a list of its issuer has its serial number. Takes the same time however long the lists
+  // are.
+  bool IsRevoked(const CertificateId& certificate) const;
 
   // Of all lists.
   size_t certificate_count() const;

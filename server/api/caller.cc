@@ -36,12 +36,17 @@ absl::StatusOr<Caller> Callers::FindByCertificate(Proofs proofs) const {
   if (absl::StartsWith(*proofs.certificate_name, kTokenPrefix)) {
     return absl::UnauthenticatedError("the name in the certificate is that of a token");
   }
-  if (credentials_.IsRevoked(proofs.certificate_pem)) {
+  std::optional<pki::CertificateId> certificate = pki::CertificateId::Of(proofs.certificate_pem);
+  if (!certificate) {
+    return absl::UnauthenticatedError(
+        absl::StrCat("the certificate of ", *proofs.certificate_name, " cannot be read"));
+  }
+  if (credentials_.IsRevoked(*certificate)) {
     return absl::UnauthenticatedError(
         absl::StrCat("the certificate of ", *proofs.certificate_name, " was revoked"));
   }
   return Caller{.name = *std::move(proofs.certificate_name),
-                .secret = std::move(proofs.certificate_pem),
+                .certificate = std::move(certificate),
                 .address = std::move(proofs.address),
                 .port = proofs.port};
 }
@@ -78,7 +83,7 @@ Grant Callers::GrantOf(const Caller& caller) const {
     case Caller::Proof::kCertificate:
       break;
   }
-  return credentials_.IsRevoked(caller.secret) ? Grant() : access_.GrantOf(caller.name);
+  return credentials_.IsRevoked(*caller.certificate) ? Grant() : access_.GrantOf(caller.name);
 }
 
 }  // namespace server

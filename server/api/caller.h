@@ -27,10 +27,11 @@ struct Caller {
   // socket.
   std::string name;
   Proof proof = Proof::kCertificate;
-  std::string secret = {};   // What was shown: the certificate in PEM, or the digest of a secret.
-  uid_t uid = 0;             // Through the socket.
-  Grant grant = {};          // What it might do when the call began.
-  std::string address = {};  // Empty through the socket.
+  std::optional<pki::CertificateId> certificate = {};  // What was shown, or
+  std::string secret = {};                             // the digest of that.
+  uid_t uid = 0;                                       // Through the socket.
+  Grant grant = {};                                    // What it might do when the call began.
+  std::string address = {};                            // Empty through the socket.
   uint16_t port = 0;
 };
 

@@ -20,13 +20,13 @@ bool Credentials::IsValid(const std::string& digest) const {
   return found != secrets_.end() && found->second.not_after_ms >= base::NowMs();
 }
 
-bool Credentials::IsRevoked(std::string_view certificate_pem) const {
+bool Credentials::IsRevoked(const pki::CertificateId& certificate) const {
   std::shared_ptr<const pki::RevocationList> revoked;
   {
     const std::lock_guard lock(mutex_);
     revoked = revoked_;
   }
-  return revoked != nullptr && revoked->IsRevoked(certificate_pem);
+  return revoked != nullptr && revoked->IsRevoked(certificate);
 }
 
 void Credentials::ReplaceTokens(std::vector<pki::Secret> tokens) {

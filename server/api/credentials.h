@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 
+#include "pki/certificate_id.h"
 #include "pki/revocation_list.h"
 #include "pki/secret_file.h"
 
@@ -36,8 +37,8 @@ class Credentials {
   // Whether the secret of a digest still counts.
   bool IsValid(const std::string& digest) const;
 
-  // Whether the certificate was revoked by one of the lists, or cannot be read.
-  bool IsRevoked(std::string_view certificate_pem) const;
+  // Whether the certificate was revoked by one of the lists.
+  bool IsRevoked(const pki::CertificateId& certificate) const;
 
   void ReplaceTokens(std::vector<pki::Secret> tokens);
   void ReplaceInvitations(std::vector<pki::Secret> invitations);
