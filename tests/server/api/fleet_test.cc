@@ -1,0 +1,229 @@
+// A thousand agents at once, each with a certificate, a connection and a stream of its own.
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <set>
+#include <sys/resource.h>
+
+#include <gmock/gmock.h>
+
+#include "pki/authority.h"
+#include "tests/server/api/api_fixture.h"
+
+namespace server {
+namespace {
+
+using auspex::v1::DeliverRequest;
+using auspex::v1::DeliverResponse;
+
+constexpr size_t kAgents = 1000;
+constexpr uint64_t kBatches = 4;
+constexpr uint32_t kBatchRecords = 5;
+
+// What agents wait for together.
+class Countdown {
+ public:
+  explicit Countdown(size_t count) : count_(count) {}
+
+  void Done() {
+    const std::lock_guard lock(mutex_);
+    --count_;
+    done_.notify_all();
+  }
+
+  void Wait() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable done_;
+  size_t count_;
+};
+
+// Says Hello, and when it is told to, sends its batches one after the other, the first one first,
+// whatever is stored of them. Ends when the last one is acknowledged, or leaves, without a word,
+// when so many are.
+class FleetAgent : public grpc::ClientBidiReactor<DeliverRequest, DeliverResponse> {
+ public:
+  FleetAgent(const std::shared_ptr<grpc::Channel>& channel, uint64_t leaves_after,
+             Countdown& welcomed, Countdown& ended)
+      : stub_(auspex::v1::IngestService::NewStub(channel)),
+        leaves_after_(leaves_after),
+        welcomed_(welcomed),
+        ended_(ended) {
+    request_.mutable_hello()->set_boot_id("boot1");
+    stub_->async()->Deliver(&context_, this);
+    StartWrite(&request_);
+    StartRead(&response_);
+    AddHold();  // Until it sends.
+    StartCall();
+  }
+
+  void Send() {
+    SendNext();
+    RemoveHold();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    if (response_.has_welcome()) {
+      welcomed_.Done();
+    } else if (leaves_after_ <= response_.ack().number()) {
+      context_.TryCancel();
+    } else {
+      const std::lock_guard lock(mutex_);
+      acknowledged_ = response_.ack().number();
+      EndIfDone();
+    }
+    StartRead(&response_);
+  }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok || !request_.has_batch()) return;
+    if (request_.batch().number() < kBatches) return SendNext();
+    const std::lock_guard lock(mutex_);
+    has_sent_all_ = true;
+    EndIfDone();
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    status_ = status;
+    ended_.Done();
+  }
+
+  // Once it has ended.
+  const grpc::Status& status() const { return status_; }
+
+ private:
+  // With mutex_ held. A batch that was stored before is acknowledged with all behind it.
+  void EndIfDone() {
+    if (has_ended_ || !has_sent_all_ || acknowledged_ < kBatches) return;
+    has_ended_ = true;
+    StartWritesDone();
+  }
+
+  void SendNext() {
+    const uint64_t number = request_.batch().number() + 1;
+    request_.Clear();
+    auspex::v1::Batch& batch = *request_.mutable_batch();
+    batch.set_number(number);
+    batch.set_follows(number - 1);
+    for (uint32_t i = 0; i < kBatchRecords; ++i) {
+      batch.add_records(absl::StrFormat("type=USER_LOGIN msg=audit(1626611363.000:%d): pid=7",
+                                        number * kBatchRecords + i));
+    }
+    StartWrite(&request_);
+  }
+
+  grpc::ClientContext context_;
+  const std::unique_ptr<auspex::v1::IngestService::Stub> stub_;
+  const uint64_t leaves_after_;
+  Countdown& welcomed_;
+  Countdown& ended_;
+  DeliverRequest request_;
+  DeliverResponse response_;
+  grpc::Status status_;
+
+  std::mutex mutex_;  // Guards what follows.
+  uint64_t acknowledged_ = 0;
+  bool has_sent_all_ = false;
+  bool has_ended_ = false;
+};
+
+class FleetTest : public ApiTest {
+ protected:
+  FleetTest() {
+    const auto server =
+        authority_.Issue({.subject = {.name = "localhost"}, .kind = pki::CertificateKind::kServer});
+    const std::string path = directory_.path() + "/server";
+    std::ofstream(path + ".crt") << server->certificate_pem;
+    std::ofstream(path + ".key") << server->key_pem;
+    tls_ = {
+        .certificate = path + ".crt", .key = path + ".key", .ca = authority_.certificate_path()};
+    for (size_t i = 0; i < kAgents; ++i) {
+      certificates_.push_back(*authority_.Issue({.subject = {.name = absl::StrCat("web", i)}}));
+    }
+  }
+
+  // Both ends of each connection are ours.
+  static bool MayOpenFiles() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur > 3 * kAgents;
+  }
+
+  std::shared_ptr<grpc::Channel> ConnectAgent(size_t number) const {
+    return Connect(grpc::SslCredentials({.pem_root_certs = authority_.certificate_pem(),
+                                         .pem_private_key = certificates_[number].key_pem,
+                                         .pem_cert_chain = certificates_[number].certificate_pem}));
+  }
+
+  // Has the agents of these numbers deliver, all at once. Every second one leaves in the middle, if
+  // it is told to.
+  void Deliver(const std::vector<size_t>& numbers, bool half_of_them_leave) {
+    Countdown welcomed(numbers.size());
+    Countdown ended(numbers.size());
+    std::vector<std::unique_ptr<FleetAgent>> agents;
+    for (const size_t number : numbers) {
+      const bool leaves = half_of_them_leave && number % 2 == 1;
+      agents.push_back(std::make_unique<FleetAgent>(ConnectAgent(number), leaves ? 1 : kBatches + 1,
+                                                    welcomed, ended));
+    }
+    welcomed.Wait();
+    EXPECT_EQ(Count(&Counters::streams_open), numbers.size());
+    for (const auto& agent : agents) agent->Send();
+    ended.Wait();
+    if (half_of_them_leave) return;
+    for (const auto& agent : agents) {
+      EXPECT_TRUE(agent->status().ok()) << agent->status().error_message();
+    }
+  }
+
+  // How many events there are of each host but the collector; none is there twice.
+  std::map<std::string, size_t> Events() const {
+    std::map<std::string, std::set<uint32_t>> serials;
+    std::map<std::string, size_t> counts;
+    EXPECT_TRUE(
+        store_
+            ->Search({},
+                     [&](const storage::FoundEvent& found) {
+                       if (found.host.kind == storage::IdentityKind::kCollector) return true;
+                       EXPECT_TRUE(
+                           serials[found.host.name].insert(found.event.stamp().serial).second);
+                       ++counts[found.host.name];
+                       return true;
+                     })
+            .ok());
+    return counts;
+  }
+
+  const pki::Authority authority_ = *pki::Authority::Create(directory_.path() + "/ca");
+  std::vector<pki::NewCertificate> certificates_;
+};
+
+TEST_F(FleetTest, StoresOnceWhatAThousandAgentsDeliverAtOnce) {
+  if (!MayOpenFiles()) GTEST_SKIP() << "needs 3,000 open files";
+  Start();
+  std::vector<size_t> all(kAgents);
+  std::iota(all.begin(), all.end(), 0);
+  Deliver(all, /*half_of_them_leave=*/true);
+  std::vector<size_t> who_left;
+  for (size_t number = 1; number < kAgents; number += 2) who_left.push_back(number);
+  Deliver(who_left, /*half_of_them_leave=*/false);
+
+  const std::map<std::string, size_t> events = Events();
+  EXPECT_EQ(events.size(), kAgents);
+  for (const auto& [host, count] : events) EXPECT_EQ(count, kBatches * kBatchRecords) << host;
+  EXPECT_EQ(Count(&Counters::streams_accepted_total), kAgents + kAgents / 2);
+  // The first batch of who left, at least, came twice.
+  EXPECT_GE(Count(&Counters::batches_repeated_total), kAgents / 2);
+  EXPECT_EQ(Count(&Counters::batches_stored_total), kAgents * kBatches);
+  EXPECT_TRUE(Stop());
+}
+
+}  // namespace
+}  // namespace server
