@@ -118,6 +118,7 @@ asio::awaitable<std::string> JsonConnection::Serve() {
   const X509* const certificate = SSL_get0_peer_certificate(stream_.native_handle());
   certificate_name_ = CertificateName(certificate);
   certificate_pem_ = CertificatePem(certificate);
+  is_known_ = certificate_name_.ok();
   for (bool goes_on = true; goes_on && !is_stopping_;) goes_on = co_await ServeRequest();
   co_await Close();
   co_return "";
@@ -136,12 +137,12 @@ asio::awaitable<bool> JsonConnection::ServeRequest() {
 // Reads a request as far as it is needed. False if there is none to be answered.
 asio::awaitable<bool> JsonConnection::ReadRequest(Request* request) {
   if (buffer_.size() == 0) {
-    SetDeadline(limits_.idle_time);
+    SetDeadline(is_known_ ? limits_.idle_time : limits_.stranger_time);
     const bool has_begun = co_await ReadMore();
     if (is_late_) ++counters_.json_connections_ended_idle_total;
     if (!has_begun) co_return false;
   }
-  SetDeadline(limits_.request_time);
+  SetDeadline(is_known_ ? limits_.request_time : limits_.stranger_time);
   Parser parser;
   parser.header_limit(static_cast<uint32_t>(limits_.header_bytes_max));
   parser.body_limit(limits_.body_bytes_max);
@@ -158,6 +159,7 @@ asio::awaitable<bool> JsonConnection::ReadRequest(Request* request) {
   if (request->plan.kind == Kind::kRefuse) ++counters_.json_requests_refused_total;
   if (IsCall(request->plan) || IsMetrics(request->plan)) {
     request->caller = service_.callers.Find(ShownProofs(parser.get()[http::field::authorization]));
+    if (request->caller.ok() && !std::exchange(is_known_, true)) SetDeadline(limits_.request_time);
   }
   // Of who may not ask we hold no bodies.
   if (IsCall(request->plan) && MayCall(*request)) {

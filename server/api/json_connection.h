@@ -49,6 +49,10 @@ struct JsonLimits {
   // From the first byte of a request to its last.
   std::chrono::milliseconds request_time{20'000};
 
+  // Instead of both, for who has not shown yet who it is: anybody who can connect may have a place,
+  // and callers must find one. Probes ask at once, and so do browsers before they show a token.
+  std::chrono::milliseconds stranger_time{5'000};
+
   // For a peer to read that we are done, and to hang up.
   std::chrono::milliseconds linger_time{2'000};
 
@@ -147,6 +151,7 @@ class JsonConnection : public std::enable_shared_from_this<JsonConnection> {
 
   boost::beast::flat_buffer buffer_;  // Read and not yet used.
   bool is_shaking_hands_ = true;
+  bool is_known_ = false;    // The peer has shown who it is.
   bool is_reading_ = false;  // Then nothing else touches the buffer.
   bool peer_has_left_ = false;
   bool is_stopping_ = false;

@@ -288,6 +288,21 @@ TEST_F(JsonDoorTest, HangsUpOnWhoAsksNothing) {
   Await(counters().json_connections_ended_idle_total, 1);
 }
 
+TEST_F(JsonDoorTest, KeepsNoPlaceForStrangers) {
+  limits_.json.stranger_time = milliseconds(100);
+  Start();
+  const auto known = ClientAs("alice");
+  const auto stranger = Nobody();
+  EXPECT_EQ(stranger->Ask("GET", "/healthz").status, 200);
+  EXPECT_EQ(stranger->ReadRest(), "");
+  Await(counters().json_connections_ended_idle_total, 1);
+  const auto slow = Nobody();
+  slow->Send("GET /healthz HTTP/1.1\r\nX-Slow: ");
+  EXPECT_EQ(slow->ReadRest(), "");
+  Await(counters().json_connections_ended_slow_total, 1);
+  EXPECT_EQ(known->Ask("GET", "/healthz").status, 200);
+}
+
 TEST_F(JsonDoorTest, CutsOffWhoDoesNotRead) {
   limits_.calls.stall_max = milliseconds(200);
   Start();
