@@ -28,9 +28,17 @@ absl::StatusOr<uint32_t> BlockNumbers::Next(const Rocks& rocks, HostId host, Day
 absl::StatusOr<std::vector<SealedBlock>> Sealer::Seal(const CompleteEvents& complete) {
   std::vector<SealedBlock> blocks;
   for (const auto& [day, events] : complete.days) {
+    uint64_t records_left = 0;
+    for (const std::shared_ptr<const OpenEvent>& event : events) {
+      records_left += event->event.record_count();
+    }
     for (const std::shared_ptr<const OpenEvent>& event : events) {
       complete.AddTo(&writer_, *event);
-      if (writer_.record_count() < kBlockRecordsAim && event != events.back()) continue;
+      records_left -= event->event.record_count();
+      // What would be less than a block by itself goes into this one: a small block beside it would
+      // have to be joined with others, which costs as much as to make them.
+      const bool is_full = writer_.record_count() >= kBlockRecordsAim;
+      if (records_left > 0 && !(is_full && records_left >= kBlockRecordsAim)) continue;
       EncodedBlock block = writer_.Finish();
       absl::StatusOr<BlockIndex> index = IndexOf(block);
       if (!index.ok()) return index.status();

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/block.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -316,6 +317,26 @@ TEST_F(EventStoreTest, TellsWhenTheJournalIsDamaged) {
   EXPECT_GT(found.size(), 50u);
   EXPECT_LT(found.size(), 150u);
   EXPECT_EQ(found.back(), "web1 " + Line(static_cast<uint32_t>(found.size())));
+}
+
+TEST_F(EventStoreTest, MakesNoSmallBlockBesideAFullOne) {
+  Open();
+  const auto lines = [](uint32_t count) {
+    std::vector<std::string> all;
+    for (uint32_t serial = 1; serial <= count; ++serial) {
+      all.push_back(absl::StrFormat("type=USER_LOGIN msg=audit(1626611363.000:%d): pid=7", serial));
+    }
+    return all;
+  };
+  Append({From("web1", lines(kBlockRecordsAim + 500))});
+  ASSERT_TRUE(store_->Settle({}).ok());
+  EXPECT_EQ(store_->Activity().blocks_sealed, 1u);
+  EXPECT_EQ(store_->Stats()->block_records, kBlockRecordsAim + 500);
+  // Of twice as many each is full by itself.
+  Append({From("db1", lines(2 * kBlockRecordsAim + 500))});
+  ASSERT_TRUE(store_->Settle({}).ok());
+  EXPECT_EQ(store_->Stats()->blocks, 3u);
+  EXPECT_EQ(store_->Activity().merges, 0u);
 }
 
 TEST_F(EventStoreTest, SealsWithoutLosingAnything) {
