@@ -103,6 +103,21 @@ void Committer::HandIn() {
   handed_in_.notify_one();
 }
 
+void Committer::TryStore(absl::AnyInvocable<void()> done) {
+  RunBetweenCommits([this, done = std::move(done)](storage::EventStore& store) mutable {
+    absl::StatusOr<storage::AppendResult> tried = store.Append({});
+    asio::post(network_, [this, tried = std::move(tried), done = std::move(done)]() mutable {
+      TellDamage(tried);
+      done();
+    });
+  });
+}
+
+// The store tells it once.
+void Committer::TellDamage(const absl::StatusOr<storage::AppendResult>& result) {
+  if (result.ok() && !result->damage.empty() && on_damage_ != nullptr) on_damage_(result->damage);
+}
+
 void Committer::RunBetweenCommits(absl::AnyInvocable<void(storage::EventStore&)> task) {
   {
     const std::lock_guard lock(mutex_);
@@ -185,7 +200,7 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
     counters_.records_duplicate_total += result->duplicates_dropped;
     counters_.hosts_overflowed_total += result->hosts_overflowed;
     counters_.commit_records_max = std::max(counters_.commit_records_max, result->records);
-    if (!result->damage.empty() && on_damage_ != nullptr) on_damage_(result->damage);
+    TellDamage(result);
   } else {
     ++counters_.commit_errors_total;
     counters_.records_own_dropped_total += group.own_records;

@@ -75,6 +75,10 @@ class Committer : public Ingest {
   // with what was damaged. Call before the first record is handed in.
   void OnDamage(absl::AnyInvocable<void(const std::string&)> told) { on_damage_ = std::move(told); }
 
+  // Has the store opened again, if it is not, without anything to be stored; calls `done` on the
+  // network thread.
+  void TryStore(absl::AnyInvocable<void()> done);
+
   // Runs `task` on the committer's thread, between two commits.
   void RunBetweenCommits(absl::AnyInvocable<void(storage::EventStore&)> task);
 
@@ -107,6 +111,7 @@ class Committer : public Ingest {
   void Run();
   bool TakeGroup(Group* group);
   void Commit(Group group);
+  void TellDamage(const absl::StatusOr<storage::AppendResult>& result);
   void Finish(Group group, const absl::StatusOr<storage::AppendResult>& result, uint64_t commit_us);
 
   boost::asio::io_context& network_;

@@ -1,6 +1,7 @@
 #include "server/host_metrics.h"
 
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -44,15 +45,27 @@ std::vector<HostMetrics> MetricsOf(const std::vector<storage::ActiveHost>& activ
   return hosts;
 }
 
-void AppendPrometheus(const std::vector<HostMetrics>& hosts, std::string* text) {
+void AppendPrometheus(const std::vector<HostMetrics>& hosts, uint64_t more, std::string* text) {
   std::vector<std::string> labels;
-  for (const HostMetrics& host : hosts) labels.push_back(LabelsOf(host.host));
+  size_t bytes = 0;
+  for (const HostMetrics& host : hosts) {
+    std::string of_host = LabelsOf(host.host);
+    bytes += of_host.size();
+    if (labels.size() == kHostsToldMax || bytes > kHostLabelsBytesMax) break;
+    labels.push_back(std::move(of_host));
+  }
+  AppendPrometheus({MakeMetric("auspexd_hosts_left_out",
+                               "gauge: hosts that are not told of, for there are too many",
+                               more + hosts.size() - labels.size())},
+                   text);
   const auto append = [&](std::string name, std::string_view meaning,
                           uint64_t HostMetrics::*value) {
     const Metric metric = MakeMetric(std::move(name), meaning, 0);
     AppendPrometheusHead(metric, text);
-    for (size_t i = 0; i < hosts.size(); ++i) {
-      absl::StrAppend(text, metric.name, labels[i], " ", hosts[i].*value, "\n");
+    for (size_t i = 0; i < labels.size(); ++i) {
+      const bool is_unknown = value == &HostMetrics::last_record_timestamp_seconds &&
+                              hosts[i].last_record_timestamp_seconds == 0;
+      if (!is_unknown) absl::StrAppend(text, metric.name, labels[i], " ", hosts[i].*value, "\n");
     }
   };
 #define AUSPEX_APPEND(name, meaning) append("auspexd_host_" #name, meaning, &HostMetrics::name);

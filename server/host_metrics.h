@@ -28,12 +28,18 @@ struct HostMetrics {
   storage::Identity host;
 };
 
+// Hosts that are told of, and what their names may take as text: a fleet of the size that a
+// collector is made for. Whoever can deliver records can make up names.
+inline constexpr size_t kHostsToldMax = 20'000;
+inline constexpr size_t kHostLabelsBytesMax = 4 << 20;
+
 // Of each host that has delivered something, or has a connection.
 std::vector<HostMetrics> MetricsOf(const std::vector<storage::ActiveHost>& active,
                                    const HostSessions& sessions);
 
-// With the prefix "auspexd_host_" and the labels host and identity. Bytes of a name that are not
-// UTF-8 become U+FFFD.
-void AppendPrometheus(const std::vector<HostMetrics>& hosts, std::string* text);
+// With the prefix "auspexd_host_" and the labels host and identity, of the first hosts as far as
+// the limits above let it; of those and `more` that were left out it tells how many. Bytes of a
+// name that are not UTF-8 become U+FFFD. Of a host without records there is no time of the last.
+void AppendPrometheus(const std::vector<HostMetrics>& hosts, uint64_t more, std::string* text);
 
 }  // namespace server

@@ -68,7 +68,7 @@ void Batch::RemoveFirst() {
   const std::string_view line = first();
   offset_ = static_cast<size_t>(line.data() + line.size() - encoded_.data());
   --record_count_;
-  if (!audit::ParseRecord(line).ok()) --malformed_count_;
+  if (malformed_count_ > 0 && !audit::ParseRecord(line).ok()) --malformed_count_;
 }
 
 }  // namespace storage

@@ -44,7 +44,7 @@ class Batch {
   // Makes room for records of so many bytes together, their lengths included.
   void Reserve(size_t bytes) { encoded_.reserve(offset_ + bytes); }
 
-  // Adds a record (a line without its newline; any bytes).
+  // Adds a record (a line without its newline) that audit::ParseRecord() takes.
   void Add(std::string_view line);
 
   // Likewise, one that audit::ParseRecord() refuses: it is counted.

@@ -18,7 +18,9 @@
 namespace storage {
 
 // Blocks are sealed at this many records, unless memory, age or the end of a day does it earlier.
-// Fewer compress worse; more cost a search for one event more time.
+// Fewer compress worse; more cost a search for one event more time. What was complete at once and
+// would make less than another block goes into the same one: none has twice as many, save one
+// event.
 inline constexpr uint32_t kBlockRecordsAim = 16'384;
 
 // Where an event stands among all events of a store: the number of the arrival that completed it,

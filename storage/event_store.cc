@@ -115,7 +115,9 @@ absl::StatusOr<StoreStats> EventStore::Stats() const {
 
 StoreActivity EventStore::Activity() const { return engine_->Activity(); }
 
-std::vector<ActiveHost> EventStore::ActiveHosts() const { return engine_->ActiveHosts(); }
+ActiveHosts EventStore::WhoIsActive(size_t hosts_max) const {
+  return engine_->WhoIsActive(hosts_max);
+}
 bool EventStore::is_open() const { return engine_->is_open(); }
 
 absl::Status EventStore::Check(std::stop_token stop,

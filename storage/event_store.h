@@ -168,8 +168,9 @@ class EventStore {
   // All zeros where nothing is written.
   StoreActivity Activity() const;
 
-  // The hosts that have delivered something to this EventStore, in the order of their numbers.
-  std::vector<ActiveHost> ActiveHosts() const;
+  // The hosts that have delivered something to this EventStore, in the order in which they have
+  // first come to the store, up to `hosts_max` of them.
+  ActiveHosts WhoIsActive(size_t hosts_max) const;
 
   // Whether it can be written and searched. Not after a disk error, until Append() has brought it
   // back. For any thread.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "storage/batch.h"
 
@@ -22,6 +23,11 @@ struct HostActivity {
 struct ActiveHost {
   Identity host;
   HostActivity activity;
+};
+
+struct ActiveHosts {
+  std::vector<ActiveHost> hosts;
+  uint64_t more = 0;  // That there are beside them.
 };
 
 }  // namespace storage

@@ -60,6 +60,14 @@ absl::Status EventStore::Engine::OpenDatabase() {
   const std::lock_guard lock(mutex_);
   running_ = writing_;
   indexer_failed_ = false;
+  // Where the end of the journal was damaged, hosts may be gone, and their numbers be given again.
+  size_t same = 0;
+  while (same < activity_.size() && same < tables.hosts.size() &&
+         tables.hosts.identity(static_cast<HostId>(same)) ==
+             hosts_.identity(static_cast<HostId>(same))) {
+    ++same;
+  }
+  activity_.resize(same);
   hosts_ = std::move(tables.hosts);
   next_connection_ = tables.generation << 32;
   return absl::OkStatus();
@@ -250,12 +258,16 @@ void EventStore::Engine::NoteActivity() {
   delivered_.clear();
 }
 
-std::vector<ActiveHost> EventStore::Engine::ActiveHosts() const {
-  std::vector<ActiveHost> active;
+ActiveHosts EventStore::Engine::WhoIsActive(size_t hosts_max) const {
+  ActiveHosts active;
   const std::lock_guard lock(mutex_);
   for (HostId host = 0; host < activity_.size(); ++host) {
     if (activity_[host] == HostActivity()) continue;
-    active.push_back({.host = hosts_.identity(host), .activity = activity_[host]});
+    if (active.hosts.size() == hosts_max) {
+      ++active.more;
+    } else {
+      active.hosts.push_back({.host = hosts_.identity(host), .activity = activity_[host]});
+    }
   }
   return active;
 }

@@ -70,7 +70,7 @@ class EventStore::Engine {
   std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns,
                               const std::vector<std::string>& visible_hosts) const;
   StoreActivity Activity() const;
-  std::vector<ActiveHost> ActiveHosts() const;
+  ActiveHosts WhoIsActive(size_t hosts_max) const;
   bool is_open() const { return running() != nullptr; }
   absl::Status Settle(std::stop_token stop);
   absl::Status DropDay(const Identity& host, Day day);
@@ -140,7 +140,7 @@ class EventStore::Engine {
   std::shared_ptr<Rocks> reading_;  // Instead of running_, where nothing is written.
   bool indexer_failed_ = false;
   HostTable hosts_;
-  std::vector<HostActivity> activity_;  // By number. A number that was written is never another's.
+  std::vector<HostActivity> activity_;  // By number; no longer than hosts_.
   uint64_t next_connection_ = 0;
 };
 

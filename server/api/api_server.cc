@@ -225,7 +225,8 @@ std::string ApiServer::PrometheusText() const {
 
 std::string ApiServer::HostMetricsText() const {
   std::string text;
-  AppendPrometheus(MetricsOf(store_.ActiveHosts(), host_sessions_), &text);
+  const storage::ActiveHosts active = store_.WhoIsActive(kHostsToldMax);
+  AppendPrometheus(MetricsOf(active.hosts, host_sessions_), active.more, &text);
   return text;
 }
 
@@ -235,10 +236,7 @@ std::string ApiServer::ReasonNotReady() {
   if (store_.is_open()) return {};
   // Who asks may be what keeps all others away, and then nothing else would have it opened again.
   if (!std::exchange(is_trying_store_, true)) {
-    committer_.RunBetweenCommits([this](storage::EventStore& store) {
-      (void)store.Append({});  // The next question tells.
-      asio::post(network_, [this] { is_trying_store_ = false; });
-    });
+    committer_.TryStore([this] { is_trying_store_ = false; });  // The next question tells.
   }
   return "the store is not open after a disk error";
 }

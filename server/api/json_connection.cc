@@ -118,7 +118,7 @@ asio::awaitable<std::string> JsonConnection::Serve() {
   const X509* const certificate = SSL_get0_peer_certificate(stream_.native_handle());
   certificate_name_ = CertificateName(certificate);
   certificate_pem_ = CertificatePem(certificate);
-  is_known_ = certificate_name_.ok();
+  is_known_ = service_.callers.Find(ShownProofs("")).ok();
   for (bool goes_on = true; goes_on && !is_stopping_;) goes_on = co_await ServeRequest();
   co_await Close();
   co_return "";
@@ -167,7 +167,8 @@ asio::awaitable<bool> JsonConnection::ReadRequest(Request* request) {
     if (!is_whole) co_return request->plan.http_status != 200;
     request->body = std::move(parser.get().body());
   }
-  request->keep_alive = parser.is_done() && parser.keep_alive() && parser.get().version() >= 11;
+  request->keep_alive =
+      is_known_ && parser.is_done() && parser.keep_alive() && parser.get().version() >= 11;
   co_return true;
 }
 
@@ -414,7 +415,7 @@ void JsonConnection::StartRead() {
 
 asio::awaitable<bool> JsonConnection::Write(const std::string& text) {
   for (size_t begin = 0; begin < text.size() && !is_aborted_; begin += kPieceBytes) {
-    SetDeadline(service_.calls.limits().stall_max);
+    SetDeadline(is_known_ ? service_.calls.limits().stall_max : limits_.stranger_time);
     const asio::const_buffer piece(text.data() + begin, std::min(kPieceBytes, text.size() - begin));
     error_code error;
     co_await asio::async_write(stream_, piece, asio::redirect_error(asio::use_awaitable, error));

@@ -49,8 +49,9 @@ struct JsonLimits {
   // From the first byte of a request to its last.
   std::chrono::milliseconds request_time{20'000};
 
-  // Instead of both, for who has not shown yet who it is: anybody who can connect may have a place,
-  // and callers must find one. Probes ask at once, and so do browsers before they show a token.
+  // Instead of both, and for reading an answer, for who has not shown yet who it is; and it may ask
+  // once only. Anybody who can connect may have a place, and callers must find one. Probes ask at
+  // once, and so do browsers before they show a token.
   std::chrono::milliseconds stranger_time{5'000};
 
   // For a peer to read that we are done, and to hang up.

@@ -11,6 +11,7 @@ namespace server {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 TEST(Metrics, AreWrittenInPrometheusWay) {
@@ -54,7 +55,7 @@ TEST(Metrics, TellHostsApartByLabels) {
       {.host = {.kind = storage::IdentityKind::kAddress, .name = "::1"},
        .activity = {.records = 1}}};
   std::string text;
-  AppendPrometheus(MetricsOf(active, sessions), &text);
+  AppendPrometheus(MetricsOf(active, sessions), 7, &text);
   const std::string labels = "{host=\"a\\\"b\\\\\\n\xef\xbf\xbd\",identity=\"node\"} ";
   EXPECT_THAT(text, HasSubstr("# TYPE auspexd_host_sessions_open gauge\n"
                               "auspexd_host_sessions_open" +
@@ -67,9 +68,24 @@ TEST(Metrics, TellHostsApartByLabels) {
                              "records_duplicate_total"}) {
     EXPECT_THAT(text, HasSubstr(std::string("\nauspexd_host_") + sample + labels));
   }
+  EXPECT_THAT(text, HasSubstr("\nauspexd_hosts_left_out 7\n"));
+  // Who has never delivered anything has no time of that.
+  EXPECT_THAT(text, Not(HasSubstr("auspexd_host_last_record_timestamp_seconds{host=\"quiet\"")));
   EXPECT_THAT(text, HasSubstr("auspexd_host_record_bytes_total" + labels + "600\n"));
   EXPECT_THAT(text,
               HasSubstr("auspexd_host_last_record_timestamp_seconds" + labels + "1626611363\n"));
+}
+
+TEST(Metrics, TellOfSoManyHostsOnly) {
+  std::vector<HostMetrics> hosts(kHostsToldMax + 5);
+  std::string text;
+  AppendPrometheus(hosts, 2, &text);
+  EXPECT_THAT(text, HasSubstr("\nauspexd_hosts_left_out 7\n"));
+  // Names that someone has made up to be long.
+  for (HostMetrics& host : hosts) host.host.name = std::string(255, '\xff');
+  text.clear();
+  AppendPrometheus(hosts, 0, &text);
+  EXPECT_LT(text.size(), 7 * kHostLabelsBytesMax);
 }
 
 TEST(Metrics, TellHistogramsInTheirUnit) {

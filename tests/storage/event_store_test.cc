@@ -257,7 +257,7 @@ TEST_F(EventStoreTest, CountsWhatEachHostDelivers) {
   EXPECT_EQ(Append({malformed}).malformed, 1u);
   EXPECT_EQ(Append({From("db1", {Line(4)})}).malformed, 0u);  // By a clock that was put back.
 
-  const std::vector<ActiveHost> hosts = store_->ActiveHosts();
+  const std::vector<ActiveHost> hosts = store_->WhoIsActive(10).hosts;
   ASSERT_EQ(hosts.size(), 2u);
   const uint64_t line_bytes = Line(1).size() + 1;  // With its length.
   EXPECT_EQ(hosts[0].host, Host("web1"));
@@ -270,8 +270,11 @@ TEST_F(EventStoreTest, CountsWhatEachHostDelivers) {
                                              .bytes = 2 * line_bytes + 10,
                                              .malformed = 1,
                                              .last_received_ms = 1626611365000}));
+  const ActiveHosts first = store_->WhoIsActive(1);
+  EXPECT_EQ(first.hosts.at(0).host, Host("web1"));
+  EXPECT_EQ(first.more, 1u);
   Open();
-  EXPECT_TRUE(store_->ActiveHosts().empty());
+  EXPECT_TRUE(store_->WhoIsActive(10).hosts.empty());
 }
 
 TEST_F(EventStoreTest, NumbersConnectionsAnewAfterARestart) {

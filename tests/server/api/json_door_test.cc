@@ -289,12 +289,16 @@ TEST_F(JsonDoorTest, HangsUpOnWhoAsksNothing) {
 }
 
 TEST_F(JsonDoorTest, KeepsNoPlaceForStrangers) {
-  limits_.json.stranger_time = milliseconds(100);
+  limits_.json.stranger_time = milliseconds(1000);
   Start();
   const auto known = ClientAs("alice");
+  EXPECT_EQ(known->Ask("GET", "/healthz").status, 200);
   const auto stranger = Nobody();
-  EXPECT_EQ(stranger->Ask("GET", "/healthz").status, 200);
-  EXPECT_EQ(stranger->ReadRest(), "");
+  const JsonAnswer health = stranger->Ask("GET", "/healthz");
+  EXPECT_EQ(health.status, 200);
+  EXPECT_EQ(health.Field("Connection"), "close");
+  const auto silent = Nobody();
+  EXPECT_EQ(silent->ReadRest(), "");
   Await(counters().json_connections_ended_idle_total, 1);
   const auto slow = Nobody();
   slow->Send("GET /healthz HTTP/1.1\r\nX-Slow: ");
