@@ -22,6 +22,7 @@ LAYERS = {
     "api": {"base", "proto", "audit", "query", "storage"},
     "server": {"base", "pki", "proto", "audit", "query", "storage", "api"},
     "cli": {"base", "pki", "proto", "audit", "query", "storage", "api"},
+    "client-plugin": {"base", "pki", "proto", "audit"},
 }
 
 # Each third-party library enters in these folders only. The first pattern that matches counts;
@@ -30,8 +31,8 @@ LIBRARIES = [
     (r"<rocksdb/", {"storage"}),
     (r"<xxhash\.h>", {"storage"}),
     (r"<zstd\.h>", {"storage", "cli"}),
-    (r"<zlib\.h>", {"cli"}),
-    (r"<libaudit\.h>", {"audit"}),
+    (r"<zlib\.h>", {"cli", "client-plugin"}),
+    (r"<libaudit\.h>", {"audit", "client-plugin"}),
     (r"<auparse\.h>", {"query"}),
     (r"<boost/", {"server", "cli"}),
     (r"<tcpd\.h>", {"server"}),

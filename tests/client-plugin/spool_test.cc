@@ -1,0 +1,232 @@
+#include "client-plugin/spool.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/storage/temporary_directory.h"
+
+namespace client_plugin {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A spool that is opened, closed, damaged and asked in few words.
+class SpoolTest : public testing::Test {
+ protected:
+  SpoolTest() { options_ = {.directory = temporary_.path() + "/spool", .boot_id = "boot1"}; }
+
+  void Open(const std::string& boot_id = "boot1") {
+    spool_.reset();
+    options_.boot_id = boot_id;
+    auto opened = Spool::Open(options_);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    spool_ = *std::move(opened);
+  }
+
+  absl::Status TryAppend(const std::vector<std::string>& records) {
+    SpoolBatch batch;
+    for (const std::string& record : records) batch.Add(record);
+    return spool_->Append(&batch);
+  }
+
+  void Append(const std::vector<std::string>& records) {
+    const absl::Status appended = TryAppend(records);
+    EXPECT_TRUE(appended.ok()) << appended;
+  }
+
+  // What is there of a boot, as "1: a b".
+  std::vector<std::string> Batches(const std::string& boot_id = "boot1", uint64_t after = 0) {
+    std::vector<std::string> batches;
+    for (;;) {
+      const auto batch = spool_->Next(boot_id, after);
+      EXPECT_TRUE(batch.ok()) << batch.status();
+      if (!batch.ok() || !*batch) return batches;
+      after = (*batch)->number();
+      std::string text = std::to_string(after) + ":";
+      (*batch)->ForEachRecord([&](std::string_view record) { text.append(" ").append(record); });
+      batches.push_back(text);
+    }
+  }
+
+  std::vector<fs::path> Files() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(options_.directory)) {
+      if (entry.path().extension() == ".spool") files.push_back(entry.path());
+    }
+    std::ranges::sort(files);
+    return files;
+  }
+
+  TemporaryDirectory temporary_;
+  SpoolOptions options_;
+  std::unique_ptr<Spool> spool_;
+};
+
+TEST_F(SpoolTest, GivesBackWhatWasAppendedInItsOrder) {
+  Open();
+  EXPECT_THAT(Batches(), IsEmpty());
+  Append({"a", ""});
+  Append({std::string("\0\xff\n", 3)});
+  EXPECT_THAT(Batches(), ElementsAre("1: a ", std::string("2: \0\xff\n", 6)));
+  EXPECT_THAT(Batches("boot1", 1), ElementsAre(std::string("2: \0\xff\n", 6)));
+  EXPECT_THAT(Batches("boot2"), IsEmpty());
+  // What comes later is found by who has read to the end, and all of it again by who begins anew.
+  Append({"c"});
+  EXPECT_THAT(Batches("boot1", 2), ElementsAre("3: c"));
+  EXPECT_EQ(Batches().size(), 3u);
+  EXPECT_EQ(spool_->last_number(), 3u);
+}
+
+TEST_F(SpoolTest, GoesOnWhereItWasBeforeARestart) {
+  Open();
+  Append({"a"});
+  Open();
+  Append({"b"});
+  EXPECT_THAT(Batches(), ElementsAre("1: a", "2: b"));
+  spool_->Acknowledge("boot1", 2);
+  Open();
+  // What was acknowledged is known by its number, though it may be there again.
+  EXPECT_EQ(spool_->last_number(), 2u);
+}
+
+TEST_F(SpoolTest, KeepsAnEarlierBootUntilItIsAcknowledged) {
+  Open("boot1");
+  Append({"a"});
+  Append({"b"});
+  Open("boot2");
+  Append({"c"});
+  EXPECT_EQ(spool_->OldestBoot(), "boot1");
+  EXPECT_THAT(Batches("boot1"), ElementsAre("1: a", "2: b"));
+  EXPECT_THAT(Batches("boot2"), ElementsAre("1: c"));
+  spool_->Acknowledge("boot1", 1);
+  EXPECT_EQ(spool_->OldestBoot(), "boot1");
+  spool_->Acknowledge("boot1", 2);
+  EXPECT_EQ(spool_->OldestBoot(), "boot2");
+  EXPECT_EQ(Files().size(), 1u);
+}
+
+TEST_F(SpoolTest, LetsGoOfFilesThatAreAcknowledged) {
+  options_.segment_bytes = 1;  // Each batch has a file.
+  Open();
+  for (const char* record : {"a", "b", "c"}) Append({record});
+  EXPECT_EQ(Files().size(), 3u);
+  spool_->Acknowledge("boot1", 2);
+  EXPECT_THAT(Batches(), ElementsAre("3: c"));
+  spool_->Acknowledge("boot1", 3);
+  spool_->Acknowledge("boot1", 2);  // Late, and without meaning.
+  spool_->Acknowledge("boot1", 99);
+  EXPECT_EQ(Files().size(), 1u);
+  EXPECT_EQ(spool_->counters().records_dropped_full, 0u);
+  Append({"d"});
+  EXPECT_THAT(Batches("boot1", 3), ElementsAre("4: d"));
+}
+
+// Whatever is left of a file, all whole batches of it are there, and numbers go on behind them.
+TEST_F(SpoolTest, SurvivesTruncation) {
+  Open();
+  Append({"first"});
+  const auto first_end = fs::file_size(Files()[0]);
+  Append({"second", "more"});
+  spool_.reset();
+  const fs::path file = Files()[0];
+  std::string whole(fs::file_size(file), '\0');
+  std::ifstream(file).read(whole.data(), static_cast<std::streamsize>(whole.size()));
+  for (size_t size = first_end; size < whole.size(); ++size) {
+    std::ofstream(file, std::ios::trunc) << whole.substr(0, size);
+    Open();
+    Append({"third"});
+    EXPECT_THAT(Batches(), ElementsAre("1: first", "2: third")) << size;
+  }
+  for (size_t size = 0; size < first_end; ++size) {
+    for (const fs::path& old : Files()) fs::remove(old);
+    std::ofstream(file, std::ios::trunc) << whole.substr(0, size);
+    Open();
+    Append({"third"});
+    EXPECT_THAT(Batches(), ElementsAre("1: third")) << size;
+  }
+}
+
+// A changed byte ends the file, or is that of a head that cannot be read: nothing else is believed.
+TEST_F(SpoolTest, BelievesNoDamagedBatch) {
+  Open();
+  Append({"first"});
+  Append({"second"});
+  spool_.reset();
+  const fs::path file = Files()[0];
+  std::string whole(fs::file_size(file), '\0');
+  std::ifstream(file).read(whole.data(), static_cast<std::streamsize>(whole.size()));
+  for (size_t i = 0; i < whole.size(); ++i) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
+    for (const fs::path& old : Files()) fs::remove(old);
+    std::ofstream(file, std::ios::trunc) << damaged;
+    Open();
+    const std::vector<std::string> batches = Batches();
+    ASSERT_LT(batches.size(), 2u) << i;
+    EXPECT_TRUE(batches.empty() || batches[0] == "1: first") << i;
+  }
+}
+
+TEST_F(SpoolTest, DropsTheOldestForWantOfRoomAndCountsThem) {
+  options_.segment_bytes = 1000;
+  options_.bytes_max = 5000;
+  Open();
+  const std::string record(400, 'x');
+  for (int i = 0; i < 100; ++i) Append({record, record});
+  const std::vector<std::string> left = Batches();
+  const SpoolCounters counters = spool_->counters();
+  EXPECT_LE(counters.bytes, 5000u);
+  EXPECT_EQ(left.back().substr(0, 4), "100:");
+  EXPECT_EQ(counters.records_dropped_full + 2 * left.size(), 200u);
+  EXPECT_EQ(counters.records_refused_full, 0u);
+  // What was acknowledged is not lost.
+  spool_->Acknowledge("boot1", 100);
+  for (int i = 0; i < 3; ++i) Append({record});
+  EXPECT_EQ(spool_->counters().records_dropped_full, counters.records_dropped_full);
+}
+
+TEST_F(SpoolTest, RefusesTheNewestForWantOfRoomIfItIsTo) {
+  options_.segment_bytes = 1000;
+  options_.bytes_max = 5000;
+  options_.when_full = WhenFull::kDropNewest;
+  Open();
+  const std::string record(400, 'x');
+  uint64_t refused = 0;
+  for (int i = 0; i < 100; ++i) {
+    if (absl::IsResourceExhausted(TryAppend({record, record}))) ++refused;
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_EQ(spool_->counters().records_refused_full, 2 * refused);
+  EXPECT_EQ(Batches().size(), 100 - refused);
+  spool_->Acknowledge("boot1", 100 - refused);
+  Append({record});
+  EXPECT_EQ(spool_->last_number(), 101 - refused);
+}
+
+TEST_F(SpoolTest, DropsWhatNobodyFetchesInTime) {
+  options_.age_max = std::chrono::hours(1);
+  Open("boot1");
+  Append({"a", "b"});
+  spool_.reset();
+  fs::last_write_time(Files()[0], fs::file_time_type::clock::now() - std::chrono::hours(2));
+  Open("boot2");
+  Append({"c"});
+  EXPECT_THAT(Batches("boot1"), IsEmpty());
+  EXPECT_EQ(spool_->counters().records_dropped_aged, 2u);
+}
+
+TEST_F(SpoolTest, BelongsToOneProcess) {
+  Open();
+  const auto second = Spool::Open(options_);
+  EXPECT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(options_.directory));
+}
+
+}  // namespace
+}  // namespace client_plugin
