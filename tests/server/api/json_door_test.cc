@@ -289,7 +289,7 @@ TEST_F(JsonDoorTest, HangsUpOnWhoAsksNothing) {
 }
 
 TEST_F(JsonDoorTest, KeepsNoPlaceForStrangers) {
-  limits_.json.stranger_time = milliseconds(1000);
+  limits_.json.stranger_time = milliseconds(2000);
   Start();
   const auto known = ClientAs("alice");
   EXPECT_EQ(known->Ask("GET", "/healthz").status, 200);
