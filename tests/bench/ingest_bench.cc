@@ -12,13 +12,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <fstream>
 #include <iterator>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,32 +48,10 @@ std::string ReadWhole(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// What the streams wait for together.
-class Countdown {
- public:
-  explicit Countdown(size_t count) : count_(count) {}
-
-  void Done() {
-    const std::lock_guard lock(mutex_);
-    --count_;
-    done_.notify_all();
-  }
-
-  void Wait() {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return count_ == 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable done_;
-  size_t count_;
-};
-
 class Agent : public grpc::ClientBidiReactor<DeliverRequest, DeliverResponse> {
  public:
   Agent(const std::string& target, const std::shared_ptr<grpc::ChannelCredentials>& credentials,
-        std::vector<DeliverRequest> batches, Countdown& welcomed, Countdown& ended)
+        std::vector<DeliverRequest> batches, std::latch& welcomed, std::latch& ended)
       : stub_(auspex::v1::IngestService::NewStub(grpc::CreateChannel(target, credentials))),
         batches_(std::move(batches)),
         written_(batches_.size()),
@@ -97,7 +75,7 @@ class Agent : public grpc::ClientBidiReactor<DeliverRequest, DeliverResponse> {
   void OnReadDone(bool ok) override {
     if (!ok) return;
     if (response_.has_welcome()) {
-      welcomed_.Done();
+      welcomed_.count_down();
     } else if (response_.has_ack()) {
       Acknowledge(response_.ack().number());
     }
@@ -115,7 +93,7 @@ class Agent : public grpc::ClientBidiReactor<DeliverRequest, DeliverResponse> {
       std::fprintf(stderr, "stream ended: %s\n", status.error_message().c_str());
       std::exit(EXIT_FAILURE);
     }
-    ended_.Done();
+    ended_.count_down();
   }
 
   const std::vector<double>& latencies_ms() const { return latencies_ms_; }
@@ -149,8 +127,8 @@ class Agent : public grpc::ClientBidiReactor<DeliverRequest, DeliverResponse> {
   DeliverRequest hello_;
   DeliverResponse response_;
   std::vector<Clock::time_point> written_;
-  Countdown& welcomed_;
-  Countdown& ended_;
+  std::latch& welcomed_;
+  std::latch& ended_;
 
   std::mutex mutex_;  // Guards what follows.
   bool may_send_ = false;
@@ -191,8 +169,8 @@ int Run(const Options& options) {
   const std::string log = ReadWhole(options.log);
   const auto records = static_cast<double>(std::count(log.begin(), log.end(), '\n'));
   const std::string roots = ReadWhole(options.ca);
-  Countdown welcomed(options.streams);
-  Countdown ended(options.streams);
+  std::latch welcomed(options.streams);
+  std::latch ended(options.streams);
   std::deque<Agent> agents;
   for (std::vector<DeliverRequest>& share : ShareOut(log, options)) {
     const std::string files = absl::StrCat(options.certificates, "/agent", agents.size() + 1);
@@ -202,11 +180,11 @@ int Run(const Options& options) {
         std::move(share), welcomed, ended);
   }
   for (Agent& agent : agents) agent.SayHello();
-  welcomed.Wait();
+  welcomed.wait();
 
   const auto start = Clock::now();
   for (Agent& agent : agents) agent.SendAll();
-  ended.Wait();
+  ended.wait();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
 
   std::vector<double> latencies;

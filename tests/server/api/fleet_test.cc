@@ -1,8 +1,8 @@
 // A thousand agents at once, each with a certificate, a connection and a stream of its own.
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
+#include <latch>
 #include <map>
 #include <mutex>
 #include <set>
@@ -24,35 +24,13 @@ constexpr size_t kConnectAtOnce = 50;
 constexpr uint64_t kBatches = 4;
 constexpr uint32_t kBatchRecords = 5;
 
-// What agents wait for together.
-class Countdown {
- public:
-  explicit Countdown(size_t count) : count_(count) {}
-
-  void Done() {
-    const std::lock_guard lock(mutex_);
-    --count_;
-    done_.notify_all();
-  }
-
-  void Wait() {
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return count_ == 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable done_;
-  size_t count_;
-};
-
 // Says Hello, and when it is told to, sends its batches one after the other, the first one first,
 // whatever is stored of them. Ends when the last one is acknowledged, or leaves, without a word,
 // when so many are.
 class FleetAgent : public grpc::ClientBidiReactor<DeliverRequest, DeliverResponse> {
  public:
   FleetAgent(const std::shared_ptr<grpc::Channel>& channel, uint64_t leaves_after,
-             Countdown& welcomed, Countdown& ended)
+             std::latch& welcomed, std::latch& ended)
       : stub_(auspex::v1::IngestService::NewStub(channel)),
         leaves_after_(leaves_after),
         welcomed_(welcomed),
@@ -71,12 +49,12 @@ class FleetAgent : public grpc::ClientBidiReactor<DeliverRequest, DeliverRespons
 
   void OnReadDone(bool ok) override {
     if (!ok) {
-      if (!is_welcome_) welcomed_.Done();  // Send() then lets it end.
+      if (!is_welcome_) welcomed_.count_down();  // Send() then lets it end.
       return;
     }
     if (response_.has_welcome()) {
       is_welcome_ = true;
-      welcomed_.Done();
+      welcomed_.count_down();
     } else if (leaves_after_ <= response_.ack().number()) {
       context_.TryCancel();
     } else {
@@ -99,7 +77,7 @@ class FleetAgent : public grpc::ClientBidiReactor<DeliverRequest, DeliverRespons
 
   void OnDone(const grpc::Status& status) override {
     status_ = status;
-    ended_.Done();
+    ended_.count_down();
   }
 
   // Once it has ended.
@@ -129,8 +107,8 @@ class FleetAgent : public grpc::ClientBidiReactor<DeliverRequest, DeliverRespons
   grpc::ClientContext context_;
   const std::unique_ptr<auspex::v1::IngestService::Stub> stub_;
   const uint64_t leaves_after_;
-  Countdown& welcomed_;
-  Countdown& ended_;
+  std::latch& welcomed_;
+  std::latch& ended_;
   DeliverRequest request_;
   DeliverResponse response_;
   bool is_welcome_ = false;
@@ -175,8 +153,8 @@ class FleetTest : public ApiTest {
   // it is told to. They connect some at a time: a busy machine may not shake a thousand hands
   // within the ten seconds that each has.
   void Deliver(const std::vector<size_t>& numbers, bool half_of_them_leave) {
-    Countdown ended(numbers.size());
-    std::deque<Countdown> welcomed;
+    std::latch ended(numbers.size());
+    std::deque<std::latch> welcomed;
     std::vector<std::unique_ptr<FleetAgent>> agents;
     for (size_t begin = 0; begin < numbers.size(); begin += kConnectAtOnce) {
       const size_t end = std::min(begin + kConnectAtOnce, numbers.size());
@@ -186,13 +164,13 @@ class FleetTest : public ApiTest {
         agents.push_back(std::make_unique<FleetAgent>(
             ConnectAgent(numbers[i]), leaves ? 1 : kBatches + 1, welcomed.back(), ended));
       }
-      welcomed.back().Wait();
+      welcomed.back().wait();
     }
     // Those that have left before are forgotten in their time.
     while (Count(&Counters::streams_open) > numbers.size()) std::this_thread::yield();
     EXPECT_EQ(Count(&Counters::streams_open), numbers.size());
     for (const auto& agent : agents) agent->Send();
-    ended.Wait();
+    ended.wait();
     if (half_of_them_leave) return;
     for (const auto& agent : agents) {
       EXPECT_TRUE(agent->status().ok()) << agent->status().error_message();
