@@ -51,9 +51,9 @@ absl::Status Own(int fd) {
 }  // namespace
 
 absl::StatusOr<AuditSocket> AuditSocket::Open(const Options& options) {
-  const int fd = socket(PF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_AUDIT);
+  const int fd = ::socket(PF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_AUDIT);
   if (fd < 0) return Failed("open the audit socket", errno);
-  AuditSocket socket(options.role, fd);
+  AuditSocket socket(Role::kListener, base::FileDescriptor(fd));
   // Without the right to exceed what the system allows, as much of it as it allows.
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &options.receive_bytes, sizeof(int)) != 0) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_bytes, sizeof(int));
@@ -67,26 +67,16 @@ absl::StatusOr<AuditSocket> AuditSocket::Open(const Options& options) {
   }
   if (is_listener) return socket;
   const absl::Status owned = Own(fd);
-  if (!owned.ok()) {
-    socket.role_ = Role::kListener;  // There is nothing to be given back.
-    return owned;
-  }
+  if (!owned.ok()) return owned;
+  socket.role_ = Role::kOwner;  // From here on there is something to be given back.
   return socket;
 }
 
-AuditSocket::AuditSocket(Role role, int fd)
-    : role_(role), fd_(fd), buffer_(kMessages * kMessageBytes) {}
-
-AuditSocket::AuditSocket(AuditSocket&& other) noexcept
-    : role_(other.role_),
-      fd_(std::exchange(other.fd_, -1)),
-      overruns_(other.overruns_),
-      buffer_(std::move(other.buffer_)) {}
+AuditSocket::AuditSocket(Role role, base::FileDescriptor socket)
+    : role_(role), socket_(std::move(socket)), buffer_(kMessages * kMessageBytes) {}
 
 AuditSocket::~AuditSocket() {
-  if (fd_ < 0) return;
-  if (role_ == Role::kOwner) audit_set_pid(fd_, 0, WAIT_NO);
-  close(fd_);
+  if (socket_.is_open() && role_ == Role::kOwner) audit_set_pid(socket_.get(), 0, WAIT_NO);
 }
 
 absl::StatusOr<bool> AuditSocket::Read(
@@ -98,7 +88,7 @@ absl::StatusOr<bool> AuditSocket::Read(
     messages[i].msg_hdr.msg_iov = &parts[i];
     messages[i].msg_hdr.msg_iovlen = 1;
   }
-  const int count = recvmmsg(fd_, messages.data(), kMessages, MSG_DONTWAIT, nullptr);
+  const int count = recvmmsg(socket_.get(), messages.data(), kMessages, MSG_DONTWAIT, nullptr);
   if (count < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;
     if (errno != ENOBUFS) return Failed("read the audit socket", errno);

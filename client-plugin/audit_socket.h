@@ -3,14 +3,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
+#include "base/file_descriptor.h"
 
 namespace client_plugin {
 
@@ -36,12 +36,12 @@ class AuditSocket {
   // from then on.
   static absl::StatusOr<AuditSocket> Open(const Options& options);
 
-  AuditSocket(AuditSocket&& other) noexcept;
+  AuditSocket(AuditSocket&& other) = default;
   AuditSocket& operator=(AuditSocket&& other) = delete;
   ~AuditSocket();
 
   // What to wait for with poll(2).
-  int descriptor() const { return fd_; }
+  int descriptor() const { return socket_.get(); }
 
   // Calls `sink` with each record that has come, up to a batch of them, and does not wait. False if
   // there was none. kUnavailable if the socket is broken. The payload is valid during the call.
@@ -53,10 +53,10 @@ class AuditSocket {
   uint64_t overruns() const { return overruns_; }
 
  private:
-  AuditSocket(Role role, int fd);
+  AuditSocket(Role role, base::FileDescriptor socket);
 
   Role role_;
-  int fd_;
+  base::FileDescriptor socket_;
   uint64_t overruns_ = 0;
   std::vector<char> buffer_;
 };

@@ -65,16 +65,13 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options) 
   return spool;
 }
 
-Spool::~Spool() {
-  if (lock_ >= 0) close(lock_);
-}
-
 absl::Status Spool::Load() {
   const std::string& directory = options_.directory;
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return Unusable(directory, errno);
-  lock_ = open((directory + "/LOCK").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0) return Unusable(directory, errno);
-  if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+  const std::string lock_path = directory + "/LOCK";
+  lock_ = base::FileDescriptor(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_.is_open()) return Unusable(directory, errno);
+  if (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(directory + ": another process uses this spool");
   }
   std::vector<std::pair<uint64_t, std::string>> files;
@@ -196,7 +193,7 @@ absl::Status Spool::MakeRoom(size_t bytes) {
       const absl::Status begun = Begin(front.next_number);
       if (!begun.ok()) return begun;
     }
-    DropFront(&counters_.records_dropped_full);
+    counters_.records_dropped_full += DropFront();
   }
   return absl::OkStatus();
 }
@@ -205,14 +202,14 @@ void Spool::DropAged() {
   if (options_.age_max.count() == 0) return;
   const system_clock::time_point oldest = system_clock::now() - options_.age_max;
   while (segments_.size() > 1 && segments_.front().written < oldest) {
-    DropFront(&counters_.records_dropped_aged);
+    counters_.records_dropped_aged += DropFront();
   }
 }
 
-// Counts what is lost by it.
-void Spool::DropFront(uint64_t* records) {
+// Returns how many records are lost by it.
+uint64_t Spool::DropFront() {
   const Segment& front = segments_.front();
-  if (!front.is_done()) *records += RecordsBehind(front.path, front.acknowledged);
+  const uint64_t lost = front.is_done() ? 0 : RecordsBehind(front.path, front.acknowledged);
   if (reader_path_ == front.path) {
     reader_.reset();
     reader_path_.clear();
@@ -221,6 +218,7 @@ void Spool::DropFront(uint64_t* records) {
   counters_.bytes -= front.bytes;
   segments_.pop_front();
   counters_.segments = segments_.size();
+  return lost;
 }
 
 absl::Status Spool::Sync() {
@@ -239,7 +237,9 @@ absl::StatusOr<std::optional<SpoolBatch>> Spool::Next(const std::string& boot_id
   const std::lock_guard lock(mutex_);
   for (const Segment& segment : segments_) {
     if (segment.boot_id != boot_id || segment.next_number <= after + 1) continue;
-    return Read(segment, after);
+    absl::StatusOr<std::optional<SpoolBatch>> batch = Read(segment, after);
+    // A file that is damaged by now must not hold up those behind it.
+    if (!batch.ok() || *batch) return batch;
   }
   return std::nullopt;
 }
@@ -267,9 +267,7 @@ void Spool::Acknowledge(const std::string& boot_id, uint64_t number) {
     if (segment.boot_id != boot_id) continue;
     segment.acknowledged = std::clamp(number, segment.acknowledged, segment.next_number - 1);
   }
-  while (segments_.size() > 1 && segments_.front().is_done()) {
-    DropFront(&counters_.records_dropped_full);
-  }
+  while (segments_.size() > 1 && segments_.front().is_done()) DropFront();
 }
 
 uint64_t Spool::last_number() const {

@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/file_descriptor.h"
 #include "client-plugin/spool_segment.h"
 
 namespace client_plugin {
@@ -73,7 +74,6 @@ class Spool {
   // kFailedPrecondition if another process uses it; the message names it.
   static absl::StatusOr<std::unique_ptr<Spool>> Open(const SpoolOptions& options);
 
-  ~Spool();
   Spool(const Spool&) = delete;
 
   // Stores the records, and gives the batch its number. kResourceExhausted if there is no room, or
@@ -120,11 +120,11 @@ class Spool {
   absl::Status MakeRoom(size_t bytes);
   absl::Status Write(SpoolBatch* batch);
   void DropAged();
-  void DropFront(uint64_t* records);
+  uint64_t DropFront();
   absl::StatusOr<std::optional<SpoolBatch>> Read(const Segment& segment, uint64_t after);
 
   const SpoolOptions options_;
-  int lock_ = -1;
+  base::FileDescriptor lock_;
 
   mutable std::mutex mutex_;             // Guards what follows.
   std::deque<Segment> segments_;         // The last one is written to.

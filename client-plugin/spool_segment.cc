@@ -63,10 +63,6 @@ absl::Status Damaged(const std::string& path) {
   return absl::DataLossError(path + ": the head of the file is damaged");
 }
 
-void CloseIfOpen(int fd) {
-  if (fd >= 0) close(fd);
-}
-
 // All of it, or an error.
 int WriteWhole(int fd, std::string_view head, std::string_view body, uint64_t offset) {
   while (!head.empty() || !body.empty()) {
@@ -113,33 +109,13 @@ void SpoolBatch::ForEachRecord(absl::FunctionRef<void(std::string_view)> sink) c
 }
 
 absl::StatusOr<SegmentReader> SegmentReader::Open(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return Failed(path, errno);
-  SegmentReader reader(path, fd);
+  base::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.is_open()) return Failed(path, errno);
+  SegmentReader reader(path, std::move(file));
   const absl::Status head = reader.ReadHead();
   if (!head.ok()) return head;
   return reader;
 }
-
-SegmentReader::SegmentReader(SegmentReader&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      boot_id_(std::move(other.boot_id_)),
-      first_number_(other.first_number_),
-      next_number_(other.next_number_),
-      offset_(other.offset_) {}
-
-SegmentReader& SegmentReader::operator=(SegmentReader&& other) noexcept {
-  CloseIfOpen(std::exchange(fd_, std::exchange(other.fd_, -1)));
-  path_ = std::move(other.path_);
-  boot_id_ = std::move(other.boot_id_);
-  first_number_ = other.first_number_;
-  next_number_ = other.next_number_;
-  offset_ = other.offset_;
-  return *this;
-}
-
-SegmentReader::~SegmentReader() { CloseIfOpen(fd_); }
 
 absl::Status SegmentReader::ReadHead() {
   const absl::StatusOr<std::string> bytes = ReadAt(0, kHeadBytesMax);
@@ -189,7 +165,7 @@ absl::StatusOr<std::string> SegmentReader::ReadAt(uint64_t offset, size_t bytes)
   size_t had = 0;
   while (had < bytes) {
     const ssize_t got =
-        pread(fd_, read.data() + had, bytes - had, static_cast<off_t>(offset + had));
+        pread(file_.get(), read.data() + had, bytes - had, static_cast<off_t>(offset + had));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return Failed(path_, errno);
     if (got == 0) break;
@@ -208,10 +184,10 @@ absl::StatusOr<SegmentWriter> SegmentWriter::Create(const std::string& path,
   head += boot_id;
   Put(&head, first_number);
   Put(&head, Crc(head));
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return Failed(path, errno);
-  SegmentWriter writer(path, fd, first_number, head.size());
-  const int error = WriteWhole(fd, head, {}, 0);
+  base::FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file.is_open()) return Failed(path, errno);
+  const int error = WriteWhole(file.get(), head, {}, 0);
+  SegmentWriter writer(path, std::move(file), first_number, head.size());
   if (error == 0) return writer;
   unlink(path.c_str());
   return Failed(path, error);
@@ -219,30 +195,11 @@ absl::StatusOr<SegmentWriter> SegmentWriter::Create(const std::string& path,
 
 absl::StatusOr<SegmentWriter> SegmentWriter::Reopen(const std::string& path, uint64_t next_number,
                                                     uint64_t offset) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return Failed(path, errno);
-  SegmentWriter writer(path, fd, next_number, offset);
-  if (ftruncate(fd, static_cast<off_t>(offset)) != 0) return Failed(path, errno);
-  return writer;
+  base::FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!file.is_open()) return Failed(path, errno);
+  if (ftruncate(file.get(), static_cast<off_t>(offset)) != 0) return Failed(path, errno);
+  return SegmentWriter(path, std::move(file), next_number, offset);
 }
-
-SegmentWriter::SegmentWriter(SegmentWriter&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      next_number_(other.next_number_),
-      offset_(other.offset_),
-      is_damaged_(other.is_damaged_) {}
-
-SegmentWriter& SegmentWriter::operator=(SegmentWriter&& other) noexcept {
-  CloseIfOpen(std::exchange(fd_, std::exchange(other.fd_, -1)));
-  path_ = std::move(other.path_);
-  next_number_ = other.next_number_;
-  offset_ = other.offset_;
-  is_damaged_ = other.is_damaged_;
-  return *this;
-}
-
-SegmentWriter::~SegmentWriter() { CloseIfOpen(fd_); }
 
 absl::Status SegmentWriter::Append(SpoolBatch* batch) {
   assert(!batch->empty() && batch->body().size() <= kBatchBytesMax);
@@ -254,9 +211,9 @@ absl::Status SegmentWriter::Append(SpoolBatch* batch) {
   Put(&head, static_cast<uint32_t>(batch->body().size()));
   Put(&head, Crc(batch->body(), Crc(covered)));
   head += covered;
-  const int error = WriteWhole(fd_, head, batch->body(), offset_);
+  const int error = WriteWhole(file_.get(), head, batch->body(), offset_);
   if (error != 0) {
-    is_damaged_ = ftruncate(fd_, static_cast<off_t>(offset_)) != 0;
+    is_damaged_ = ftruncate(file_.get(), static_cast<off_t>(offset_)) != 0;
     return Failed(path_, error);
   }
   offset_ += head.size() + batch->body().size();
@@ -265,7 +222,7 @@ absl::Status SegmentWriter::Append(SpoolBatch* batch) {
 }
 
 absl::Status SegmentWriter::Sync() {
-  return fdatasync(fd_) == 0 ? absl::OkStatus() : Failed(path_, errno);
+  return fdatasync(file_.get()) == 0 ? absl::OkStatus() : Failed(path_, errno);
 }
 
 }  // namespace client_plugin

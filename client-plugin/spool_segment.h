@@ -22,6 +22,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/file_descriptor.h"
+
 namespace client_plugin {
 
 // The longest boot_id, and the largest body of a batch: what a collector takes, and less than it
@@ -59,10 +61,6 @@ class SegmentReader {
   // the file.
   static absl::StatusOr<SegmentReader> Open(const std::string& path);
 
-  SegmentReader(SegmentReader&& other) noexcept;
-  SegmentReader& operator=(SegmentReader&& other) noexcept;
-  ~SegmentReader();
-
   const std::string& boot_id() const { return boot_id_; }
   uint64_t first_number() const { return first_number_; }
 
@@ -74,13 +72,14 @@ class SegmentReader {
   uint64_t offset() const { return offset_; }
 
  private:
-  SegmentReader(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  SegmentReader(std::string path, base::FileDescriptor file)
+      : path_(std::move(path)), file_(std::move(file)) {}
 
   absl::Status ReadHead();
   absl::StatusOr<std::string> ReadAt(uint64_t offset, size_t bytes) const;
 
   std::string path_;
-  int fd_;
+  base::FileDescriptor file_;
   std::string boot_id_;
   uint64_t first_number_ = 0;
   uint64_t next_number_ = 0;
@@ -98,10 +97,6 @@ class SegmentWriter {
   static absl::StatusOr<SegmentWriter> Reopen(const std::string& path, uint64_t next_number,
                                               uint64_t offset);
 
-  SegmentWriter(SegmentWriter&& other) noexcept;
-  SegmentWriter& operator=(SegmentWriter&& other) noexcept;
-  ~SegmentWriter();
-
   // Writes the batch, and sets its number: those who read see it whole or not at all, and it
   // outlives this process, but not a power failure. After a failure (kResourceExhausted if the disk
   // is full, else kUnavailable) the file is as it was; where that cannot be it is damaged, and all
@@ -118,11 +113,14 @@ class SegmentWriter {
   bool is_damaged() const { return is_damaged_; }
 
  private:
-  SegmentWriter(std::string path, int fd, uint64_t next_number, uint64_t offset)
-      : path_(std::move(path)), fd_(fd), next_number_(next_number), offset_(offset) {}
+  SegmentWriter(std::string path, base::FileDescriptor file, uint64_t next_number, uint64_t offset)
+      : path_(std::move(path)),
+        file_(std::move(file)),
+        next_number_(next_number),
+        offset_(offset) {}
 
   std::string path_;
-  int fd_;
+  base::FileDescriptor file_;
   uint64_t next_number_;
   uint64_t offset_;
   bool is_damaged_ = false;

@@ -173,6 +173,14 @@ TEST_F(SpoolTest, BelievesNoDamagedBatch) {
   }
 }
 
+TEST_F(SpoolTest, GoesOnBehindAFileThatIsDamagedLater) {
+  options_.segment_bytes = 1;  // Each batch has a file.
+  Open();
+  for (const char* record : {"a", "b", "c"}) Append({record});
+  fs::resize_file(Files()[1], fs::file_size(Files()[1]) - 1);
+  EXPECT_THAT(Batches(), ElementsAre("1: a", "3: c"));
+}
+
 TEST_F(SpoolTest, DropsTheOldestForWantOfRoomAndCountsThem) {
   options_.segment_bytes = 1000;
   options_.bytes_max = 5000;
