@@ -19,7 +19,6 @@
 
 #include "base/log.h"
 #include "server/api/api_server.h"
-#include "server/api/grpc_log.h"
 #include "server/committer.h"
 #include "server/config.h"
 #include "server/counters.h"
@@ -155,13 +154,7 @@ class Control {
           SetSuspended(false);
           break;
         case SIGCONT:
-          spdlog::info("state {}", ToText(MetricsOf(counters_)));
-          spdlog::info("calls {}", ToText(MetricsOf(api_.call_counters())));
-          spdlog::info("grpc {}", ToText(MetricsOfGrpc()));
-          spdlog::info("json {}", ToText(MetricsOf(api_.json_counters())));
-          committer_.RunBetweenCommits([](storage::EventStore& store) {
-            spdlog::info("store {}", storage::ToText(store.Activity()));
-          });
+          spdlog::info("state {}", ToText(api_.Metrics()));
           break;
         default:
           EndAtOnceOnNextSignal();

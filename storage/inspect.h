@@ -51,9 +51,6 @@ struct StoreActivity {
   uint64_t blocks_merged = 0;
 };
 
-// "name=value name=value ...".
-std::string ToText(const StoreActivity& activity);
-
 struct ExportRequest {
   std::vector<std::string> host_patterns = {};  // As in SearchRequest.
 

@@ -159,10 +159,11 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
     const Identity& agent = batches.front().host();
     delivery->receipt = numbers_.Take(agent, *delivery->number);
     if (delivery->receipt.outcome == Receipt::Outcome::kRepeated) {
-      const uint64_t records = batches.front().record_count();
-      result->duplicates_dropped += records;
-      const HostId host = HostFor(agent, batches.front().address(), write);
-      delivered_.emplace_back(host, HostActivity{.duplicates_dropped = records});
+      for (const Batch& batch : batches) {
+        result->duplicates_dropped += batch.record_count();
+        delivered_.emplace_back(HostFor(batch.host(), batch.address(), write),
+                                HostActivity{.duplicates_dropped = batch.record_count()});
+      }
     }
     if (delivery->receipt.outcome != Receipt::Outcome::kStored) return;
     write->Put(writing_->rocks->meta, BatchNumbers::EncodeKey(agent), numbers_.EncodeValue(agent));

@@ -2,8 +2,6 @@
 #include <limits>
 #include <set>
 
-#include "absl/strings/str_format.h"
-
 #include "storage/block_store.h"
 #include "storage/store_inspect.h"
 
@@ -71,16 +69,6 @@ absl::StatusOr<StoreStats> CollectStats(const StoreView& view, const WantedHosts
   stats.meta_bytes = TableBytes(rocks, rocks.meta);
   AddFiles(store_path, &stats);
   return stats;
-}
-
-std::string ToText(const StoreActivity& activity) {
-  return absl::StrFormat(
-      "table_bytes=%d open_bytes=%d open_hosts=%d open_records=%d queue_waits_total=%d "
-      "seals_total=%d "
-      "blocks_sealed_total=%d merges_total=%d blocks_merged_total=%d",
-      activity.table_bytes, activity.open_bytes, activity.open_hosts, activity.open_records,
-      activity.queue_waits, activity.seals, activity.blocks_sealed, activity.merges,
-      activity.blocks_merged);
 }
 
 }  // namespace storage
