@@ -22,7 +22,7 @@ LAYERS = {
     "api": {"base", "proto", "audit", "query", "storage"},
     "server": {"base", "pki", "proto", "audit", "query", "storage", "api"},
     "cli": {"base", "pki", "proto", "audit", "query", "storage", "api"},
-    "client-plugin": {"base", "audit"},
+    "client-plugin": {"base", "pki", "proto", "audit", "query", "storage"},
 }
 
 # Each third-party library enters in these folders only. The first pattern that matches counts;
@@ -36,11 +36,11 @@ LIBRARIES = [
     (r"<auparse\.h>", {"query"}),
     (r"<boost/", {"server", "cli"}),
     (r"<tcpd\.h>", {"server"}),
-    (r"<grpc", {"server", "cli"}),
+    (r"<grpc", {"server", "cli", "client-plugin"}),
     (r"<openssl/", {"pki", "server"}),
-    (r"<google/protobuf/", {"api", "cli", "server"}),
+    (r"<google/protobuf/", {"api", "cli", "client-plugin", "server"}),
     (r"<spdlog/", {"base"}),
-    (r"<CLI/", {"server", "cli"}),
+    (r"<CLI/", {"server", "cli", "client-plugin"}),
     (r"<nlohmann/", {"query"}),
 ]
 
