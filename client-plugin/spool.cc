@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <random>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
@@ -25,6 +26,9 @@ namespace fs = std::filesystem;
 using std::chrono::system_clock;
 
 constexpr char kSuffix[] = ".spool";
+
+// Between the boot and what tells its series apart.
+constexpr char kSeriesMark[] = ".";
 
 absl::Status Unusable(const std::string& path, int error) {
   const std::string message = absl::StrCat(path, ": ", std::strerror(error));
@@ -86,15 +90,11 @@ absl::Status Spool::Load() {
     const absl::Status loaded = LoadSegment(path);
     if (!loaded.ok()) return loaded;
   }
-  const bool goes_on = !segments_.empty() && segments_.back().boot_id == options_.boot_id;
-  if (!goes_on) return Begin(1);
-  // What is behind its last whole batch is of a batch that was being written.
-  const Segment& last = segments_.back();
-  absl::StatusOr<SegmentWriter> writer =
-      SegmentWriter::Reopen(last.path, last.next_number, last.bytes);
-  if (!writer.ok()) return writer.status();
-  writer_ = *std::move(writer);
-  return absl::OkStatus();
+  // Never on with a file that is there: if its end was damaged, numbers that the collector knows
+  // would be given again.
+  const absl::Status begun = Begin(NewSeries(), 1);
+  if (begun.ok()) DropDone();
+  return begun;
 }
 
 absl::Status Spool::LoadSegment(const std::string& path) {
@@ -105,16 +105,19 @@ absl::Status Spool::LoadSegment(const std::string& path) {
   }
   if (!reader.ok()) return reader.status();
   Segment segment{.path = path,
-                  .boot_id = reader->boot_id(),
+                  .series = reader->series(),
                   .first_number = reader->first_number(),
                   .next_number = reader->first_number(),
                   .acknowledged = reader->first_number() - 1,
                   .written = WrittenAt(path)};
+  const bool is_of_this_boot = segment.series.starts_with(options_.boot_id + kSeriesMark);
+  if (is_of_this_boot) marks_ = reader->marks();
   for (;;) {
     const absl::StatusOr<std::optional<SpoolBatch>> batch = reader->Next();
     if (!batch.ok()) return batch.status();
     if (!*batch) break;
     ++segment.next_number;
+    if (is_of_this_boot) marks_ = (*batch)->marks();
   }
   segment.bytes = reader->offset();
   counters_.bytes += segment.bytes;
@@ -123,17 +126,22 @@ absl::Status Spool::LoadSegment(const std::string& path) {
   return absl::OkStatus();
 }
 
+// Unlike any that this or another spool of the host has had: what a collector knows of that one
+// must not be taken for ours.
+std::string Spool::NewSeries() const {
+  return absl::StrFormat("%s%s%08x", options_.boot_id, kSeriesMark, std::random_device()());
+}
+
 // A new file, which is written to from here on.
-absl::Status Spool::Begin(uint64_t first_number) {
+absl::Status Spool::Begin(const std::string& series, uint64_t first_number) {
   const std::string path = absl::StrFormat("%s/%08d%s", options_.directory, next_file_, kSuffix);
-  absl::StatusOr<SegmentWriter> writer =
-      SegmentWriter::Create(path, options_.boot_id, first_number);
+  absl::StatusOr<SegmentWriter> writer = SegmentWriter::Create(path, series, first_number, marks_);
   if (!writer.ok()) return writer.status();
   // What is on the disk under a name that is not would be lost with the power.
   if (writer_) (void)writer_->Sync();
   ++next_file_;
   segments_.push_back({.path = path,
-                       .boot_id = options_.boot_id,
+                       .series = series,
                        .first_number = first_number,
                        .next_number = first_number,
                        .acknowledged = first_number - 1,
@@ -148,22 +156,37 @@ absl::Status Spool::Begin(uint64_t first_number) {
 absl::Status Spool::Append(SpoolBatch* batch) {
   const std::lock_guard lock(mutex_);
   const absl::Status room = MakeRoom(batch->body().size());
-  if (absl::IsResourceExhausted(room)) counters_.records_refused_full += batch->record_count();
-  const absl::Status written = room.ok() ? Write(batch) : room;
-  if (written.ok()) {
-    ++counters_.batches_appended;
-    counters_.records_appended += batch->record_count();
-  } else if (room.ok() || !absl::IsResourceExhausted(room)) {
-    counters_.records_refused_error += batch->record_count();
+  if (!room.ok()) {
+    if (!absl::IsResourceExhausted(room)) return room;
+    counters_.records_refused_full += batch->record_count();
+    marks_.losses.spool_records += batch->record_count();
+    return room;
   }
-  return written;
+  BatchMarks marks = batch->marks();
+  marks.losses.spool_records = marks_.losses.spool_records;
+  marks.losses.aged_records = marks_.losses.aged_records;
+  marks.losses.error_records = marks_.losses.error_records;
+  batch->set_marks(marks);
+  const absl::Status written = Write(batch);
+  // A disk that is full is not our limit: it may have room again.
+  if (!written.ok()) return absl::UnavailableError(written.message());
+  marks_ = marks;
+  ++counters_.batches_appended;
+  counters_.records_appended += batch->record_count();
+  return absl::OkStatus();
+}
+
+void Spool::GiveUp(const SpoolBatch& batch) {
+  const std::lock_guard lock(mutex_);
+  counters_.records_given_up += batch.record_count();
+  marks_.losses.error_records += batch.record_count();
 }
 
 absl::Status Spool::Write(SpoolBatch* batch) {
   const Segment& last = segments_.back();
   const bool is_full = last.bytes >= options_.segment_bytes && last.next_number > last.first_number;
   if (is_full || writer_->is_damaged()) {
-    const absl::Status begun = Begin(last.next_number);
+    const absl::Status begun = Begin(last.series, last.next_number);
     if (!begun.ok()) return begun;
   }
   const absl::Status appended = writer_->Append(batch);
@@ -190,10 +213,12 @@ absl::Status Spool::MakeRoom(size_t bytes) {
     const Segment& front = segments_.front();
     if (is_only && front.first_number == front.next_number) break;  // It can be no smaller.
     if (is_only) {
-      const absl::Status begun = Begin(front.next_number);
-      if (!begun.ok()) return begun;
+      const absl::Status begun = Begin(front.series, front.next_number);
+      if (!begun.ok()) return absl::UnavailableError(begun.message());
     }
-    counters_.records_dropped_full += DropFront();
+    const uint64_t dropped = DropFront();
+    counters_.records_dropped_full += dropped;
+    marks_.losses.spool_records += dropped;
   }
   return absl::OkStatus();
 }
@@ -202,7 +227,9 @@ void Spool::DropAged() {
   if (options_.age_max.count() == 0) return;
   const system_clock::time_point oldest = system_clock::now() - options_.age_max;
   while (segments_.size() > 1 && segments_.front().written < oldest) {
-    counters_.records_dropped_aged += DropFront();
+    const uint64_t dropped = DropFront();
+    counters_.records_dropped_aged += dropped;
+    marks_.losses.aged_records += dropped;
   }
 }
 
@@ -210,15 +237,20 @@ void Spool::DropAged() {
 uint64_t Spool::DropFront() {
   const Segment& front = segments_.front();
   const uint64_t lost = front.is_done() ? 0 : RecordsBehind(front.path, front.acknowledged);
-  if (reader_path_ == front.path) {
+  Drop(0);
+  return lost;
+}
+
+void Spool::Drop(size_t index) {
+  const Segment& segment = segments_[index];
+  if (reader_path_ == segment.path) {
     reader_.reset();
     reader_path_.clear();
   }
-  unlink(front.path.c_str());
-  counters_.bytes -= front.bytes;
-  segments_.pop_front();
+  unlink(segment.path.c_str());
+  counters_.bytes -= segment.bytes;
+  segments_.erase(segments_.begin() + static_cast<ptrdiff_t>(index));
   counters_.segments = segments_.size();
-  return lost;
 }
 
 absl::Status Spool::Sync() {
@@ -226,17 +258,45 @@ absl::Status Spool::Sync() {
   return writer_->Sync();
 }
 
-std::string Spool::OldestBoot() const {
+BatchMarks Spool::marks() const {
   const std::lock_guard lock(mutex_);
-  const auto kept =
-      std::ranges::find_if(segments_, [](const Segment& segment) { return !segment.is_done(); });
-  return kept == segments_.end() ? options_.boot_id : kept->boot_id;
+  return marks_;
 }
 
-absl::StatusOr<std::optional<SpoolBatch>> Spool::Next(const std::string& boot_id, uint64_t after) {
+absl::Status Spool::BeginSeries() {
+  const std::lock_guard lock(mutex_);
+  const absl::Status begun = Begin(NewSeries(), 1);
+  return begun.ok() ? begun : absl::UnavailableError(begun.message());
+}
+
+std::string Spool::CurrentSeries() const {
+  const std::lock_guard lock(mutex_);
+  return segments_.back().series;
+}
+
+std::vector<std::string> Spool::PendingSeries() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> pending;
+  for (const Segment& segment : segments_) {
+    if (segment.is_done()) continue;
+    if (pending.empty() || pending.back() != segment.series) pending.push_back(segment.series);
+  }
+  return pending;
+}
+
+uint64_t Spool::PendingBytes(const std::string& series) const {
+  const std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (const Segment& segment : segments_) {
+    if (segment.series == series && !segment.is_done()) bytes += segment.bytes;
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::optional<SpoolBatch>> Spool::Next(const std::string& series, uint64_t after) {
   const std::lock_guard lock(mutex_);
   for (const Segment& segment : segments_) {
-    if (segment.boot_id != boot_id || segment.next_number <= after + 1) continue;
+    if (segment.series != series || segment.next_number <= after + 1) continue;
     absl::StatusOr<std::optional<SpoolBatch>> batch = Read(segment, after);
     // A file that is damaged by now must not hold up those behind it.
     if (!batch.ok() || *batch) return batch;
@@ -261,18 +321,33 @@ absl::StatusOr<std::optional<SpoolBatch>> Spool::Read(const Segment& segment, ui
   }
 }
 
-void Spool::Acknowledge(const std::string& boot_id, uint64_t number) {
+void Spool::Acknowledge(const std::string& series, uint64_t number) {
   const std::lock_guard lock(mutex_);
   for (Segment& segment : segments_) {
-    if (segment.boot_id != boot_id) continue;
+    if (segment.series != series) continue;
     segment.acknowledged = std::clamp(number, segment.acknowledged, segment.next_number - 1);
   }
-  while (segments_.size() > 1 && segments_.front().is_done()) DropFront();
+  DropDone();
 }
 
-uint64_t Spool::last_number() const {
+// Files of a later series may be done before those of an earlier one.
+void Spool::DropDone() {
+  for (size_t i = 0; i + 1 < segments_.size();) {
+    if (segments_[i].is_done()) {
+      Drop(i);
+    } else {
+      ++i;
+    }
+  }
+}
+
+uint64_t Spool::LastNumber(const std::string& series) const {
   const std::lock_guard lock(mutex_);
-  return segments_.back().next_number - 1;
+  uint64_t last = 0;
+  for (const Segment& segment : segments_) {
+    if (segment.series == series) last = segment.next_number - 1;
+  }
+  return last;
 }
 
 SpoolCounters Spool::counters() const {

@@ -1,11 +1,12 @@
 // What the agent has captured and the collector has not acknowledged yet: batches on the disk of
 // the host, which outlive the agent and, but for the last second, a power failure.
 //
-// Batches are numbered within a boot of the host, from 1 on and without gaps; the collector knows
-// them by boot and number, so that each is stored once whoever sends it again. Those of an earlier
-// boot are kept until they are acknowledged, too. A directory has files of one boot each
-// (spool_segment.h), named by their order, "00000001.spool" and so on; the last one stays when all
-// of it is acknowledged: it knows which number comes next.
+// Batches are numbered within a series, from 1 on and without gaps; the collector knows them by
+// series and number, so that each is stored once whoever sends it again. A series belongs to a boot
+// of the host, whose id its name begins with; whoever opens the spool begins one, and see
+// BeginSeries(). What is left of those before is kept until it is acknowledged, too. A directory
+// has files of one series each (spool_segment.h), named by their order, "00000001.spool" and so on;
+// the last one stays when all of it is acknowledged: it knows which number comes next.
 
 #pragma once
 
@@ -16,11 +17,13 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "base/file_descriptor.h"
+#include "client-plugin/losses.h"
 #include "client-plugin/spool_segment.h"
 
 namespace client_plugin {
@@ -33,7 +36,7 @@ enum class WhenFull : uint8_t {
 
 struct SpoolOptions {
   std::string directory;  // Made if it is not there. Nobody else may use it.
-  std::string boot_id;    // Of this boot: 1 to kBootIdBytesMax bytes.
+  std::string boot_id;    // Of this boot: 1 to kSeriesBytesMax - 9 bytes.
 
   // Of all files. An hour of a busy host, or weeks of a quiet one.
   uint64_t bytes_max = uint64_t{256} << 20;
@@ -54,17 +57,11 @@ struct SpoolCounters {
   uint64_t segments = 0;  // gauge: and how many these are.
   uint64_t batches_appended = 0;
   uint64_t records_appended = 0;
-  uint64_t records_dropped_full = 0;   // Of the oldest batches, for want of room.
-  uint64_t records_dropped_aged = 0;   // Of batches that nobody has fetched in time.
-  uint64_t records_refused_full = 0;   // Of the newest batches, for want of room.
-  uint64_t records_refused_error = 0;  // Of batches that could not be written.
-  uint64_t segments_damaged = 0;  // Files that could not be read. They are left where they are.
-};
-
-// A batch, and which boot it is of.
-struct StoredBatch {
-  std::string boot_id;
-  SpoolBatch batch;
+  uint64_t records_dropped_full = 0;  // Of the oldest batches, for want of room.
+  uint64_t records_dropped_aged = 0;  // Of batches that nobody has fetched in time.
+  uint64_t records_refused_full = 0;  // Of the newest batches, for want of room.
+  uint64_t records_given_up = 0;      // Of batches that could not be written: see GiveUp().
+  uint64_t segments_damaged = 0;      // Files that could not be read. They are left where they are.
 };
 
 // For any thread.
@@ -76,32 +73,50 @@ class Spool {
 
   Spool(const Spool&) = delete;
 
-  // Stores the records, and gives the batch its number. kResourceExhausted if there is no room, or
-  // kUnavailable; then they are counted, and nothing of them is stored.
+  // Stores the records, and gives the batch its number. Of its marks the spool sets those losses
+  // that are its own. Where nothing is stored it fails: with kResourceExhausted if there is no
+  // room, and the records are counted; or with kUnavailable, and it may be tried again.
   absl::Status Append(SpoolBatch* batch);
+
+  // Counts a batch as lost that Append() has failed for.
+  void GiveUp(const SpoolBatch& batch);
 
   // Makes what was appended outlive a power failure. To be called each second.
   absl::Status Sync();
 
-  // The boot of the oldest batches that were not acknowledged; that of now if there are none.
-  std::string OldestBoot() const;
+  // The marks of the last batch of this boot, with what was lost since; none of a boot that has
+  // none.
+  BatchMarks marks() const;
 
-  // The first batch of a boot that is there and has a higher number. None if there is none.
+  // Lets what is appended from here on be a series of its own, which need not wait until those
+  // before it are delivered. Fails as Append() does.
+  absl::Status BeginSeries();
+
+  // The series that has what is appended.
+  std::string CurrentSeries() const;
+
+  // The series that have something that was not acknowledged, the oldest first.
+  std::vector<std::string> PendingSeries() const;
+
+  // The bytes of files of a series of which not all is acknowledged.
+  uint64_t PendingBytes(const std::string& series) const;
+
+  // The first batch of a series that is there and has a higher number. None if there is none.
   // Batches are best asked for in their order. Fails if it cannot be read.
-  absl::StatusOr<std::optional<SpoolBatch>> Next(const std::string& boot_id, uint64_t after);
+  absl::StatusOr<std::optional<SpoolBatch>> Next(const std::string& series, uint64_t after);
 
-  // Batches of the boot up to this number need not be kept any more.
-  void Acknowledge(const std::string& boot_id, uint64_t number);
+  // Batches of the series up to this number need not be kept any more.
+  void Acknowledge(const std::string& series, uint64_t number);
 
-  // The number of the last batch that was appended; 0 if there is none of this boot.
-  uint64_t last_number() const;
+  // The number of the last batch of a series; 0 if there is none.
+  uint64_t LastNumber(const std::string& series) const;
 
   SpoolCounters counters() const;
 
  private:
   struct Segment {
     std::string path;
-    std::string boot_id;
+    std::string series;
     uint64_t first_number = 1;
     uint64_t next_number = 1;   // Behind its last batch.
     uint64_t acknowledged = 0;  // The number of the last batch that was.
@@ -116,11 +131,14 @@ class Spool {
 
   absl::Status Load();
   absl::Status LoadSegment(const std::string& path);
-  absl::Status Begin(uint64_t first_number);
+  absl::Status Begin(const std::string& series, uint64_t first_number);
   absl::Status MakeRoom(size_t bytes);
   absl::Status Write(SpoolBatch* batch);
   void DropAged();
   uint64_t DropFront();
+  void Drop(size_t index);
+  void DropDone();
+  std::string NewSeries() const;
   absl::StatusOr<std::optional<SpoolBatch>> Read(const Segment& segment, uint64_t after);
 
   const SpoolOptions options_;
@@ -133,6 +151,7 @@ class Spool {
   std::string reader_path_;              // of this file,
   uint64_t reader_number_ = 0;           // and of this number.
   uint64_t next_file_ = 1;
+  BatchMarks marks_;  // As they are to be in the next batch, but for what its maker says.
   SpoolCounters counters_;
 };
 

@@ -19,8 +19,10 @@ namespace {
 constexpr std::string_view kMagic = "ASPOOL1\n";
 constexpr size_t kNumberBytes = sizeof(uint64_t);
 constexpr size_t kCrcBytes = sizeof(uint32_t);
-constexpr size_t kBatchHeadBytes = 20;
-constexpr size_t kHeadBytesMax = kMagic.size() + 1 + kBootIdBytesMax + kNumberBytes + kCrcBytes;
+constexpr size_t kMarksBytes = 7 * sizeof(uint64_t) + 2 * sizeof(uint32_t);
+constexpr size_t kHeadBytesMax =
+    kMagic.size() + 1 + kSeriesBytesMax + kNumberBytes + kMarksBytes + kCrcBytes;
+constexpr size_t kBatchHeadBytes = 20 + kMarksBytes;
 
 template <typename Number>
 void Put(std::string* out, Number number) {
@@ -37,6 +39,20 @@ Number Take(std::string_view* in) {
   }
   in->remove_prefix(sizeof(number));
   return number;
+}
+
+void PutMarks(std::string* out, const BatchMarks& marks) {
+  ForEachLoss(marks.losses, [out](uint64_t loss) { Put(out, loss); });
+  Put(out, marks.kernel_lost);
+  Put(out, marks.last_serial);
+}
+
+BatchMarks TakeMarks(std::string_view* in) {
+  BatchMarks marks;
+  ForEachLoss(marks.losses, [in](uint64_t& loss) { loss = Take<uint64_t>(in); });
+  marks.kernel_lost = Take<uint32_t>(in);
+  marks.last_serial = Take<uint32_t>(in);
+  return marks;
 }
 
 uint32_t Crc(std::string_view bytes, uint32_t before = 0) {
@@ -122,14 +138,15 @@ absl::Status SegmentReader::ReadHead() {
   if (!bytes.ok()) return bytes.status();
   std::string_view rest = *bytes;
   if (!rest.starts_with(kMagic) || rest.size() == kMagic.size()) return Damaged(path_);
-  const auto id_bytes = static_cast<uint8_t>(rest[kMagic.size()]);
-  const size_t covered = kMagic.size() + 1 + id_bytes + kNumberBytes;
-  if (id_bytes > kBootIdBytesMax || rest.size() < covered + kCrcBytes) return Damaged(path_);
+  const auto series_bytes = static_cast<uint8_t>(rest[kMagic.size()]);
+  const size_t covered = kMagic.size() + 1 + series_bytes + kNumberBytes + kMarksBytes;
+  if (series_bytes > kSeriesBytesMax || rest.size() < covered + kCrcBytes) return Damaged(path_);
   const std::string_view head = rest.substr(0, covered);
   rest.remove_prefix(kMagic.size() + 1);
-  boot_id_ = rest.substr(0, id_bytes);
-  rest.remove_prefix(id_bytes);
+  series_ = rest.substr(0, series_bytes);
+  rest.remove_prefix(series_bytes);
   first_number_ = Take<uint64_t>(&rest);
+  marks_ = TakeMarks(&rest);
   if (Take<uint32_t>(&rest) != Crc(head) || first_number_ == 0) return Damaged(path_);
   next_number_ = first_number_;
   offset_ = covered + kCrcBytes;
@@ -147,6 +164,7 @@ absl::StatusOr<std::optional<SpoolBatch>> SegmentReader::Next() {
   SpoolBatch batch;
   batch.number_ = Take<uint64_t>(&rest);
   batch.record_count_ = Take<uint32_t>(&rest);
+  batch.marks_ = TakeMarks(&rest);
   if (body_bytes > kBatchBytesMax || batch.number_ != next_number_) return std::nullopt;
   absl::StatusOr<std::string> body = ReadAt(offset_ + kBatchHeadBytes, body_bytes);
   if (!body.ok()) return body.status();
@@ -176,13 +194,15 @@ absl::StatusOr<std::string> SegmentReader::ReadAt(uint64_t offset, size_t bytes)
 }
 
 absl::StatusOr<SegmentWriter> SegmentWriter::Create(const std::string& path,
-                                                    const std::string& boot_id,
-                                                    uint64_t first_number) {
-  assert(boot_id.size() <= kBootIdBytesMax);
+                                                    const std::string& series,
+                                                    uint64_t first_number,
+                                                    const BatchMarks& marks) {
+  assert(series.size() <= kSeriesBytesMax);
   std::string head(kMagic);
-  Put(&head, static_cast<uint8_t>(boot_id.size()));
-  head += boot_id;
+  Put(&head, static_cast<uint8_t>(series.size()));
+  head += series;
   Put(&head, first_number);
+  PutMarks(&head, marks);
   Put(&head, Crc(head));
   base::FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.is_open()) return Failed(path, errno);
@@ -193,20 +213,13 @@ absl::StatusOr<SegmentWriter> SegmentWriter::Create(const std::string& path,
   return Failed(path, error);
 }
 
-absl::StatusOr<SegmentWriter> SegmentWriter::Reopen(const std::string& path, uint64_t next_number,
-                                                    uint64_t offset) {
-  base::FileDescriptor file(open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.is_open()) return Failed(path, errno);
-  if (ftruncate(file.get(), static_cast<off_t>(offset)) != 0) return Failed(path, errno);
-  return SegmentWriter(path, std::move(file), next_number, offset);
-}
-
 absl::Status SegmentWriter::Append(SpoolBatch* batch) {
   assert(!batch->empty() && batch->body().size() <= kBatchBytesMax);
   if (is_damaged_) return absl::UnavailableError(path_ + ": the last write has left it damaged");
   std::string covered;
   Put(&covered, next_number_);
   Put(&covered, batch->record_count());
+  PutMarks(&covered, batch->marks());
   std::string head;
   Put(&head, static_cast<uint32_t>(batch->body().size()));
   Put(&head, Crc(batch->body(), Crc(covered)));

@@ -1,8 +1,9 @@
 // One file of the agent's spool: batches of records, in the order of their numbers.
 //
-//   segment := magic boot_id_bytes (1) boot_id first_number (8) crc (4) { batch }
+//   segment := magic series_bytes (1) series first_number (8) marks crc (4) { batch }
 //   magic   := "ASPOOL1\n"
-//   batch   := body_bytes (4) crc (4) number (8) record_count (4) body
+//   batch   := body_bytes (4) crc (4) number (8) record_count (4) marks body
+//   marks   := { loss (8) } kernel_lost (4) last_serial (4)    seven losses: losses.h
 //   body    := { record_bytes (4) record }
 //
 // Numbers are little-endian. A crc is that of zlib, of all that stands before it in the head of the
@@ -23,12 +24,13 @@
 #include "absl/status/statusor.h"
 
 #include "base/file_descriptor.h"
+#include "client-plugin/losses.h"
 
 namespace client_plugin {
 
-// The longest boot_id, and the largest body of a batch: what a collector takes, and less than it
-// takes (proto/auspex/v1/ingest.proto).
-inline constexpr size_t kBootIdBytesMax = 64;
+// The longest name of a series, and the largest body of a batch: what a collector takes, and less
+// than it takes (proto/auspex/v1/ingest.proto).
+inline constexpr size_t kSeriesBytesMax = 64;
 inline constexpr size_t kBatchBytesMax = 1 << 20;
 
 // Records that are stored and sent together.
@@ -40,6 +42,8 @@ class SpoolBatch {
   uint64_t number() const { return number_; }
   uint32_t record_count() const { return record_count_; }
   std::string_view body() const { return body_; }
+  const BatchMarks& marks() const { return marks_; }
+  void set_marks(const BatchMarks& marks) { marks_ = marks; }
   bool empty() const { return record_count_ == 0; }
 
   // Calls `sink` with each record. Views are valid as long as the batch.
@@ -51,6 +55,7 @@ class SpoolBatch {
 
   uint64_t number_ = 0;  // Set when it was written or read.
   uint32_t record_count_ = 0;
+  BatchMarks marks_;
   std::string body_;
 };
 
@@ -61,8 +66,11 @@ class SegmentReader {
   // the file.
   static absl::StatusOr<SegmentReader> Open(const std::string& path);
 
-  const std::string& boot_id() const { return boot_id_; }
+  const std::string& series() const { return series_; }
   uint64_t first_number() const { return first_number_; }
+
+  // Those of what was stored before the segment.
+  const BatchMarks& marks() const { return marks_; }
 
   // The next batch; none where the file ends, as said above. Asked again, it looks whether there is
   // one by now. kUnavailable if the file cannot be read.
@@ -80,8 +88,9 @@ class SegmentReader {
 
   std::string path_;
   base::FileDescriptor file_;
-  std::string boot_id_;
+  std::string series_;
   uint64_t first_number_ = 0;
+  BatchMarks marks_;
   uint64_t next_number_ = 0;
   uint64_t offset_ = 0;
 };
@@ -90,12 +99,8 @@ class SegmentReader {
 class SegmentWriter {
  public:
   // A new file. kAlreadyExists, or kUnavailable; the message names the file.
-  static absl::StatusOr<SegmentWriter> Create(const std::string& path, const std::string& boot_id,
-                                              uint64_t first_number);
-
-  // Goes on with a file whose last whole batch ends at `offset`; what is behind that is cut off.
-  static absl::StatusOr<SegmentWriter> Reopen(const std::string& path, uint64_t next_number,
-                                              uint64_t offset);
+  static absl::StatusOr<SegmentWriter> Create(const std::string& path, const std::string& series,
+                                              uint64_t first_number, const BatchMarks& marks);
 
   // Writes the batch, and sets its number: those who read see it whole or not at all, and it
   // outlives this process, but not a power failure. After a failure (kResourceExhausted if the disk

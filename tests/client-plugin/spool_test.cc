@@ -15,6 +15,7 @@ namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 // A spool that is opened, closed, damaged and asked in few words.
 class SpoolTest : public testing::Test {
@@ -40,11 +41,12 @@ class SpoolTest : public testing::Test {
     EXPECT_TRUE(appended.ok()) << appended;
   }
 
-  // What is there of a boot, as "1: a b".
-  std::vector<std::string> Batches(const std::string& boot_id = "boot1", uint64_t after = 0) {
+  // What is there of a series, that of now if none is named, as "1: a b".
+  std::vector<std::string> Batches(std::string series = "", uint64_t after = 0) {
+    if (series.empty()) series = spool_->CurrentSeries();
     std::vector<std::string> batches;
     for (;;) {
-      const auto batch = spool_->Next(boot_id, after);
+      const auto batch = spool_->Next(series, after);
       EXPECT_TRUE(batch.ok()) << batch.status();
       if (!batch.ok() || !*batch) return batches;
       after = (*batch)->number();
@@ -53,6 +55,19 @@ class SpoolTest : public testing::Test {
       batches.push_back(text);
     }
   }
+
+  // Of all series, the oldest first.
+  std::vector<std::string> AllBatches() {
+    std::vector<std::string> all;
+    for (const std::string& series : spool_->PendingSeries()) {
+      for (std::string& batch : Batches(series)) all.push_back(std::move(batch));
+    }
+    return all;
+  }
+
+  void Acknowledge(uint64_t number) { spool_->Acknowledge(spool_->CurrentSeries(), number); }
+
+  uint64_t LastNumber() const { return spool_->LastNumber(spool_->CurrentSeries()); }
 
   std::vector<fs::path> Files() const {
     std::vector<fs::path> files;
@@ -74,41 +89,101 @@ TEST_F(SpoolTest, GivesBackWhatWasAppendedInItsOrder) {
   Append({"a", ""});
   Append({std::string("\0\xff\n", 3)});
   EXPECT_THAT(Batches(), ElementsAre("1: a ", std::string("2: \0\xff\n", 6)));
-  EXPECT_THAT(Batches("boot1", 1), ElementsAre(std::string("2: \0\xff\n", 6)));
-  EXPECT_THAT(Batches("boot2"), IsEmpty());
+  EXPECT_THAT(Batches("", 1), ElementsAre(std::string("2: \0\xff\n", 6)));
+  EXPECT_THAT(Batches("another"), IsEmpty());
   // What comes later is found by who has read to the end, and all of it again by who begins anew.
   Append({"c"});
-  EXPECT_THAT(Batches("boot1", 2), ElementsAre("3: c"));
+  EXPECT_THAT(Batches("", 2), ElementsAre("3: c"));
   EXPECT_EQ(Batches().size(), 3u);
-  EXPECT_EQ(spool_->last_number(), 3u);
+  EXPECT_EQ(LastNumber(), 3u);
 }
 
-TEST_F(SpoolTest, GoesOnWhereItWasBeforeARestart) {
+// Numbers never go on in a series that another process has begun: it may have come further than its
+// file tells.
+TEST_F(SpoolTest, BeginsASeriesAtEachStartAndKeepsThoseBefore) {
   Open();
   Append({"a"});
+  const std::string first = spool_->CurrentSeries();
   Open();
+  const std::string second = spool_->CurrentSeries();
   Append({"b"});
-  EXPECT_THAT(Batches(), ElementsAre("1: a", "2: b"));
-  spool_->Acknowledge("boot1", 2);
+  EXPECT_THAT(first, StartsWith("boot1."));
+  EXPECT_THAT(second, StartsWith("boot1."));
+  EXPECT_NE(first, second);
+  EXPECT_THAT(spool_->PendingSeries(), ElementsAre(first, second));
+  EXPECT_THAT(AllBatches(), ElementsAre("1: a", "1: b"));
+  Open();  // What nothing was appended to leaves nothing.
   Open();
-  // What was acknowledged is known by its number, though it may be there again.
-  EXPECT_EQ(spool_->last_number(), 2u);
+  EXPECT_EQ(Files().size(), 3u);
 }
 
 TEST_F(SpoolTest, KeepsAnEarlierBootUntilItIsAcknowledged) {
   Open("boot1");
   Append({"a"});
   Append({"b"});
+  const std::string before = spool_->CurrentSeries();
   Open("boot2");
   Append({"c"});
-  EXPECT_EQ(spool_->OldestBoot(), "boot1");
-  EXPECT_THAT(Batches("boot1"), ElementsAre("1: a", "2: b"));
-  EXPECT_THAT(Batches("boot2"), ElementsAre("1: c"));
-  spool_->Acknowledge("boot1", 1);
-  EXPECT_EQ(spool_->OldestBoot(), "boot1");
-  spool_->Acknowledge("boot1", 2);
-  EXPECT_EQ(spool_->OldestBoot(), "boot2");
+  EXPECT_THAT(Batches(before), ElementsAre("1: a", "2: b"));
+  EXPECT_THAT(Batches(), ElementsAre("1: c"));
+  spool_->Acknowledge(before, 1);
+  EXPECT_THAT(spool_->PendingSeries(), ElementsAre(before, spool_->CurrentSeries()));
+  EXPECT_GT(spool_->PendingBytes(before), 0u);
+  spool_->Acknowledge(before, 2);
+  EXPECT_THAT(spool_->PendingSeries(), ElementsAre(spool_->CurrentSeries()));
+  EXPECT_EQ(spool_->PendingBytes(before), 0u);
   EXPECT_EQ(Files().size(), 1u);
+}
+
+TEST_F(SpoolTest, LetsWhatIsNewOvertakeWhatIsOld) {
+  Open();
+  Append({"old"});
+  const std::string before = spool_->CurrentSeries();
+  ASSERT_TRUE(spool_->BeginSeries().ok());
+  Append({"new"});
+  EXPECT_THAT(Batches(), ElementsAre("1: new"));
+  Acknowledge(1);
+  EXPECT_THAT(spool_->PendingSeries(), ElementsAre(before));
+  Append({"newer"});
+  EXPECT_THAT(Batches("", 1), ElementsAre("2: newer"));
+  EXPECT_THAT(Batches(before), ElementsAre("1: old"));
+}
+
+// What was lost, and how far it was in the kernel's events, an agent knows after a restart, too.
+TEST_F(SpoolTest, KeepsTheMarksOfTheBoot) {
+  Open();
+  SpoolBatch batch;
+  batch.Add("a");
+  batch.set_marks(
+      {.losses = {.kernel_records = 5, .missing_events = 2}, .kernel_lost = 3, .last_serial = 70});
+  ASSERT_TRUE(spool_->Append(&batch).ok());
+  SpoolBatch given_up;
+  given_up.Add("x");
+  spool_->GiveUp(given_up);
+  BatchMarks marks = batch.marks();
+  marks.losses.error_records = 1;
+  EXPECT_EQ(spool_->marks(), marks);
+  Open();
+  marks.losses.error_records = 0;  // No batch has told it before the end.
+  EXPECT_EQ(spool_->marks(), marks);
+  for (const std::string& series : spool_->PendingSeries()) spool_->Acknowledge(series, 1);
+  Open();
+  EXPECT_EQ(spool_->marks(), marks);
+  Open("boot2");
+  EXPECT_EQ(spool_->marks(), BatchMarks());
+}
+
+TEST_F(SpoolTest, TellsWhatItHasDroppedInTheNextBatch) {
+  options_.segment_bytes = 1;
+  options_.bytes_max = 3000;
+  Open();
+  const std::string record(400, 'x');
+  for (int i = 0; i < 20; ++i) Append({record});
+  SpoolBatch last;
+  last.Add("last");
+  ASSERT_TRUE(spool_->Append(&last).ok());
+  EXPECT_GT(spool_->counters().records_dropped_full, 0u);
+  EXPECT_EQ(last.marks().losses.spool_records, spool_->counters().records_dropped_full);
 }
 
 TEST_F(SpoolTest, LetsGoOfFilesThatAreAcknowledged) {
@@ -116,15 +191,15 @@ TEST_F(SpoolTest, LetsGoOfFilesThatAreAcknowledged) {
   Open();
   for (const char* record : {"a", "b", "c"}) Append({record});
   EXPECT_EQ(Files().size(), 3u);
-  spool_->Acknowledge("boot1", 2);
+  Acknowledge(2);
   EXPECT_THAT(Batches(), ElementsAre("3: c"));
-  spool_->Acknowledge("boot1", 3);
-  spool_->Acknowledge("boot1", 2);  // Late, and without meaning.
-  spool_->Acknowledge("boot1", 99);
+  Acknowledge(3);
+  Acknowledge(2);  // Late, and without meaning.
+  Acknowledge(99);
   EXPECT_EQ(Files().size(), 1u);
   EXPECT_EQ(spool_->counters().records_dropped_full, 0u);
   Append({"d"});
-  EXPECT_THAT(Batches("boot1", 3), ElementsAre("4: d"));
+  EXPECT_THAT(Batches("", 3), ElementsAre("4: d"));
 }
 
 // Whatever is left of a file, all whole batches of it are there, and numbers go on behind them.
@@ -141,14 +216,15 @@ TEST_F(SpoolTest, SurvivesTruncation) {
     std::ofstream(file, std::ios::trunc) << whole.substr(0, size);
     Open();
     Append({"third"});
-    EXPECT_THAT(Batches(), ElementsAre("1: first", "2: third")) << size;
+    EXPECT_THAT(AllBatches(), ElementsAre("1: first", "1: third")) << size;
+    while (Files().size() > 1) fs::remove(Files().back());
   }
   for (size_t size = 0; size < first_end; ++size) {
     for (const fs::path& old : Files()) fs::remove(old);
     std::ofstream(file, std::ios::trunc) << whole.substr(0, size);
     Open();
     Append({"third"});
-    EXPECT_THAT(Batches(), ElementsAre("1: third")) << size;
+    EXPECT_THAT(AllBatches(), ElementsAre("1: third")) << size;
   }
 }
 
@@ -167,7 +243,7 @@ TEST_F(SpoolTest, BelievesNoDamagedBatch) {
     for (const fs::path& old : Files()) fs::remove(old);
     std::ofstream(file, std::ios::trunc) << damaged;
     Open();
-    const std::vector<std::string> batches = Batches();
+    const std::vector<std::string> batches = AllBatches();
     ASSERT_LT(batches.size(), 2u) << i;
     EXPECT_TRUE(batches.empty() || batches[0] == "1: first") << i;
   }
@@ -194,7 +270,7 @@ TEST_F(SpoolTest, DropsTheOldestForWantOfRoomAndCountsThem) {
   EXPECT_EQ(counters.records_dropped_full + 2 * left.size(), 200u);
   EXPECT_EQ(counters.records_refused_full, 0u);
   // What was acknowledged is not lost.
-  spool_->Acknowledge("boot1", 100);
+  Acknowledge(100);
   for (int i = 0; i < 3; ++i) Append({record});
   EXPECT_EQ(spool_->counters().records_dropped_full, counters.records_dropped_full);
 }
@@ -212,9 +288,9 @@ TEST_F(SpoolTest, RefusesTheNewestForWantOfRoomIfItIsTo) {
   EXPECT_GT(refused, 0u);
   EXPECT_EQ(spool_->counters().records_refused_full, 2 * refused);
   EXPECT_EQ(Batches().size(), 100 - refused);
-  spool_->Acknowledge("boot1", 100 - refused);
+  Acknowledge(100 - refused);
   Append({record});
-  EXPECT_EQ(spool_->last_number(), 101 - refused);
+  EXPECT_EQ(LastNumber(), 101 - refused);
 }
 
 TEST_F(SpoolTest, DropsWhatNobodyFetchesInTime) {
@@ -225,7 +301,7 @@ TEST_F(SpoolTest, DropsWhatNobodyFetchesInTime) {
   fs::last_write_time(Files()[0], fs::file_time_type::clock::now() - std::chrono::hours(2));
   Open("boot2");
   Append({"c"});
-  EXPECT_THAT(Batches("boot1"), IsEmpty());
+  EXPECT_THAT(AllBatches(), ElementsAre("1: c"));
   EXPECT_EQ(spool_->counters().records_dropped_aged, 2u);
 }
 
