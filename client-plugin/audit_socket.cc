@@ -50,37 +50,43 @@ absl::Status Own(int fd) {
 
 }  // namespace
 
-absl::StatusOr<AuditSocket> AuditSocket::Open(const Options& options) {
+absl::StatusOr<std::unique_ptr<AuditSocket>> AuditSocket::Open(const Options& options) {
   const int fd = ::socket(PF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_AUDIT);
   if (fd < 0) return Failed("open the audit socket", errno);
-  AuditSocket socket(Role::kListener, base::FileDescriptor(fd));
+  base::FileDescriptor owner(fd);
   // Without the right to exceed what the system allows, as much of it as it allows.
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &options.receive_bytes, sizeof(int)) != 0) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options.receive_bytes, sizeof(int));
   }
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
-  const bool is_listener = options.role == Role::kListener;
-  if (is_listener) address.nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1);
+  if (options.role == Role::kListener) address.nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return Failed("bind the audit socket", errno);
   }
-  if (is_listener) return socket;
-  const absl::Status owned = Own(fd);
-  if (!owned.ok()) return owned;
-  socket.role_ = Role::kOwner;  // From here on there is something to be given back.
-  return socket;
+  if (options.role == Role::kOwner) {
+    const absl::Status owned = Own(fd);
+    if (!owned.ok()) return owned;
+  }
+  return std::unique_ptr<AuditSocket>(new AuditSocket(options.role, std::move(owner)));
 }
 
 AuditSocket::AuditSocket(Role role, base::FileDescriptor socket)
     : role_(role), socket_(std::move(socket)), buffer_(kMessages * kMessageBytes) {}
 
-AuditSocket::~AuditSocket() {
-  if (socket_.is_open() && role_ == Role::kOwner) audit_set_pid(socket_.get(), 0, WAIT_NO);
+AuditSocket::~AuditSocket() { Leave(); }
+
+void AuditSocket::Leave() {
+  if (!std::exchange(is_member_, false)) return;
+  if (role_ == Role::kOwner) {
+    audit_set_pid(socket_.get(), 0, WAIT_NO);
+  } else {
+    const int group = AUDIT_NLGRP_READLOG;
+    setsockopt(socket_.get(), SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
+  }
 }
 
-absl::StatusOr<bool> AuditSocket::Read(
-    absl::FunctionRef<void(uint16_t message_type, std::string_view payload)> sink) {
+absl::StatusOr<bool> AuditSocket::Read(Sink sink) {
   std::array<iovec, kMessages> parts;
   std::array<mmsghdr, kMessages> messages{};
   for (size_t i = 0; i < kMessages; ++i) {
@@ -92,7 +98,7 @@ absl::StatusOr<bool> AuditSocket::Read(
   if (count < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;
     if (errno != ENOBUFS) return Failed("read the audit socket", errno);
-    ++overruns_;
+    if (role_ == Role::kListener) ++overruns_;
     return true;
   }
   for (int i = 0; i < count; ++i) {

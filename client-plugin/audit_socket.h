@@ -3,19 +3,17 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <memory>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "base/file_descriptor.h"
+#include "client-plugin/source.h"
 
 namespace client_plugin {
 
-// For one thread at a time.
-class AuditSocket {
+class AuditSocket : public Source {
  public:
   enum class Role : uint8_t {
     kOwner,     // The kernel waits for this one, as it does for auditd. There can be no other.
@@ -32,31 +30,29 @@ class AuditSocket {
 
   // kPermissionDenied without CAP_AUDIT_CONTROL (kOwner) or CAP_AUDIT_READ (kListener),
   // kFailedPrecondition if another process owns it, kUnimplemented if the kernel has no audit, else
-  // kUnavailable. Who owns it gives it back when the object goes, and the kernel prints to its log
-  // from then on.
-  static absl::StatusOr<AuditSocket> Open(const Options& options);
+  // kUnavailable.
+  static absl::StatusOr<std::unique_ptr<AuditSocket>> Open(const Options& options);
 
-  AuditSocket(AuditSocket&& other) = default;
-  AuditSocket& operator=(AuditSocket&& other) = delete;
-  ~AuditSocket();
+  AuditSocket(const AuditSocket&) = delete;
+  ~AuditSocket() override;
 
-  // What to wait for with poll(2).
-  int descriptor() const { return socket_.get(); }
+  int descriptor() const override { return socket_.get(); }
 
-  // Calls `sink` with each record that has come, up to a batch of them, and does not wait. False if
-  // there was none. kUnavailable if the socket is broken. The payload is valid during the call.
-  absl::StatusOr<bool> Read(
-      absl::FunctionRef<void(uint16_t message_type, std::string_view payload)> sink);
+  absl::StatusOr<bool> Read(Sink sink) override;
 
-  // How often more has come than may wait: records were lost then. The kernel does not say how
-  // many, of a listener; to its owner it counts them as lost.
-  uint64_t overruns() const { return overruns_; }
+  // Who owns it gives it back: the kernel keeps records for the next owner, some, and prints them
+  // to its log.
+  void Leave() override;
+
+  // Of a listener only; what its owner does not take the kernel counts as lost.
+  uint64_t overruns() const override { return overruns_; }
 
  private:
   AuditSocket(Role role, base::FileDescriptor socket);
 
-  Role role_;
+  const Role role_;
   base::FileDescriptor socket_;
+  bool is_member_ = true;
   uint64_t overruns_ = 0;
   std::vector<char> buffer_;
 };

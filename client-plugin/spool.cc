@@ -293,31 +293,31 @@ uint64_t Spool::PendingBytes(const std::string& series) const {
   return bytes;
 }
 
-absl::StatusOr<std::optional<SpoolBatch>> Spool::Next(const std::string& series, uint64_t after) {
+std::optional<SpoolBatch> Spool::Next(const std::string& series, uint64_t after) {
   const std::lock_guard lock(mutex_);
   for (const Segment& segment : segments_) {
     if (segment.series != series || segment.next_number <= after + 1) continue;
-    absl::StatusOr<std::optional<SpoolBatch>> batch = Read(segment, after);
-    // A file that is damaged by now must not hold up those behind it.
-    if (!batch.ok() || *batch) return batch;
+    std::optional<SpoolBatch> batch = Read(segment, after);
+    if (batch) return batch;
+    ++counters_.read_errors;  // It must not hold up those behind it.
   }
   return std::nullopt;
 }
 
 // The first batch of a segment that has a higher number.
-absl::StatusOr<std::optional<SpoolBatch>> Spool::Read(const Segment& segment, uint64_t after) {
+std::optional<SpoolBatch> Spool::Read(const Segment& segment, uint64_t after) {
   if (reader_path_ != segment.path || reader_number_ > after) {
     absl::StatusOr<SegmentReader> reader = SegmentReader::Open(segment.path);
-    if (!reader.ok()) return reader.status();
+    if (!reader.ok()) return std::nullopt;
     reader_ = *std::move(reader);
     reader_path_ = segment.path;
     reader_number_ = 0;
   }
   for (;;) {
     absl::StatusOr<std::optional<SpoolBatch>> batch = reader_->Next();
-    if (!batch.ok() || !*batch) return batch;
+    if (!batch.ok() || !*batch) return std::nullopt;
     reader_number_ = (*batch)->number();
-    if (reader_number_ > after) return batch;
+    if (reader_number_ > after) return *std::move(batch);
   }
 }
 

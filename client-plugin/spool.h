@@ -61,7 +61,8 @@ struct SpoolCounters {
   uint64_t records_dropped_aged = 0;  // Of batches that nobody has fetched in time.
   uint64_t records_refused_full = 0;  // Of the newest batches, for want of room.
   uint64_t records_given_up = 0;      // Of batches that could not be written: see GiveUp().
-  uint64_t segments_damaged = 0;      // Files that could not be read. They are left where they are.
+  uint64_t segments_damaged = 0;  // Files that could not be read at the start. They are left alone.
+  uint64_t read_errors = 0;       // Times that a file could not be read further.
 };
 
 // For any thread.
@@ -101,9 +102,9 @@ class Spool {
   // The bytes of files of a series of which not all is acknowledged.
   uint64_t PendingBytes(const std::string& series) const;
 
-  // The first batch of a series that is there and has a higher number. None if there is none.
-  // Batches are best asked for in their order. Fails if it cannot be read.
-  absl::StatusOr<std::optional<SpoolBatch>> Next(const std::string& series, uint64_t after);
+  // The first batch of a series that is there and has a higher number; none if there is none. What
+  // cannot be read any more is left out and counted. Batches are best asked for in their order.
+  std::optional<SpoolBatch> Next(const std::string& series, uint64_t after);
 
   // Batches of the series up to this number need not be kept any more.
   void Acknowledge(const std::string& series, uint64_t number);
@@ -139,7 +140,7 @@ class Spool {
   void Drop(size_t index);
   void DropDone();
   std::string NewSeries() const;
-  absl::StatusOr<std::optional<SpoolBatch>> Read(const Segment& segment, uint64_t after);
+  std::optional<SpoolBatch> Read(const Segment& segment, uint64_t after);
 
   const SpoolOptions options_;
   base::FileDescriptor lock_;

@@ -81,11 +81,11 @@ class AuditSocketTest : public testing::Test {
 
 TEST_F(AuditSocketTest, OwnsTheSocketAndGivesItBack) {
   {
-    absl::StatusOr<AuditSocket> socket = AuditSocket::Open({.role = AuditSocket::Role::kOwner});
+    auto socket = AuditSocket::Open({.role = AuditSocket::Role::kOwner});
     ASSERT_TRUE(socket.ok()) << socket.status();
     EXPECT_EQ(Status()->pid, static_cast<uint32_t>(getpid()));
     Say(text_);
-    const std::string line = Await(*socket, text_);
+    const std::string line = Await(**socket, text_);
     EXPECT_THAT(line, testing::StartsWith("type=TEST msg=audit("));
     EXPECT_THAT(line, testing::HasSubstr("): pid="));
     EXPECT_FALSE(absl::StrContains(line, '\0'));
@@ -97,24 +97,23 @@ TEST_F(AuditSocketTest, OwnsTheSocketAndGivesItBack) {
 }
 
 TEST_F(AuditSocketTest, ListensBesideTheOwner) {
-  absl::StatusOr<AuditSocket> owner = AuditSocket::Open({.role = AuditSocket::Role::kOwner});
-  absl::StatusOr<AuditSocket> listener = AuditSocket::Open({.role = AuditSocket::Role::kListener});
+  auto owner = AuditSocket::Open({.role = AuditSocket::Role::kOwner});
+  auto listener = AuditSocket::Open({.role = AuditSocket::Role::kListener});
   ASSERT_TRUE(owner.ok() && listener.ok()) << owner.status() << listener.status();
   Say(text_);
-  const std::string heard = Await(*listener, text_);
+  const std::string heard = Await(**listener, text_);
   EXPECT_NE(heard, "");
-  EXPECT_EQ(heard, Await(*owner, text_));
+  EXPECT_EQ(heard, Await(**owner, text_));
 }
 
 TEST_F(AuditSocketTest, CountsThatMoreCameThanMayWait) {
-  absl::StatusOr<AuditSocket> listener =
-      AuditSocket::Open({.role = AuditSocket::Role::kListener, .receive_bytes = 1});
+  auto listener = AuditSocket::Open({.role = AuditSocket::Role::kListener, .receive_bytes = 1});
   ASSERT_TRUE(listener.ok()) << listener.status();
-  for (int i = 0; i < 200 && listener->overruns() == 0; ++i) {
+  for (int i = 0; i < 200 && (*listener)->overruns() == 0; ++i) {
     for (int j = 0; j < 50; ++j) Say(text_);
-    Await(*listener, text_);
+    Await(**listener, text_);
   }
-  EXPECT_GT(listener->overruns(), 0u);
+  EXPECT_GT((*listener)->overruns(), 0u);
 }
 
 }  // namespace

@@ -59,10 +59,15 @@ class ApiTest : public testing::Test {
     store_ = *std::move(opened);
     committer_.emplace(network_, *store_, counters_, CommitterOptions());
     own_records_.emplace(*committer_, DaemonIdentity());
+    StartApi();
+  }
+
+  // Again after Stop(), too; on the port that api_port_ is set to.
+  void StartApi() {
     const CertificateFiles server = ca_.Issue("server", "/CN=collector", "DNS:localhost");
     const ApiOptions options{
         .listen_address = {boost::asio::ip::address_v4::loopback()},
-        .api_listen_port = 0,
+        .api_listen_port = api_port_,
         .api_json_port = json_port_,
         .api_json_origins = json_origins_,
         .tls = tls_.value_or(TlsFiles{
@@ -172,6 +177,7 @@ class ApiTest : public testing::Test {
   const TestCa ca_{directory_.path(), "ours"};
   ApiLimits limits_;
   AdminActions actions_;
+  uint16_t api_port_ = 0;
   std::optional<uint16_t> json_port_;
   std::vector<std::string> json_origins_;
   std::string padding_;  // Behind each record that is delivered.

@@ -1,0 +1,98 @@
+#include "client-plugin/record_queue.h"
+
+#include <cstring>
+#include <utility>
+
+namespace client_plugin {
+
+namespace {
+
+// What is packed in front of each payload.
+struct Head {
+  uint32_t bytes;
+  uint16_t message_type;
+};
+constexpr size_t kHeadBytes = sizeof(uint32_t) + sizeof(uint16_t);
+
+}  // namespace
+
+void RecordChunk::Add(uint16_t message_type, std::string_view payload) {
+  const auto bytes = static_cast<uint32_t>(payload.size());
+  char head[kHeadBytes];
+  std::memcpy(head, &bytes, sizeof(bytes));
+  std::memcpy(head + sizeof(bytes), &message_type, sizeof(message_type));
+  packed_.append(head, kHeadBytes);
+  packed_.append(payload);
+  ++record_count_;
+}
+
+void RecordChunk::ForEach(absl::FunctionRef<void(uint16_t, std::string_view)> sink) const {
+  for (std::string_view rest = packed_; !rest.empty();) {
+    Head head{};
+    std::memcpy(&head.bytes, rest.data(), sizeof(head.bytes));
+    std::memcpy(&head.message_type, rest.data() + sizeof(head.bytes), sizeof(head.message_type));
+    rest.remove_prefix(kHeadBytes);
+    sink(head.message_type, rest.substr(0, head.bytes));
+    rest.remove_prefix(head.bytes);
+  }
+}
+
+void RecordQueue::Push(RecordChunk* chunk) {
+  RecordChunk taken = std::exchange(*chunk, RecordChunk());
+  std::unique_lock lock(mutex_);
+  const auto has_room = [&] {
+    // A chunk that is larger than all is taken alone: it would wait for ever.
+    return is_closed_ || chunks_.empty() || counters_.bytes + taken.bytes() <= options_.bytes_max;
+  };
+  if (!has_room() && options_.when_full == QueueFull::kBlock) {
+    ++counters_.waits;
+    changed_.wait(lock, has_room);
+  }
+  while (!has_room() && options_.when_full == QueueFull::kDropOldest) {
+    counters_.records_dropped += chunks_.front().record_count();
+    counters_.bytes -= chunks_.front().bytes();
+    chunks_.pop_front();
+  }
+  if (is_closed_ || !has_room()) {
+    counters_.records_dropped += taken.record_count();
+    return;
+  }
+  counters_.bytes += taken.bytes();
+  counters_.records += taken.record_count();
+  chunks_.push_back(std::move(taken));
+  if (chunks_.size() == 1) changed_.notify_all();
+}
+
+std::optional<RecordChunk> RecordQueue::Take(std::chrono::steady_clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, until, [this] { return is_closed_ || !chunks_.empty(); });
+  if (chunks_.empty()) return std::nullopt;
+  RecordChunk chunk = std::move(chunks_.front());
+  chunks_.pop_front();
+  counters_.bytes -= chunk.bytes();
+  if (options_.when_full == QueueFull::kBlock) changed_.notify_all();
+  return chunk;
+}
+
+bool RecordQueue::is_nearly_full() const {
+  const std::lock_guard lock(mutex_);
+  return counters_.bytes > options_.bytes_max - options_.bytes_max / 8;
+}
+
+void RecordQueue::Close() {
+  const std::lock_guard lock(mutex_);
+  is_closed_ = true;
+  changed_.notify_all();
+}
+
+bool RecordQueue::is_at_end() const {
+  const std::lock_guard lock(mutex_);
+  return is_closed_ && chunks_.empty();
+}
+
+RecordQueueCounters RecordQueue::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+}  // namespace client_plugin
