@@ -60,7 +60,7 @@ void RecordQueue::Push(RecordChunk* chunk) {
   counters_.bytes += taken.bytes();
   counters_.records += taken.record_count();
   chunks_.push_back(std::move(taken));
-  if (chunks_.size() == 1) changed_.notify_all();
+  if (chunks_.size() == 1 || is_under_pressure()) changed_.notify_all();
 }
 
 std::optional<RecordChunk> RecordQueue::Take(std::chrono::steady_clock::time_point until) {
@@ -74,9 +74,9 @@ std::optional<RecordChunk> RecordQueue::Take(std::chrono::steady_clock::time_poi
   return chunk;
 }
 
-bool RecordQueue::is_nearly_full() const {
-  const std::lock_guard lock(mutex_);
-  return counters_.bytes > options_.bytes_max - options_.bytes_max / 8;
+bool RecordQueue::WaitForPressure(std::chrono::steady_clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_until(lock, until, [this] { return is_under_pressure(); });
 }
 
 void RecordQueue::Close() {

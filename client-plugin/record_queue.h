@@ -68,8 +68,9 @@ class RecordQueue {
   // closed; then there is none.
   std::optional<RecordChunk> Take(std::chrono::steady_clock::time_point until);
 
-  // Whether seven eighths of it are used: who takes is behind.
-  bool is_nearly_full() const;
+  // Waits until it is closed or seven eighths of it are used: then who takes must not dally. False
+  // if the time is over before.
+  bool WaitForPressure(std::chrono::steady_clock::time_point until);
 
   // Nothing comes any more. What is there can still be taken; Push() drops and counts.
   void Close();
@@ -80,6 +81,10 @@ class RecordQueue {
   RecordQueueCounters counters() const;
 
  private:
+  bool is_under_pressure() const {
+    return is_closed_ || counters_.bytes > options_.bytes_max - options_.bytes_max / 8;
+  }
+
   const RecordQueueOptions options_;
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable changed_;

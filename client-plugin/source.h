@@ -10,8 +10,10 @@
 
 namespace client_plugin {
 
-// The type of a message that is a whole line already, "type=... msg=...": no type of the kernel's.
+// The types of a message that is a whole line already, "type=... msg=...", no types of the
+// kernel's: one that has come from auditd, or one of the agent's own.
 inline constexpr uint16_t kWholeLine = 0;
+inline constexpr uint16_t kOwnLine = 1;
 
 // For one thread at a time.
 class Source {

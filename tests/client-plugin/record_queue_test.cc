@@ -56,10 +56,10 @@ TEST_F(RecordQueueTest, GivesOutWhatCameInItsOrder) {
 TEST_F(RecordQueueTest, DropsTheNewestAtItsLimit) {
   RecordQueue queue({.bytes_max = 2 * kBytes, .when_full = QueueFull::kDropNewest});
   for (const std::string& payload : {a_, b_, c_}) Push(queue, {payload});
-  EXPECT_TRUE(queue.is_nearly_full());
+  EXPECT_TRUE(queue.WaitForPressure(steady_clock::now()));
   EXPECT_EQ(queue.counters().records_dropped, 1u);
   EXPECT_THAT(TakeAll(queue), ElementsAre(a_, b_));
-  EXPECT_FALSE(queue.is_nearly_full());
+  EXPECT_FALSE(queue.WaitForPressure(steady_clock::now()));
 }
 
 TEST_F(RecordQueueTest, DropsTheOldestAtItsLimit) {
