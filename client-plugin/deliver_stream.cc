@@ -7,18 +7,6 @@ namespace client_plugin {
 
 using auspex::v1::DeliverRequest;
 
-void Bell::Ring() {
-  const std::lock_guard lock(mutex_);
-  was_rung_ = true;
-  rung_.notify_all();
-}
-
-void Bell::Wait(std::chrono::steady_clock::time_point until) {
-  std::unique_lock lock(mutex_);
-  rung_.wait_until(lock, until, [this] { return was_rung_; });
-  was_rung_ = false;
-}
-
 DeliverStream::DeliverStream(const std::shared_ptr<grpc::Channel>& channel,
                              const std::string& series, Bell& bell)
     : bell_(bell), stub_(auspex::v1::IngestService::NewStub(channel)) {

@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -14,24 +13,11 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/client_callback.h>
 
+#include "client-plugin/bell.h"
 #include "client-plugin/spool_segment.h"
 #include "proto/auspex/v1/ingest.grpc.pb.h"
 
 namespace client_plugin {
-
-// Told by a stream, by who fills the spool and by who wants to stop: something has changed.
-class Bell {
- public:
-  void Ring();
-
-  // Until it was rung since the last call, or the time is over.
-  void Wait(std::chrono::steady_clock::time_point until);
-
- private:
-  std::mutex mutex_;  // Guards what follows.
-  std::condition_variable rung_;
-  bool was_rung_ = false;
-};
 
 // gRPC calls it on its own threads, the owner on one of his.
 class DeliverStream

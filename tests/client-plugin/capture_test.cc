@@ -51,6 +51,7 @@ TEST_F(CaptureTest, PutsWhatComesIntoTheQueue) {
   EXPECT_EQ(Take(2), "type=A;type=B;");
   Write("type=C\n");
   EXPECT_EQ(Take(1), "type=C;");
+  capture_->Stop();
   EXPECT_GE(capture_->counters().reads, 2u);
 }
 
