@@ -27,7 +27,7 @@ std::vector<HostMetrics> MetricsOf(const std::vector<storage::ActiveHost>& activ
                                    const HostSessions& sessions) {
   absl::flat_hash_map<storage::Identity, uint64_t> open = sessions.Open();
   std::vector<HostMetrics> hosts;
-  for (const auto& [host, activity] : active) {
+  for (const auto& [host, activity, losses] : active) {
     HostMetrics& metrics = hosts.emplace_back();
     metrics.host = host;
     metrics.records_total = activity.records;

@@ -259,19 +259,19 @@ absl::Status QueryMethods::GetEvent(Call& call, const GetEventRequest& request,
 absl::Status QueryMethods::Hosts(Call& call, const HostsRequest& request,
                                  HostsResponse* response) const {
   const uint32_t limit = request.limit() == 0 ? kHostsMax : std::min(request.limit(), kHostsMax);
-  for (const storage::Identity& host :
-       store_.Hosts(ToVector(request.hosts()), call.caller.grant.hosts)) {
-    if (!request.after().empty() && host.name <= request.after()) continue;
-    // Two hosts of one name stay together: the next page begins behind the name.
-    const int count = response->hosts_size();
-    if (count >= static_cast<int>(limit) && response->hosts(count - 1).name() != host.name) {
-      response->set_more(true);
-      break;
-    }
+  const absl::StatusOr<storage::HostList> list =
+      store_.ListHosts({.host_patterns = ToVector(request.hosts()),
+                        .visible_hosts = call.caller.grant.hosts,
+                        .after = request.after(),
+                        .hosts_max = limit,
+                        .stop = call.stop});
+  if (!list.ok()) return list.status();
+  for (const auto& [host, contents, losses] : list->hosts) {
     HostsResponse::Host& message = *response->add_hosts();
     message.set_name(host.name);
     message.set_identity(api::MessageOf(host.kind));
   }
+  response->set_more(list->more);
   call.results = static_cast<uint64_t>(response->hosts_size());
   return absl::OkStatus();
 }
