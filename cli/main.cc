@@ -11,6 +11,7 @@
 
 #include "cli/ca.h"
 #include "cli/exit_status.h"
+#include "cli/hosts.h"
 #include "cli/import.h"
 #include "cli/progress.h"
 #include "cli/remote/collector.h"
@@ -29,6 +30,7 @@ constexpr std::string_view kUsage =
     "\n"
     "  search   find events in a store or a collector, with the options of ausearch(8)\n"
     "  report   report on them, with the options of aureport(8)\n"
+    "  hosts    list the hosts, what is stored of each, and what it has lost before\n"
     "  import   bring logs that exist into a store\n"
     "  store    look at a store as a whole: stats, check, export\n"
     "  status   how a collector is doing\n"
@@ -133,6 +135,7 @@ int Run(int argc, char** argv) {
     const std::vector<std::string_view> arguments(argv + 2, argv + argc);
     return cli::Report(arguments);
   }
+  if (command == "hosts") return cli::Hosts(argc - 1, argv + 1);
   if (command == "import") return RunImport(argc - 1, argv + 1);
   if (command == "store") return RunStore(argc - 1, argv + 1);
   if (command == "status") return cli::Status(argc - 1, argv + 1);

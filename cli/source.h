@@ -1,5 +1,5 @@
-// Who is asked about records: a store on this machine, or a collector that runs. A command asks,
-// prints and ends in the same way whoever answers.
+// Who is asked about records and hosts: a store on this machine, or a collector that runs. A
+// command asks, prints and ends in the same way whoever answers.
 
 #pragma once
 
@@ -19,6 +19,7 @@
 #include "query/report/report_question.h"
 #include "query/report/report_sink.h"
 #include "storage/batch.h"
+#include "storage/host_list.h"
 #include "storage/search.h"
 
 namespace cli {
@@ -78,6 +79,11 @@ class Source {
   // Gives the parts of a report to `sink`, and ends it. `explanation` as in Question.
   virtual absl::Status Report(const query::ReportQuestion& question,
                               std::vector<std::string>* explanation, query::ReportSink& sink) = 0;
+
+  // All hosts whose names match one of the shell patterns, by name, with what is stored of them and
+  // what they have lost. No pattern: all.
+  virtual absl::StatusOr<std::vector<storage::ListedHost>> Hosts(
+      const std::vector<std::string>& host_patterns) = 0;
 };
 
 }  // namespace cli

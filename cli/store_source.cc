@@ -131,6 +131,16 @@ absl::Status StoreSource::Report(const query::ReportQuestion& question,
   return composed;
 }
 
+absl::StatusOr<std::vector<storage::ListedHost>> StoreSource::Hosts(
+    const std::vector<std::string>& host_patterns) {
+  const auto store = storage::EventStore::OpenForReading(path_);
+  if (!store.ok()) return store.status();
+  absl::StatusOr<storage::HostList> list =
+      (*store)->ListHosts({.host_patterns = host_patterns, .with_contents = true});
+  if (!list.ok()) return list.status();
+  return std::move(list->hosts);
+}
+
 absl::Status StoreSource::Follow(const Question& question, const EventSink& sink) {
   absl::StatusOr<storage::SearchRequest> request = RequestOf(question);
   if (!request.ok()) return request.status();

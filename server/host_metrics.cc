@@ -21,13 +21,23 @@ std::string LabelsOf(const storage::Identity& host) {
                       "\"}");
 }
 
+// None: it is not told.
+std::optional<uint64_t> ValueOf(const HostMetrics& host, uint64_t HostMetrics::*value) {
+  const bool is_unknown = value == &HostMetrics::last_record_timestamp_seconds && host.*value == 0;
+  return is_unknown ? std::nullopt : std::optional(host.*value);
+}
+
+std::optional<uint64_t> ValueOf(const HostMetrics& host, uint64_t storage::Losses::*total) {
+  return host.losses ? std::optional(*host.losses.*total) : std::nullopt;
+}
+
 }  // namespace
 
 std::vector<HostMetrics> MetricsOf(const std::vector<storage::ActiveHost>& active,
                                    const HostSessions& sessions) {
   absl::flat_hash_map<storage::Identity, uint64_t> open = sessions.Open();
   std::vector<HostMetrics> hosts;
-  for (const auto& [host, activity] : active) {
+  for (const auto& [host, activity, losses] : active) {
     HostMetrics& metrics = hosts.emplace_back();
     metrics.host = host;
     metrics.records_total = activity.records;
@@ -35,6 +45,7 @@ std::vector<HostMetrics> MetricsOf(const std::vector<storage::ActiveHost>& activ
     metrics.records_malformed_total = activity.malformed;
     metrics.records_duplicate_total = activity.duplicates_dropped;
     metrics.last_record_timestamp_seconds = activity.last_received_ms / 1000;
+    metrics.losses = losses;
     if (const auto connected = open.extract(host)) metrics.sessions_open = connected.mapped();
   }
   for (const auto& [host, count] : open) {
@@ -58,18 +69,20 @@ void AppendPrometheus(const std::vector<HostMetrics>& hosts, uint64_t more, std:
                                "gauge: hosts that are not told of, for there are too many",
                                more + hosts.size() - labels.size())},
                    text);
-  const auto append = [&](std::string name, std::string_view meaning,
-                          uint64_t HostMetrics::*value) {
+  const auto append = [&](std::string name, std::string_view meaning, auto value) {
     const Metric metric = MakeMetric(std::move(name), meaning, 0);
     AppendPrometheusHead(metric, text);
     for (size_t i = 0; i < labels.size(); ++i) {
-      const bool is_unknown = value == &HostMetrics::last_record_timestamp_seconds &&
-                              hosts[i].last_record_timestamp_seconds == 0;
-      if (!is_unknown) absl::StrAppend(text, metric.name, labels[i], " ", hosts[i].*value, "\n");
+      const std::optional<uint64_t> told = ValueOf(hosts[i], value);
+      if (told) absl::StrAppend(text, metric.name, labels[i], " ", *told, "\n");
     }
   };
 #define AUSPEX_APPEND(name, meaning) append("auspexd_host_" #name, meaning, &HostMetrics::name);
   AUSPEX_HOST_METRICS(AUSPEX_APPEND)
+#undef AUSPEX_APPEND
+#define AUSPEX_APPEND(name, total, meaning) \
+  append("auspexd_host_" #name, meaning, &storage::Losses::total);
+  AUSPEX_HOST_LOSS_METRICS(AUSPEX_APPEND)
 #undef AUSPEX_APPEND
 }
 

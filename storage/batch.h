@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/losses.h"
+
 namespace storage {
 
 // Which source an identity comes from. The numbers are stored.
@@ -133,6 +135,9 @@ struct Delivery {
 
   // Of an agent, which is the host of the first batch. Not with `retry`.
   std::optional<BatchNumber> number = {};
+
+  // What the agent tells with it: taken if it is stored. Only with `number`.
+  std::optional<BootLosses> losses = {};
 
   Receipt receipt = {};  // Set by EventStore::Append(). To be believed only if that succeeds.
 };

@@ -42,9 +42,8 @@ uint64_t EventStore::NextConnection() { return engine_->NextConnection(); }
 void EventStore::SetFlush(Flush flush, uint32_t flush_records) {
   engine_->SetFlush(flush, flush_records);
 }
-std::vector<Identity> EventStore::Hosts(const std::vector<std::string>& host_patterns,
-                                        const std::vector<std::string>& visible_hosts) const {
-  return engine_->Hosts(host_patterns, visible_hosts);
+absl::StatusOr<HostList> EventStore::ListHosts(const HostListRequest& request) const {
+  return engine_->ListHosts(request);
 }
 
 absl::Status EventStore::Settle(std::stop_token stop) { return engine_->Settle(std::move(stop)); }

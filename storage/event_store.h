@@ -22,6 +22,7 @@
 #include "storage/batch.h"
 #include "storage/flush.h"
 #include "storage/host_activity.h"
+#include "storage/host_list.h"
 #include "storage/import.h"
 #include "storage/inspect.h"
 #include "storage/report.h"
@@ -119,9 +120,9 @@ class EventStore {
   // Changes how durable the next Append() is.
   void SetFlush(Flush flush, uint32_t flush_records);
 
-  // The hosts that have records and match, as in SearchRequest, sorted by name.
-  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns = {},
-                              const std::vector<std::string>& visible_hosts = {}) const;
+  // The hosts that have records and match, by name, and what they have lost. Fails, as Search()
+  // does, only if it is asked for what is stored of them, too.
+  absl::StatusOr<HostList> ListHosts(const HostListRequest& request) const;
 
   // Calls `sink` with each event that matches, in the order of the request, until it returns false
   // or the limit is reached. Sees all that was appended before, and nothing that is appended after.
@@ -168,8 +169,8 @@ class EventStore {
   // All zeros where nothing is written.
   StoreActivity Activity() const;
 
-  // The hosts that have delivered something to this EventStore, in the order in which they have
-  // first come to the store, up to `hosts_max` of them.
+  // The hosts that have delivered something to this EventStore, or have ever told of losses, in the
+  // order in which they have first come to the store, up to `hosts_max` of them.
   ActiveHosts WhoIsActive(size_t hosts_max) const;
 
   // Whether it can be written and searched. Not after a disk error, until Append() has brought it

@@ -1,11 +1,13 @@
-// What each host has delivered to a store since it was opened.
+// What each host has delivered to a store since it was opened, and what it has lost before.
 
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "storage/batch.h"
+#include "storage/losses.h"
 
 namespace storage {
 
@@ -22,7 +24,8 @@ struct HostActivity {
 
 struct ActiveHost {
   Identity host;
-  HostActivity activity;
+  HostActivity activity = {};
+  std::optional<Losses> losses = {};  // Since ever. None: it has told none.
 };
 
 struct ActiveHosts {

@@ -35,7 +35,11 @@ absl::Status EventStore::Engine::OpenForReading() {
   absl::StatusOr<std::shared_ptr<Rocks>> rocks = OpenRocksForReading(DatabasePath(path_));
   if (!rocks.ok()) return rocks.status();
   reading_ = *std::move(rocks);
-  return LoadHosts(*reading_, &hosts_);
+  absl::Status loaded = LoadHosts(*reading_, &hosts_);
+  HostLosses losses;
+  if (loaded.ok()) loaded = LoadLosses(*reading_, &losses);
+  lost_ = losses.Sums();
+  return loaded;
 }
 
 // All or nothing: a database that is only half known here is closed again.
@@ -49,6 +53,7 @@ absl::Status EventStore::Engine::OpenDatabase() {
   if (!opened->damage.empty()) damage_ = std::move(opened->damage);
   marks_ = std::move(tables.marks);
   numbers_ = std::move(tables.numbers);
+  losses_ = std::move(tables.losses);
   next_arrival_ = tables.next_arrival;
   const auto on_failure = [this](const absl::Status& status) {
     options_.on_problem(status);
@@ -69,6 +74,7 @@ absl::Status EventStore::Engine::OpenDatabase() {
   }
   activity_.resize(same);
   hosts_ = std::move(tables.hosts);
+  lost_ = losses_.Sums();
   next_connection_ = tables.generation << 32;
   return absl::OkStatus();
 }
@@ -141,6 +147,7 @@ absl::StatusOr<AppendResult> EventStore::Engine::Append(std::span<Delivery> deli
     // The tables in memory are ahead of the files. The next call opens the files anew.
     groups_.clear();
     delivered_.clear();
+    told_losses_.clear();
     CloseDatabase();
     last_reopen_ = std::chrono::steady_clock::now();
     return written;
@@ -167,6 +174,9 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
     }
     if (delivery->receipt.outcome != Receipt::Outcome::kStored) return;
     write->Put(writing_->rocks->meta, BatchNumbers::EncodeKey(agent), numbers_.EncodeValue(agent));
+    if (delivery->losses) {
+      TakeLosses(HostFor(agent, batches.front().address(), write), *delivery->losses, write);
+    }
   }
   size_t last_batch = batches.size() - 1;
   JournalSender sender;
@@ -195,6 +205,13 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
     header.sender = i == last_batch ? sender : JournalSender();
     AddBatch(std::move(batches[i]), header, write, result);
   }
+}
+
+void EventStore::Engine::TakeLosses(HostId host, const BootLosses& told,
+                                    rocksdb::WriteBatch* write) {
+  if (!losses_.Take(host, told)) return;
+  write->Put(writing_->rocks->meta, HostLosses::EncodeKey(host), losses_.EncodeValue(host));
+  told_losses_[host] = losses_.Sum(host);
 }
 
 void EventStore::Engine::AddBatch(Batch batch, JournalHeader header, rocksdb::WriteBatch* write,
@@ -257,18 +274,24 @@ void EventStore::Engine::NoteActivity() {
     activity.last_received_ms = std::max(activity.last_received_ms, delivered.last_received_ms);
   }
   delivered_.clear();
+  for (const auto& [host, losses] : told_losses_) lost_[host] = losses;
+  told_losses_.clear();
 }
 
 ActiveHosts EventStore::Engine::WhoIsActive(size_t hosts_max) const {
   ActiveHosts active;
   const std::lock_guard lock(mutex_);
-  for (HostId host = 0; host < activity_.size(); ++host) {
-    if (activity_[host] == HostActivity()) continue;
+  for (HostId host = 0; host < hosts_.size(); ++host) {
+    const auto lost = lost_.find(host);
+    const bool is_active = host < activity_.size() && activity_[host] != HostActivity();
+    if (!is_active && lost == lost_.end()) continue;
     if (active.hosts.size() == hosts_max) {
       ++active.more;
-    } else {
-      active.hosts.push_back({.host = hosts_.identity(host), .activity = activity_[host]});
+      continue;
     }
+    ActiveHost& told = active.hosts.emplace_back(ActiveHost{.host = hosts_.identity(host)});
+    if (is_active) told.activity = activity_[host];
+    if (lost != lost_.end()) told.losses = lost->second;
   }
   return active;
 }
@@ -347,20 +370,6 @@ absl::Status EventStore::Engine::DropDay(const Identity& host, Day day) {
 uint64_t EventStore::Engine::NextConnection() {
   const std::lock_guard lock(mutex_);
   return next_connection_++;
-}
-
-std::vector<Identity> EventStore::Engine::Hosts(
-    const std::vector<std::string>& host_patterns,
-    const std::vector<std::string>& visible_hosts) const {
-  std::vector<Identity> hosts;
-  {
-    const std::lock_guard lock(mutex_);
-    for (std::optional<Identity>& host : hosts_.Matching(host_patterns, visible_hosts)) {
-      if (host) hosts.push_back(*std::move(host));
-    }
-  }
-  std::ranges::sort(hosts, {}, &Identity::name);
-  return hosts;
 }
 
 absl::StatusOr<EventStore::Engine::Moment> EventStore::Engine::Look(

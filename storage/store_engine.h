@@ -11,11 +11,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include <rocksdb/write_batch.h>
 
 #include "storage/batch_numbers.h"
 #include "storage/block_merger.h"
 #include "storage/event_store.h"
+#include "storage/host_losses.h"
 #include "storage/host_table.h"
 #include "storage/indexer.h"
 #include "storage/journal.h"
@@ -67,8 +69,7 @@ class EventStore::Engine {
   absl::Status SyncIfDue();
   absl::Status Seal();
   uint64_t NextConnection();
-  std::vector<Identity> Hosts(const std::vector<std::string>& host_patterns,
-                              const std::vector<std::string>& visible_hosts) const;
+  absl::StatusOr<HostList> ListHosts(const HostListRequest& request) const;
   StoreActivity Activity() const;
   ActiveHosts WhoIsActive(size_t hosts_max) const;
   bool is_open() const { return running() != nullptr; }
@@ -105,6 +106,7 @@ class EventStore::Engine {
                  uint64_t* overflowed = nullptr);
   absl::Status EnsureWritable();
   void AddDelivery(Delivery* delivery, rocksdb::WriteBatch* write, AppendResult* result);
+  void TakeLosses(HostId host, const BootLosses& told, rocksdb::WriteBatch* write);
   void AddBatch(Batch batch, JournalHeader header, rocksdb::WriteBatch* write,
                 AppendResult* result);
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
@@ -127,10 +129,12 @@ class EventStore::Engine {
   // Of the thread that appends.
   std::shared_ptr<Running> writing_;    // running_ as well; null after a failed write.
   std::vector<Indexer::Group> groups_;  // Of the write that is being made,
-  std::vector<std::pair<HostId, HostActivity>> delivered_;  // likewise.
+  std::vector<std::pair<HostId, HostActivity>> delivered_;  // likewise,
+  absl::flat_hash_map<HostId, Losses> told_losses_;         // likewise.
   std::string damage_;                                      // Not told yet.
   RetryMarks marks_;
   BatchNumbers numbers_{options_.hosts_max};
+  HostLosses losses_;
   uint64_t next_arrival_ = 0;
   uint64_t records_unsynced_ = 0;
   std::chrono::steady_clock::time_point last_reopen_{};
@@ -140,7 +144,8 @@ class EventStore::Engine {
   std::shared_ptr<Rocks> reading_;  // Instead of running_, where nothing is written.
   bool indexer_failed_ = false;
   HostTable hosts_;
-  std::vector<HostActivity> activity_;  // By number; no longer than hosts_.
+  std::vector<HostActivity> activity_;        // By number; no longer than hosts_.
+  absl::flat_hash_map<HostId, Losses> lost_;  // What is written of losses_.
   uint64_t next_connection_ = 0;
 };
 

@@ -113,10 +113,13 @@ absl::Status StartGeneration(const Rocks& rocks, StoreTables* tables) {
 
 absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts) { return LoadEach(rocks, hosts); }
 
+absl::Status LoadLosses(const Rocks& rocks, HostLosses* losses) { return LoadEach(rocks, losses); }
+
 absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks, size_t agents_max) {
   StoreTables tables(agents_max);
   absl::Status loaded = LoadHosts(rocks, &tables.hosts);
   if (loaded.ok()) loaded = LoadEach(rocks, &tables.numbers);
+  if (loaded.ok()) loaded = LoadLosses(rocks, &tables.losses);
   if (loaded.ok()) loaded = LoadMarks(rocks, &tables);
   if (loaded.ok()) loaded = StartGeneration(rocks, &tables);
   if (!loaded.ok()) return loaded;

@@ -9,6 +9,7 @@
 
 #include "storage/batch_numbers.h"
 #include "storage/block.h"
+#include "storage/host_losses.h"
 #include "storage/host_table.h"
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
@@ -21,6 +22,7 @@ struct StoreTables {
   HostTable hosts;
   RetryMarks marks;
   BatchNumbers numbers;
+  HostLosses losses;
   uint64_t next_arrival = 1;   // 0 is in front of all.
   EventOrder next_order = {};  // The highest of all hosts' states.
   uint64_t generation = 0;     // How often the store was opened for writing, this time included.
@@ -29,7 +31,8 @@ struct StoreTables {
 // Reads all of it, and counts the generation. kDataLoss if a part cannot be read.
 absl::StatusOr<StoreTables> LoadTables(const Rocks& rocks, size_t agents_max);
 
-// Reads the hosts alone. Changes nothing.
+// Each reads one table alone. Changes nothing.
 absl::Status LoadHosts(const Rocks& rocks, HostTable* hosts);
+absl::Status LoadLosses(const Rocks& rocks, HostLosses* losses);
 
 }  // namespace storage

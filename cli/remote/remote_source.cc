@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "api/event_message.h"
+#include "api/host_message.h"
 #include "api/predicate_message.h"
 #include "api/report_message.h"
 #include "proto/auspex/v1/query.grpc.pb.h"
@@ -18,6 +19,8 @@ namespace cli {
 namespace {
 
 using auspex::v1::Event;
+using auspex::v1::HostsRequest;
+using auspex::v1::HostsResponse;
 using auspex::v1::ReportResponse;
 using auspex::v1::SearchMalformedRequest;
 using auspex::v1::SearchMalformedResponse;
@@ -170,6 +173,26 @@ absl::Status RemoteSource::Report(const query::ReportQuestion& question,
       [&](const ReportResponse& response) { return api::GiveParts(response, question, sink); });
   if (status.ok()) sink.End();
   return connection_.StatusOf(status);
+}
+
+absl::StatusOr<std::vector<storage::ListedHost>> RemoteSource::Hosts(
+    const std::vector<std::string>& host_patterns) {
+  HostsRequest request;
+  for (const std::string& pattern : host_patterns) request.add_hosts(pattern);
+  request.set_with_contents(true);
+  const auto stub = auspex::v1::QueryService::NewStub(connection_.channel());
+  std::vector<storage::ListedHost> hosts;
+  for (bool more = true; more;) {
+    grpc::ClientContext context;
+    connection_.Prepare(&context);
+    HostsResponse response;
+    const grpc::Status status = stub->Hosts(&context, request, &response);
+    if (!status.ok()) return connection_.StatusOf(status);
+    for (const HostsResponse::Host& host : response.hosts()) hosts.push_back(api::HostOf(host));
+    more = response.more() && response.hosts_size() > 0;
+    if (more) request.set_after(hosts.back().host.name);
+  }
+  return hosts;
 }
 
 }  // namespace cli

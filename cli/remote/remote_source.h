@@ -22,6 +22,8 @@ class RemoteSource : public Source {
   absl::Status Follow(const Question& question, const EventSink& sink) override;
   absl::Status Report(const query::ReportQuestion& question, std::vector<std::string>* explanation,
                       query::ReportSink& sink) override;
+  absl::StatusOr<std::vector<storage::ListedHost>> Hosts(
+      const std::vector<std::string>& host_patterns) override;
 
  private:
   absl::Status GiveEvents(const google::protobuf::RepeatedPtrField<auspex::v1::Event>& events,

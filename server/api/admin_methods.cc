@@ -81,7 +81,9 @@ absl::Status AdminMethods::Status(Call& call, StatusResponse* response) const {
   response->set_version(AUSPEX_VERSION);
   response->set_started_ms(started_ms_);
   response->set_suspended(*suspended);
-  response->set_hosts(store_.Hosts().size());
+  const absl::StatusOr<storage::HostList> list = store_.ListHosts({});
+  if (!list.ok()) return list.status();
+  response->set_hosts(list->hosts.size());
   for (Metric& metric : *metrics) {
     StatusResponse::Counter& counter = *response->add_counters();
     counter.set_name(std::move(metric.name));

@@ -8,6 +8,7 @@
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
+#include "api/host_message.h"
 #include "audit/record.h"
 
 namespace server {
@@ -17,6 +18,7 @@ namespace {
 using auspex::v1::Batch;
 using auspex::v1::DeliverRequest;
 using auspex::v1::Hello;
+using auspex::v1::Losses;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
 
@@ -35,10 +37,16 @@ absl::Status Wrong(const std::string& what) { return absl::InvalidArgumentError(
 
 absl::Status NotProtobuf() { return Wrong("the message is not a DeliverRequest"); }
 
+// What is wrong with a boot_id; empty: nothing.
+std::string WrongBootId(const std::string& boot_id) {
+  if (!boot_id.empty() && boot_id.size() <= kBootIdBytesMax) return {};
+  return absl::StrFormat("boot_id has %d bytes, 1 to %d are allowed", boot_id.size(),
+                         kBootIdBytesMax);
+}
+
 absl::Status CheckHello(const Hello& hello) {
-  if (hello.boot_id().empty() || hello.boot_id().size() > kBootIdBytesMax) {
-    return Wrong(absl::StrFormat("hello: boot_id has %d bytes, 1 to %d are allowed",
-                                 hello.boot_id().size(), kBootIdBytesMax));
+  if (const std::string wrong = WrongBootId(hello.boot_id()); !wrong.empty()) {
+    return Wrong("hello: " + wrong);
   }
   if (hello.software().size() > kSoftwareBytesMax) {
     return Wrong(absl::StrFormat("hello: software has more than %d bytes", kSoftwareBytesMax));
@@ -66,12 +74,16 @@ class BatchReader {
         case TagOf(Batch::kRecordsFieldNumber, kBytes):
           whole = ReadRecord();
           break;
+        case TagOf(Batch::kLossesFieldNumber, kBytes):
+          whole = ReadLosses();
+          break;
         default:
           whole = WireFormatLite::SkipField(&in_, tag);
       }
       if (!whole) return NotProtobuf();
     }
     if (!in_.ConsumedEntireMessage()) return NotProtobuf();
+    if (losses_) batch_.losses = api::LossesOf(*losses_);
     return Check();
   }
 
@@ -101,6 +113,19 @@ class BatchReader {
     return true;
   }
 
+  // Small, and in few batches. What is there twice is one message in two parts.
+  bool ReadLosses() {
+    int length = 0;
+    if (!in_.ReadVarintSizeAsInt(&length)) return false;
+    const CodedInputStream::Limit rest = in_.PushLimit(length);
+    if (in_.BytesUntilLimit() != length) return false;
+    if (!losses_) losses_.emplace();
+    const bool is_whole = losses_->MergeFromCodedStream(&in_) && in_.ConsumedEntireMessage() &&
+                          in_.BytesUntilLimit() == 0;
+    in_.PopLimit(rest);
+    return is_whole;
+  }
+
   void AddRecord(std::string_view record, uint32_t index) {
     // Printed raw, it would be two records.
     if (record.find('\n') != std::string_view::npos) {
@@ -125,7 +150,10 @@ class BatchReader {
                                    record_count_, records_max_));
     }
     if (!wrong_.empty()) return Wrong(absl::StrFormat("batch %d: %s", batch_.number, wrong_));
-    return absl::OkStatus();
+    if (!batch_.losses) return absl::OkStatus();
+    const std::string wrong = WrongBootId(batch_.losses->boot_id);
+    if (wrong.empty()) return absl::OkStatus();
+    return Wrong(absl::StrFormat("batch %d: losses: %s", batch_.number, wrong));
   }
 
   CodedInputStream& in_;
@@ -133,6 +161,7 @@ class BatchReader {
   const uint32_t records_max_;
   uint32_t record_count_ = 0;
   std::string wrong_;  // With the first record that is.
+  std::optional<Losses> losses_;
   std::string scratch_;
 };
 

@@ -1,12 +1,13 @@
 // Reads DeliverRequest (proto/auspex/v1/ingest.proto) off the wire.
 //
-// By hand, because records would else be copied twice, and kept in a message that each stream has.
-// What it makes of any bytes is what protobuf's parser makes of them, but that it refuses a field
-// that is there twice where one is allowed, and what IngestService's contract forbids.
+// By hand where records are, because they would else be copied twice, and kept in a message that
+// each stream has. What it makes of any bytes is what protobuf's parser makes of them, but that it
+// refuses a second Hello or Batch in one message, and what IngestService's contract forbids.
 
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "absl/status/statusor.h"
@@ -22,6 +23,7 @@ struct ReceivedBatch {
   uint64_t number = 0;
   uint64_t follows = 0;
   storage::Batch records;
+  std::optional<storage::BootLosses> losses = {};
 };
 
 struct DeliverReader {

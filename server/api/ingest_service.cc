@@ -215,6 +215,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
     storage::Delivery delivery{.received_ms = base::NowMs()};
     delivery.number = {.boot_id = boot_id_, .number = batch.number, .follows = batch.follows};
     delivery.batches.push_back(std::move(batch.records));
+    delivery.losses = std::move(batch.losses);
     unacknowledged_bytes_ += bytes;
     ++at_store_;
     asio::co_spawn(

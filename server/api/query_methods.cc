@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "api/event_message.h"
+#include "api/host_message.h"
 #include "api/predicate_message.h"
 #include "api/report_message.h"
 #include "storage/compose_report.h"
@@ -44,7 +45,8 @@ constexpr uint32_t kSeriesUsual = 10;
 // What a histogram can be split by that is no field of a record.
 constexpr char kHostField[] = "host";
 
-// Their names, of up to 255 bytes, fit in a message that clients take (4 MB).
+// They fit in a message that clients take (4 MB), with names of up to 255 bytes and all that is
+// told of each.
 constexpr uint32_t kHostsMax = 10'000;
 
 std::vector<std::string> ToVector(const google::protobuf::RepeatedPtrField<std::string>& texts) {
@@ -259,19 +261,16 @@ absl::Status QueryMethods::GetEvent(Call& call, const GetEventRequest& request,
 absl::Status QueryMethods::Hosts(Call& call, const HostsRequest& request,
                                  HostsResponse* response) const {
   const uint32_t limit = request.limit() == 0 ? kHostsMax : std::min(request.limit(), kHostsMax);
-  for (const storage::Identity& host :
-       store_.Hosts(ToVector(request.hosts()), call.caller.grant.hosts)) {
-    if (!request.after().empty() && host.name <= request.after()) continue;
-    // Two hosts of one name stay together: the next page begins behind the name.
-    const int count = response->hosts_size();
-    if (count >= static_cast<int>(limit) && response->hosts(count - 1).name() != host.name) {
-      response->set_more(true);
-      break;
-    }
-    HostsResponse::Host& message = *response->add_hosts();
-    message.set_name(host.name);
-    message.set_identity(api::MessageOf(host.kind));
-  }
+  const absl::StatusOr<storage::HostList> list =
+      store_.ListHosts({.host_patterns = ToVector(request.hosts()),
+                        .visible_hosts = call.caller.grant.hosts,
+                        .after = request.after(),
+                        .hosts_max = limit,
+                        .with_contents = request.with_contents(),
+                        .stop = call.stop});
+  if (!list.ok()) return list.status();
+  for (const storage::ListedHost& host : list->hosts) api::Fill(host, response->add_hosts());
+  response->set_more(list->more);
   call.results = static_cast<uint64_t>(response->hosts_size());
   return absl::OkStatus();
 }

@@ -86,11 +86,18 @@ class Collector:
             self.address = client.address
             for line in (b"garbage", b"more garbage", b"type=CWD msg=audit(x): "):
                 client.deliver(line)
+        self.unix = f"unix:{self.socket}"
+        self.find_port()
+
+    def find_port(self):
         self.port = next(int(match[1]) for match in
                          (re.match(r"info api .*\bport=(\d+)", line) for line in self.server.log)
                          if match)
         self.tls = f"127.0.0.1:{self.port}"
-        self.unix = f"unix:{self.socket}"
+
+    def crash(self):
+        self.server.crash()
+        self.find_port()
 
     def close(self):
         self.server.close()

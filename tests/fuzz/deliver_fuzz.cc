@@ -9,6 +9,7 @@
 #include <grpcpp/impl/grpc_library.h>
 #include <grpcpp/support/slice.h>
 
+#include "api/host_message.h"
 #include "audit/record.h"
 #include "server/api/deliver_reader.h"
 #include "storage/journal.h"
@@ -38,9 +39,11 @@ bool KeepsTheContract(const auspex::v1::Batch& batch) {
     return !record.empty() && record.size() <= audit::kRecordBytesMax &&
            record.find('\n') == std::string::npos;
   };
+  const std::string& boot_id = batch.losses().boot_id();
   return batch.number() > batch.follows() && batch.records_size() > 0 &&
          batch.records_size() <= static_cast<int>(kRecordsMax) &&
-         std::ranges::all_of(batch.records(), is_good);
+         std::ranges::all_of(batch.records(), is_good) &&
+         (!batch.has_losses() || (!boot_id.empty() && boot_id.size() <= 64));
 }
 
 void CheckBatch(const server::ReceivedBatch& read, const auspex::v1::Batch& batch) {
@@ -50,6 +53,8 @@ void CheckBatch(const server::ReceivedBatch& read, const auspex::v1::Batch& batc
   storage::Batch expected(read.records.host(), read.records.address());
   for (const std::string& record : batch.records()) expected.Add(record);
   fuzz::Check(read.records.encoded() == expected.encoded());
+  fuzz::Check(read.losses.has_value() == batch.has_losses());
+  if (read.losses) fuzz::Check(*read.losses == api::LossesOf(batch.losses()));
 }
 
 }  // namespace

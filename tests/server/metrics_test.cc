@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -74,6 +75,28 @@ TEST(Metrics, TellHostsApartByLabels) {
   EXPECT_THAT(text, HasSubstr("auspexd_host_record_bytes_total" + labels + "600\n"));
   EXPECT_THAT(text,
               HasSubstr("auspexd_host_last_record_timestamp_seconds" + labels + "1626611363\n"));
+}
+
+TEST(Metrics, TellTheLossesOfHostsThatHaveToldThem) {
+  const auto agent = [](const std::string& name) {
+    return storage::Identity{.kind = storage::IdentityKind::kCertificate, .name = name};
+  };
+  const std::vector<storage::ActiveHost> active = {
+      {.host = agent("lossy"), .losses = storage::Losses{1, 2, 3, 4, 5, 6, 7}},
+      {.host = agent("well"), .losses = storage::Losses()},
+      {.host = agent("mute"), .activity = {.records = 1}}};
+  std::string text;
+  AppendPrometheus(MetricsOf(active, HostSessions()), 0, &text);
+  int total = 0;
+  for (const char* cause : {"kernel_records", "overruns", "missing_events", "queue_records",
+                            "spool_records", "aged_records", "error_records"}) {
+    const std::string name = absl::StrCat("auspexd_host_lost_", cause, "_total");
+    EXPECT_THAT(text,
+                HasSubstr(absl::StrCat("# TYPE ", name, " counter\n", name,
+                                       "{host=\"lossy\",identity=\"certificate\"} ", ++total, "\n",
+                                       name, "{host=\"well\",identity=\"certificate\"} 0\n")));
+    EXPECT_THAT(text, Not(HasSubstr(name + "{host=\"mute\"")));
+  }
 }
 
 TEST(Metrics, TellOfSoManyHostsOnly) {

@@ -295,7 +295,7 @@ TEST_F(EventStoreTest, PutsHostsBeyondTheLimitUnderTheirAddress) {
   EXPECT_THAT(Found({.order = SearchOrder::kTime}),
               ElementsAre("a " + Line(1), "b " + Line(2), "192.0.2.7 " + Line(3), "a " + Line(4),
                           "192.0.2.8 " + Line(5), "overflow " + Line(6)));
-  EXPECT_EQ(store_->Hosts().size(), 5u);
+  EXPECT_EQ(store_->ListHosts({})->hosts.size(), 5u);
 }
 
 // Damages the write-ahead log at `place` of its size.

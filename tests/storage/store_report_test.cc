@@ -216,7 +216,7 @@ class StoreReportTest : public testing::TestWithParam<int> {
           return true;
         });
     EXPECT_TRUE(tallied.ok()) << tallied;
-    EXPECT_EQ(tallies, by_host ? store_->Hosts(hosts).size() : 1);
+    EXPECT_EQ(tallies, by_host ? store_->ListHosts({.host_patterns = hosts})->hosts.size() : 1);
     added_ += explanation_.blocks_added;
     read_ += explanation_.blocks_read;
     open_ += explanation_.open_events;

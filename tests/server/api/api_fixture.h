@@ -39,16 +39,7 @@ class ApiTest : public testing::Test {
   ApiTest() : thread_([this] { network_.run(); }) {}
 
   ~ApiTest() override {
-    Stop();
-    if (committer_) {
-      // What it has posted to the network runs before it goes.
-      OnNetwork<int>([this] {
-        committer_->Stop();
-        return 0;
-      });
-      for (int task = 0; task < 2; ++task) OnNetwork<int>([] { return 0; });
-    }
-    committer_.reset();
+    Close();
     work_.reset();
     thread_.join();
   }
@@ -84,6 +75,12 @@ class ApiTest : public testing::Test {
     ASSERT_TRUE(started.ok()) << started;
   }
 
+  // As if the collector had been stopped and started again.
+  void Restart() {
+    Close();
+    Start();
+  }
+
   // Sets the rules of access: before the start, or then by a reload.
   void SetAccess(const std::string& text) {
     access_file_ = directory_.path() + "/access";
@@ -100,6 +97,22 @@ class ApiTest : public testing::Test {
         boost::asio::co_spawn(network_, api_->Stop(), boost::asio::use_future).get();
     api_.reset();
     return in_good_order;
+  }
+
+  // Stops all of it, and closes the store.
+  void Close() {
+    Stop();
+    if (committer_) {
+      // What it has posted to the network runs before it goes.
+      OnNetwork<int>([this] {
+        committer_->Stop();
+        return 0;
+      });
+      for (int task = 0; task < 2; ++task) OnNetwork<int>([] { return 0; });
+    }
+    committer_.reset();
+    own_records_.reset();
+    store_.reset();
   }
 
   uint16_t port() const { return api_->endpoints().front().port(); }

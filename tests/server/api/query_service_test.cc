@@ -272,6 +272,41 @@ TEST_F(QueryServiceTest, ListsHostsPageByPage) {
   EXPECT_EQ(next(), "c");
 }
 
+TEST_F(QueryServiceTest, TellsWhatIsStoredOfHostsAndWhatTheyHaveLost) {
+  Start();
+  Deliver("web1", {1, 2});
+  std::vector<storage::Delivery> deliveries(1);
+  deliveries[0].received_ms = 1626611364000;
+  deliveries[0].batches.emplace_back(
+      storage::Identity{.kind = storage::IdentityKind::kCertificate, .name = "web2"}, "192.0.2.8");
+  deliveries[0].batches[0].Add("type=USER_LOGIN msg=audit(1.000:3): pid=7");
+  deliveries[0].number = {.boot_id = "boot1", .number = 1};
+  deliveries[0].losses = {.boot_id = "boot1", .totals = {.spool_records = 4}};
+  Store(std::move(deliveries));
+  HostsRequest request;
+  const auto ask = [&] {
+    grpc::ClientContext context;
+    HostsResponse response;
+    const grpc::Status status = StubAs("alice")->Hosts(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    std::vector<std::string> hosts;
+    for (const HostsResponse::Host& host : response.hosts())
+      hosts.push_back(host.ShortDebugString());
+    return hosts;
+  };
+  EXPECT_THAT(ask(), ElementsAre("name: \"web1\" identity: IDENTITY_KIND_NODE",
+                                 "name: \"web2\" identity: IDENTITY_KIND_CERTIFICATE "
+                                 "losses { spool_records: 4 }"));
+  request.set_with_contents(true);
+  EXPECT_THAT(ask(),
+              ElementsAre("name: \"web1\" identity: IDENTITY_KIND_NODE contents { records: 2 "
+                          "first_ms: 1626611363001 last_ms: 1626611363002 "
+                          "address: \"192.0.2.7\" }",
+                          "name: \"web2\" identity: IDENTITY_KIND_CERTIFICATE "
+                          "contents { records: 1 first_ms: 1000 last_ms: 1000 "
+                          "address: \"192.0.2.8\" } losses { spool_records: 4 }"));
+}
+
 TEST_F(QueryServiceTest, CountsTheValuesOfAField) {
   Start();
   Deliver("web1", {1, 2, 4});
