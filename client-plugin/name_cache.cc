@@ -1,0 +1,127 @@
+#include "client-plugin/name_cache.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace client_plugin {
+
+namespace {
+
+using std::chrono::seconds;
+
+// auditd cuts longer names. Programs of today refuse them.
+constexpr size_t kNameBytesMax = 63;
+
+// A group comes with all of its members. Who has more than fit here has no name.
+constexpr size_t kEntryBytesMax = 4 << 20;
+
+// Calls one of the functions getXXid_r(3) with more and more memory until its answer fits.
+template <typename Entry, typename Function>
+std::optional<std::string> CallWithRoom(Function function, uint32_t id, char* Entry::*name) {
+  Entry entry{};
+  Entry* found = nullptr;
+  std::vector<char> buffer(1024);
+  int error = function(id, &entry, buffer.data(), buffer.size(), &found);
+  while (error == ERANGE && buffer.size() < kEntryBytesMax) {
+    buffer.resize(buffer.size() * 4);
+    error = function(id, &entry, buffer.data(), buffer.size(), &found);
+  }
+  if (error != 0 || found == nullptr) return std::nullopt;
+  return std::string(found->*name);
+}
+
+}  // namespace
+
+std::optional<std::string> FindUserName(uint32_t id) {
+  return CallWithRoom<passwd>(getpwuid_r, id, &passwd::pw_name);
+}
+
+std::optional<std::string> FindGroupName(uint32_t id) {
+  return CallWithRoom<group>(getgrgid_r, id, &group::gr_name);
+}
+
+std::string EncodeName(std::string_view name) {
+  const bool is_odd = std::ranges::any_of(
+      name, [](char byte) { return byte <= ' ' || byte == '"' || byte == '\x7f' || byte < 0; });
+  if (!is_odd) return "\"" + std::string(name) + "\"";
+  std::string digits;
+  for (const char byte : name) {
+    constexpr std::string_view kDigits = "0123456789ABCDEF";
+    digits += kDigits[static_cast<uint8_t>(byte) >> 4];
+    digits += kDigits[static_cast<uint8_t>(byte) & 15];
+  }
+  return digits;
+}
+
+NameCache::NameCache(NameCacheOptions options)
+    : options_(std::move(options)),
+      now_(options_.now()),
+      next_look_(now_ + seconds(1)),
+      states_(States()) {}
+
+void NameCache::Refresh() {
+  now_ = options_.now();
+  if (now_ < next_look_) return;
+  next_look_ = now_ + seconds(1);
+  std::vector<FileState> states = States();
+  if (states == states_) return;
+  states_ = std::move(states);
+  ++counters_.forgotten_changes;
+  Forget();
+}
+
+void NameCache::Forget() {
+  users_.clear();
+  groups_.clear();
+}
+
+NameCache::FileState NameCache::StateOf(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return {};
+  // The time of the last change of the inode: unlike that of the contents, nobody can set it.
+  return {.device = status.st_dev,
+          .inode = status.st_ino,
+          .bytes = status.st_size,
+          .changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
+}
+
+std::vector<NameCache::FileState> NameCache::States() const {
+  std::vector<FileState> states;
+  for (const std::string& path : options_.files) states.push_back(StateOf(path));
+  return states;
+}
+
+std::string_view NameCache::Find(uint32_t id, Names* names, const NameCacheOptions::Find& find) {
+  // auditd does not ask for these two either.
+  if (id == 0) return "\"root\"";
+  if (id == UINT32_MAX) return "\"unset\"";
+  const auto found = names->find(id);
+  if (found != names->end() && now_ < found->second.expires) return found->second.text;
+  if (names->size() >= options_.names_max) {
+    ++counters_.forgotten_full;
+    names->clear();
+  }
+  return ((*names)[id] = LookUp(id, find)).text;
+}
+
+NameCache::Name NameCache::LookUp(uint32_t id, const NameCacheOptions::Find& find) {
+  ++counters_.lookups;
+  const std::optional<std::string> name = find(id);
+  // The age begins with the answer: else one that took long would be out of date when it comes.
+  const TimePoint answered = options_.now();
+  if (name) {
+    return {.text = EncodeName(std::string_view(*name).substr(0, kNameBytesMax)),
+            .expires = answered + options_.known_age_max};
+  }
+  ++counters_.lookups_unknown;
+  return {.text = absl::StrCat("\"unknown(", static_cast<int32_t>(id), ")\""),
+          .expires = answered + options_.unknown_age_max};
+}
+
+}  // namespace client_plugin
