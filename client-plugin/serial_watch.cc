@@ -15,8 +15,8 @@ SerialWatch::SerialWatch(uint32_t last_serial) : last_serial_(last_serial) {
   if (last_serial != 0) gaps_.emplace(last_serial, kPatienceMs);
 }
 
-void SerialWatch::Observe(const audit::Record& record, std::optional<uint32_t> type) {
-  if (type && audit::IsFromDaemon(*type)) return;
+void SerialWatch::Observe(const audit::Record& record, uint16_t type) {
+  if (audit::IsFromDaemon(type)) return;
   if (!node_) node_ = std::string(record.node);
   if (record.node != *node_) return;
   const audit::Stamp& stamp = record.stamp;

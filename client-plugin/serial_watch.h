@@ -17,8 +17,8 @@ class SerialWatch {
   // `last_serial` is the newest that had come of this boot before; 0: none.
   explicit SerialWatch(uint32_t last_serial);
 
-  // Takes the next record, of a type; nullopt for one that is not known.
-  void Observe(const audit::Record& record, std::optional<uint32_t> type);
+  // Takes the next record, of a type; 0 for one that is not known.
+  void Observe(const audit::Record& record, uint16_t type);
 
   // The newest that has come; 0 if none has.
   uint32_t last_serial() const { return last_serial_; }

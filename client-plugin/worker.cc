@@ -1,15 +1,11 @@
 #include "client-plugin/worker.h"
 
 #include <algorithm>
-#include <libaudit.h>
 #include <optional>
 #include <utility>
 
 #include "audit/record.h"
-#include "audit/record_type.h"
 #include "base/log.h"
-#include "client-plugin/kernel_record.h"
-#include "client-plugin/source.h"
 
 namespace client_plugin {
 
@@ -21,7 +17,8 @@ constexpr std::chrono::seconds kSyncInterval{1};
 }  // namespace
 
 Worker::Worker(RecordQueue& queue, Spool& spool, OwnRecords& own_records,
-               const WorkerOptions& options, std::function<void()> on_batch)
+               std::unique_ptr<LineMaker> lines, const WorkerOptions& options,
+               std::function<void()> on_batch)
     : queue_(queue),
       spool_(spool),
       own_records_(own_records),
@@ -30,6 +27,7 @@ Worker::Worker(RecordQueue& queue, Spool& spool, OwnRecords& own_records,
       at_start_(spool.marks()),
       serials_(at_start_.last_serial),
       told_(at_start_.losses),
+      lines_(std::move(lines)),
       kernel_records_(at_start_.losses.kernel_records),
       kernel_lost_(at_start_.kernel_lost),
       thread_([this] { Run(); }) {}
@@ -59,9 +57,14 @@ Losses Worker::losses() const {
   return losses;
 }
 
-WorkerCounters Worker::counters() const {
+void Worker::SetLines(std::unique_ptr<LineMaker> lines) {
   const std::lock_guard lock(mutex_);
-  return counters_;
+  next_lines_ = std::move(lines);
+}
+
+WorkerState Worker::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
 }
 
 void Worker::Run() {
@@ -74,8 +77,7 @@ void Worker::Run() {
     if (!batch_.empty() && now >= batch_began_ + options_.batch_age) Flush();
     if (now < next_sync) continue;
     next_sync = now + kSyncInterval;
-    Sync();
-    if (now >= told_at_ + options_.losses_interval) TellLosses();
+    KeepHouse();
   }
   TellLosses();
   if (!batch_.empty()) Flush();
@@ -83,35 +85,25 @@ void Worker::Run() {
 }
 
 void Worker::Take(const RecordChunk& chunk) {
-  chunk.ForEach([this](uint16_t type, std::string_view payload) { Take(type, payload); });
+  const auto saw = [this](const audit::Record& record, uint16_t type) {
+    serials_.Observe(record, type);
+  };
+  const auto add = [this](std::string_view line) { AddToBatch(line); };
+  chunk.ForEach(
+      [&](uint16_t type, std::string_view payload) { lines_->Take(type, payload, saw, add); });
   const std::lock_guard lock(mutex_);
   missing_events_ = serials_.missing_events();
-  counters_.records = records_;
-  counters_.end_marks = end_marks_;
-  counters_.malformed = malformed_;
+  state_.records += chunk.record_count();
 }
 
-void Worker::Take(uint16_t message_type, std::string_view payload) {
-  ++records_;
-  line_.clear();
-  const bool is_line = message_type == kWholeLine || message_type == kOwnLine;
-  if (is_line) {
-    line_.append(payload);
-  } else {
-    AppendLine(message_type, payload, &line_);
-  }
-  std::optional<uint32_t> type = message_type;
-  if (const absl::StatusOr<audit::Record> record = audit::ParseRecord(line_); record.ok()) {
-    if (is_line) type = audit::RecordTypeNumber(record->type);
-    if (message_type != kOwnLine) serials_.Observe(*record, type);
-  } else {
-    ++malformed_;
-  }
-  if (type == AUDIT_EOE) {
-    ++end_marks_;
-    return;
-  }
-  AddToBatch(line_);
+// What need not be at once.
+void Worker::KeepHouse() {
+  Sync();
+  if (Clock::now() >= told_at_ + options_.losses_interval) TellLosses();
+  LineMakerCounters counters = lines_->counters();
+  const std::lock_guard lock(mutex_);
+  state_.lines = std::move(counters);
+  if (next_lines_) lines_ = std::move(next_lines_);
 }
 
 void Worker::AddToBatch(std::string_view line) {
@@ -163,9 +155,9 @@ void Worker::Sync() {
 void Worker::NoteProblem(const absl::Status& status) {
   const std::lock_guard lock(mutex_);
   const std::string problem(status.message());
-  if (!status.ok()) ++counters_.spool_failures;
-  if (counters_.problem == problem) return;
-  counters_.problem = problem;
+  if (!status.ok()) ++state_.spool_failures;
+  if (state_.problem == problem) return;
+  state_.problem = problem;
   if (status.ok()) {
     spdlog::info("spool: it can be written to again");
   } else {

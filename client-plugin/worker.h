@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 
+#include "client-plugin/line_maker.h"
 #include "client-plugin/losses.h"
 #include "client-plugin/own_records.h"
 #include "client-plugin/record_queue.h"
@@ -31,20 +33,20 @@ struct WorkerOptions {
   std::chrono::milliseconds losses_interval{10'000};
 };
 
-// All but the last only grow.
-struct WorkerCounters {
-  uint64_t records = 0;    // Taken from the queue.
-  uint64_t end_marks = 0;  // EOE records, which tell nothing, left out.
-  uint64_t malformed = 0;  // Lines that are no audit records. They are kept.
+struct WorkerState {
+  uint64_t records = 0;  // Taken from the queue. It only grows, as the failures do.
   uint64_t spool_failures = 0;
-  std::string problem;  // Why the spool cannot be written to. Empty if it can.
+  std::string problem;      // Why the spool cannot be written to. Empty if it can.
+  LineMakerCounters lines;  // A second old, at most.
 };
 
 class Worker {
  public:
-  // Begins. Takes from the queue until that is closed, and appends to the spool. `on_batch` is
-  // called after each batch. What is passed by reference must outlive the object.
-  Worker(RecordQueue& queue, Spool& spool, OwnRecords& own_records, const WorkerOptions& options,
+  // Begins. Takes from the queue until that is closed, and appends to the spool what `lines` makes
+  // of it. `on_batch` is called after each batch. What is passed by reference must outlive the
+  // object.
+  Worker(RecordQueue& queue, Spool& spool, OwnRecords& own_records,
+         std::unique_ptr<LineMaker> lines, const WorkerOptions& options,
          std::function<void()> on_batch);
 
   Worker(const Worker&) = delete;
@@ -52,6 +54,9 @@ class Worker {
   // Waits until all that the queue has is in the spool; the queue must be closed. If the disk
   // fails then, what is left is given up.
   ~Worker();
+
+  // What is taken from here on is made by another one.
+  void SetLines(std::unique_ptr<LineMaker> lines);
 
   // What the kernel has dropped since the boot, by its own count (AUDIT_GET), which someone may set
   // back.
@@ -63,16 +68,16 @@ class Worker {
   // What is lost since the boot.
   Losses losses() const;
 
-  WorkerCounters counters() const;
+  WorkerState state() const;
 
  private:
   using Clock = std::chrono::steady_clock;
 
   void Run();
   void Take(const RecordChunk& chunk);
-  void Take(uint16_t message_type, std::string_view payload);
   void AddToBatch(std::string_view line);
   void Flush();
+  void KeepHouse();
   void TellLosses();
   void Sync();
   void NoteProblem(const absl::Status& status);
@@ -88,18 +93,16 @@ class Worker {
   SerialWatch serials_;
   SpoolBatch batch_;
   Clock::time_point batch_began_ = {};
-  std::string line_;  // Kept for its memory.
-  Losses told_;       // In the last record that tells of losses,
+  Losses told_;  // In the last record that tells of losses,
   Clock::time_point told_at_ = {};
-  uint64_t records_ = 0;  // As counters_ has these three, but ahead of it.
-  uint64_t end_marks_ = 0;
-  uint64_t malformed_ = 0;
+  std::unique_ptr<LineMaker> lines_;
 
   mutable std::mutex mutex_;  // Guards what follows.
-  WorkerCounters counters_;
-  uint64_t missing_events_ = 0;  // As serials_ has it.
-  uint64_t kernel_records_ = 0;  // Lost since the boot.
-  uint32_t kernel_lost_;         // As it was when it was told last.
+  WorkerState state_;
+  std::unique_ptr<LineMaker> next_lines_;  // To take the place of lines_.
+  uint64_t missing_events_ = 0;            // As serials_ has it.
+  uint64_t kernel_records_ = 0;            // Lost since the boot.
+  uint32_t kernel_lost_;                   // As it was when it was told last.
   uint64_t overruns_ = 0;
   std::thread thread_;
 };

@@ -10,7 +10,7 @@ namespace client_plugin {
 namespace {
 
 void See(SerialWatch& watch, uint64_t time_ms, uint32_t serial, std::string_view node = "",
-         uint32_t type = AUDIT_SYSCALL) {
+         uint16_t type = AUDIT_SYSCALL) {
   audit::Record record;
   record.node = node;
   record.stamp = {.time_ms = time_ms, .serial = serial};

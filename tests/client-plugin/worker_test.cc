@@ -28,7 +28,9 @@ class WorkerTest : public testing::Test {
     ASSERT_TRUE(spool.ok()) << spool.status();
     spool_ = *std::move(spool);
     queue_.emplace(queue_options_);
-    worker_.emplace(*queue_, *spool_, own_records_, options_, [] {});
+    auto lines = LineMaker::Make({.is_enriched = false, .has_container_ids = false});
+    ASSERT_TRUE(lines.ok()) << lines.status();
+    worker_.emplace(*queue_, *spool_, own_records_, *std::move(lines), options_, [] {});
   }
 
   // Gives the queue a message of the kernel, or a line.
@@ -142,8 +144,8 @@ TEST_F(WorkerTest, GivesUpWhatItCannotWriteBeforeItEndsAndCountsIt) {
   while (spool_->marks().last_serial != 7) std::this_thread::yield();
   std::filesystem::remove_all(spool_options_.directory);  // No file can be made any more.
   PushEvent(8);
-  while (worker_->counters().spool_failures < 2) std::this_thread::yield();
-  EXPECT_THAT(worker_->counters().problem, HasSubstr(spool_options_.directory));
+  while (worker_->state().spool_failures < 2) std::this_thread::yield();
+  EXPECT_THAT(worker_->state().problem, HasSubstr(spool_options_.directory));
   EXPECT_EQ(worker_->losses(), Losses());
   Finish();
   EXPECT_EQ(spool_counters_.records_given_up, 2u);  // It, and the one that tells of it.
@@ -158,10 +160,10 @@ TEST_F(WorkerTest, StoresWhatTheDiskTakesAgain) {
   const std::string aside = spool_options_.directory + "-aside";
   std::filesystem::rename(spool_options_.directory, aside);
   PushEvent(8);
-  while (worker_->counters().spool_failures == 0) std::this_thread::yield();
+  while (worker_->state().spool_failures == 0) std::this_thread::yield();
   std::filesystem::rename(aside, spool_options_.directory);
   while (spool_->marks().last_serial != 8) std::this_thread::yield();
-  EXPECT_EQ(worker_->counters().problem, "");
+  EXPECT_EQ(worker_->state().problem, "");
   EXPECT_THAT(Finish(), SizeIs(2));
 }
 
