@@ -14,6 +14,7 @@
 
 #include "base/number.h"
 #include "base/small_file.h"
+#include "client-plugin/filters.h"
 
 namespace client_plugin {
 
@@ -102,9 +103,11 @@ Wrong SetServers(const std::string& value, AgentConfig* config) {
 }
 
 Wrong AddFilter(const std::string& value, AgentConfig* config) {
-  if (config->filters.size() == kFiltersMax) {
-    return absl::StrCat("no more than ", kFiltersMax, " filters");
+  if (config->filters.size() == Filters::kFiltersMax) {
+    return absl::StrCat("no more than ", Filters::kFiltersMax, " filters");
   }
+  const absl::StatusOr<Filter> filter = Filter::Parse(value);
+  if (!filter.ok()) return absl::StrCat("a filter: ", filter.status().message());
   config->filters.push_back(value);
   return "";
 }

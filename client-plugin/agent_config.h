@@ -28,9 +28,6 @@ namespace client_plugin {
 // With comments some hundred lines, with many filters some thousand. More is another file.
 inline constexpr size_t kAgentConfigBytesMax = 1 << 20;
 
-// Beyond it nobody knows any more what is left of a record.
-inline constexpr size_t kFiltersMax = 1000;
-
 enum class SourceKind : uint8_t {
   kNetlink,    // We own the audit socket, in place of auditd.
   kMulticast,  // We listen, beside whoever owns it.

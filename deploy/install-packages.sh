@@ -6,7 +6,7 @@
 set -euo pipefail
 
 build="g++ cmake ninja-build ccache libabsl-dev libaudit-dev libauparse-dev libboost1.81-dev
-  libcli11-dev libgrpc++-dev libjemalloc-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev libwrap0-dev libxxhash-dev libzstd-dev
+  libcli11-dev libgrpc++-dev libjemalloc-dev libprotobuf-dev librocksdb-dev libspdlog-dev libssl-dev libsystemd-dev libwrap0-dev libxxhash-dev libzstd-dev
   nlohmann-json3-dev protobuf-compiler protobuf-compiler-grpc zlib1g-dev"
 tests="libgtest-dev libgmock-dev libauparse0 libcap-ng0 libgssapi-krb5-2 openssl python3 util-linux zstd"
 

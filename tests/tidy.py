@@ -34,14 +34,15 @@ LIBRARIES = [
     (r"<zlib\.h>", {"cli", "client-plugin"}),
     (r"<libaudit\.h>", {"audit", "client-plugin"}),
     (r"<auparse\.h>", {"query"}),
-    (r"<boost/", {"server", "cli"}),
+    (r"<boost/", {"server", "cli", "client-plugin"}),
     (r"<tcpd\.h>", {"server"}),
     (r"<grpc", {"server", "cli", "client-plugin"}),
     (r"<openssl/", {"pki", "server"}),
     (r"<google/protobuf/", {"api", "cli", "client-plugin", "server"}),
     (r"<spdlog/", {"base"}),
     (r"<CLI/", {"server", "cli", "client-plugin"}),
-    (r"<nlohmann/", {"query"}),
+    (r"<nlohmann/", {"query", "client-plugin"}),
+    (r"<systemd/", {"client-plugin"}),
 ]
 
 # Libraries that never speak: programs do, through base/log.h.

@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "client-plugin/filters.h"
+
 namespace client_plugin {
 namespace {
 
@@ -54,6 +56,7 @@ TEST(AgentConfig, NamesTheLineOfAllThatIsWrong) {
       {"ca_file = ca.pem", "f:1: ca_file = ca.pem: allowed is an absolute path"},
       {"spool_size = 1e3", "f:1: spool_size = 1e3: allowed is a number"},
       {"failure_mode = 3", "f:1: failure_mode = 3: allowed is a number from 0 to 2"},
+      {"filter = colour=red", "f:1: filter = colour=red: allowed is a filter: "},
       {"queue_full = block", "f: queue_full = block is for source = plugin only"},
       {"source = plugin\nrate_limit = 1", "are for source = netlink"},
       {"\x1b[31m = x", "f:1: there is no key \"\\x1b[31m\""},
@@ -63,8 +66,8 @@ TEST(AgentConfig, NamesTheLineOfAllThatIsWrong) {
 
 TEST(AgentConfig, HasLimits) {
   std::string filters;
-  for (size_t i = 0; i <= kFiltersMax; ++i) filters += "filter = type=CWD\n";
-  EXPECT_THAT(Refused(filters), HasSubstr("f:1001: filter"));
+  for (size_t i = 0; i <= Filters::kFiltersMax; ++i) filters += "filter = type=CWD\n";
+  EXPECT_THAT(Refused(filters), HasSubstr("f:65: filter"));
   EXPECT_THAT(Refused("key_file = /" + std::string(10'000, 'x')), HasSubstr("more than 10000"));
   EXPECT_THAT(Refused(std::string(kAgentConfigBytesMax + 1, '\n')), HasSubstr("f: more than"));
 }
