@@ -33,6 +33,7 @@ void AppendLine(uint16_t message_type, std::string_view payload, std::string* li
   while (!payload.empty() && (payload.back() == '\0' || payload.back() == '\n')) {
     payload.remove_suffix(1);
   }
+  if (payload.ends_with(' ')) payload.remove_suffix(1);
   line->append("type=");
   if (const std::string_view name = NameOf(message_type); !name.empty()) {
     line->append(name);

@@ -53,7 +53,7 @@ struct RecordQueueCounters {
   uint64_t waits = 0;  // Times that Push() has waited.
 };
 
-// One thread pushes, one takes; any may ask.
+// One thread takes; any may push, or ask.
 class RecordQueue {
  public:
   explicit RecordQueue(const RecordQueueOptions& options) : options_(options) {}
@@ -64,12 +64,15 @@ class RecordQueue {
   // empty.
   void Push(RecordChunk* chunk);
 
+  // One message, likewise.
+  void Push(uint16_t message_type, std::string_view payload);
+
   // What has waited longest. Waits until there is something, the time is over or the queue is
   // closed; then there is none.
   std::optional<RecordChunk> Take(std::chrono::steady_clock::time_point until);
 
-  // Waits until it is closed or seven eighths of it are used: then who takes must not dally. False
-  // if the time is over before.
+  // Waits until who takes must not dally: it is closed, or seven eighths of it are used and it
+  // would drop what comes. False if the time is over before.
   bool WaitForPressure(std::chrono::steady_clock::time_point until);
 
   // Nothing comes any more. What is there can still be taken; Push() drops and counts.
@@ -82,7 +85,8 @@ class RecordQueue {
 
  private:
   bool is_under_pressure() const {
-    return is_closed_ || counters_.bytes > options_.bytes_max - options_.bytes_max / 8;
+    const bool is_nearly_full = counters_.bytes > options_.bytes_max - options_.bytes_max / 8;
+    return is_closed_ || (is_nearly_full && options_.when_full != QueueFull::kBlock);
   }
 
   const RecordQueueOptions options_;

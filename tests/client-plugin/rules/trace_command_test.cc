@@ -65,9 +65,9 @@ TEST_F(TraceTest, RecordsWhatTheCommandDoes) {
   std::string records;
   const auto deadline = steady_clock::now() + seconds(20);
   while (!testing::Value(records, is_whole) && steady_clock::now() < deadline) {
-    pollfd wait{.fd = socket->descriptor(), .events = POLLIN, .revents = 0};
+    pollfd wait{.fd = (*socket)->descriptor(), .events = POLLIN, .revents = 0};
     poll(&wait, 1, 1000);
-    const auto read = socket->Read([&records](uint16_t type, std::string_view payload) {
+    const auto read = (*socket)->Read([&records](uint16_t type, std::string_view payload) {
       AppendLine(type, payload, &records);
     });
     ASSERT_TRUE(read.ok()) << read.status();
