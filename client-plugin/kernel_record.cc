@@ -1,6 +1,5 @@
 #include "client-plugin/kernel_record.h"
 
-#include <algorithm>
 #include <libaudit.h>
 #include <vector>
 
@@ -43,7 +42,7 @@ void AppendLine(uint16_t message_type, std::string_view payload, std::string* li
   line->append(" msg=");
   const size_t begin = line->size();
   line->append(payload);
-  std::replace(line->begin() + static_cast<ptrdiff_t>(begin), line->end(), '\n', ' ');
+  for (size_t at = begin; (at = line->find('\n', at)) != line->npos;) (*line)[at] = ' ';
 }
 
 }  // namespace client_plugin

@@ -116,6 +116,13 @@ void SpoolBatch::Add(std::string_view record) {
   ++record_count_;
 }
 
+void SpoolBatch::Clear() {
+  number_ = 0;
+  record_count_ = 0;
+  marks_ = BatchMarks();
+  body_.clear();
+}
+
 void SpoolBatch::ForEachRecord(absl::FunctionRef<void(std::string_view)> sink) const {
   for (std::string_view rest = body_; !rest.empty();) {
     const auto bytes = Take<uint32_t>(&rest);

@@ -135,7 +135,7 @@ void Worker::Flush() {
       break;
     }
   }
-  batch_ = SpoolBatch();
+  batch_.Clear();
   on_batch_();
 }
 
