@@ -26,6 +26,9 @@ class SerialGaps {
   // Returns how many serials are known to be lost since the last call.
   uint64_t Observe(uint32_t serial, bool is_newest, uint64_t now_ms);
 
+  // The highest serial that has come since the last start.
+  uint32_t newest() const { return newest_; }
+
   // Starts again at a serial. Returns how many are lost, those waited for included.
   uint64_t Restart(uint32_t serial);
 

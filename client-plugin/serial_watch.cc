@@ -27,9 +27,8 @@ void SerialWatch::Observe(const audit::Record& record, uint16_t type) {
   } else {
     gaps_.emplace(stamp.serial, kPatienceMs);
   }
-  if (!is_newest) return;
-  newest_ = stamp;
-  last_serial_ = stamp.serial;
+  if (is_newest) newest_ = stamp;
+  last_serial_ = gaps_->newest();
 }
 
 }  // namespace client_plugin

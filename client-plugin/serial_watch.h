@@ -20,7 +20,7 @@ class SerialWatch {
   // Takes the next record, of a type; 0 for one that is not known.
   void Observe(const audit::Record& record, uint16_t type);
 
-  // The newest that has come; 0 if none has.
+  // The highest that has come; 0 if none has.
   uint32_t last_serial() const { return last_serial_; }
 
   // How many are known to be missing.

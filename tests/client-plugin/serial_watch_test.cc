@@ -41,6 +41,17 @@ TEST(SerialWatch, TakesTheFirstSerialForTheBeginning) {
   EXPECT_EQ(Missing(watch, {1000}), 0u);
 }
 
+TEST(SerialWatch, KnowsWhereItIsThoughTheClockGoesBack) {
+  SerialWatch watch(0);
+  See(watch, 3'600'000, 7);
+  See(watch, 1'000, 8);
+  See(watch, 2'000, 10);
+  See(watch, 1'999, 9);  // From another processor.
+  EXPECT_EQ(watch.last_serial(), 10u);
+  See(watch, 8'000, 11);
+  EXPECT_EQ(watch.missing_events(), 0u);
+}
+
 TEST(SerialWatch, LooksAtTheKernelOfOneHostOnly) {
   SerialWatch watch(0);
   See(watch, 1000, 7, "web1");
