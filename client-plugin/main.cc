@@ -462,6 +462,7 @@ int Run(const std::string& config_file, const AgentConfig& config) {
 
   sd_notify(0, "STOPPING=1");
   alarm(control.config().stop_seconds + kStopSecondsMax);
+  queue.StopWaiting();
   capture.Stop();
   RecordChunk last;
   last.Add(kOwnLine, own_records.Ended());

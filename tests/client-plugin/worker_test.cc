@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <libaudit.h>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -165,6 +166,29 @@ TEST_F(WorkerTest, StoresWhatTheDiskTakesAgain) {
   while (spool_->marks().last_serial != 8) std::this_thread::yield();
   EXPECT_EQ(worker_->state().problem, "");
   EXPECT_THAT(Finish(), SizeIs(2));
+}
+
+// Who waits for room has asked for no loss.
+TEST_F(WorkerTest, GivesNothingUpWhileTheQueueLetsAuditdWait) {
+  queue_options_ = {.bytes_max = 1, .when_full = QueueFull::kBlock};
+  spool_options_.segment_bytes = 1;
+  options_.batch_age = std::chrono::milliseconds(0);
+  options_.retry_after = std::chrono::milliseconds(1);
+  Start();
+  PushEvent(7);
+  while (spool_->marks().last_serial != 7) std::this_thread::yield();
+  const std::string aside = spool_options_.directory + "-aside";
+  std::filesystem::rename(spool_options_.directory, aside);
+  std::thread auditd([this] {
+    for (uint32_t serial = 8; serial < 12; ++serial) PushEvent(serial);
+  });
+  while (queue_->counters().waits == 0 || worker_->state().spool_failures < 3) {
+    std::this_thread::yield();
+  }
+  std::filesystem::rename(aside, spool_options_.directory);
+  auditd.join();
+  EXPECT_THAT(Finish(), SizeIs(5));
+  EXPECT_EQ(spool_counters_.records_given_up, 0u);
 }
 
 }  // namespace
