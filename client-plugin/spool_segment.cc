@@ -22,6 +22,7 @@ constexpr size_t kCrcBytes = sizeof(uint32_t);
 constexpr size_t kMarksBytes = 7 * sizeof(uint64_t) + 2 * sizeof(uint32_t);
 constexpr size_t kHeadBytesMax =
     kMagic.size() + 1 + kSeriesBytesMax + kNumberBytes + kMarksBytes + kCrcBytes;
+static_assert(kHeadBytesMax <= kSegmentHeadBytesMax);
 constexpr size_t kBatchHeadBytes = 20 + kMarksBytes;
 
 template <typename Number>
@@ -115,6 +116,8 @@ void SpoolBatch::Add(std::string_view record) {
   body_.append(record);
   ++record_count_;
 }
+
+size_t SpoolBatch::bytes() const { return kBatchHeadBytes + body_.size(); }
 
 void SpoolBatch::ForEachRecord(absl::FunctionRef<void(std::string_view)> sink) const {
   for (std::string_view rest = body_; !rest.empty();) {

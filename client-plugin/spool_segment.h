@@ -33,6 +33,9 @@ namespace client_plugin {
 inline constexpr size_t kSeriesBytesMax = 64;
 inline constexpr size_t kBatchBytesMax = 1 << 20;
 
+// More than the head of a segment takes.
+inline constexpr size_t kSegmentHeadBytesMax = 256;
+
 // Records that are stored and sent together.
 class SpoolBatch {
  public:
@@ -41,6 +44,10 @@ class SpoolBatch {
 
   uint64_t number() const { return number_; }
   uint32_t record_count() const { return record_count_; }
+
+  // What it takes in a file.
+  size_t bytes() const;
+
   std::string_view body() const { return body_; }
   const BatchMarks& marks() const { return marks_; }
   void set_marks(const BatchMarks& marks) { marks_ = marks; }
