@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kMagic = "ASPOOL1\n";
 constexpr size_t kNumberBytes = sizeof(uint64_t);
 constexpr size_t kCrcBytes = sizeof(uint32_t);
-constexpr size_t kMarksBytes = 7 * sizeof(uint64_t) + 2 * sizeof(uint32_t);
+constexpr size_t kMarksBytes = 8 * sizeof(uint64_t) + 2 * sizeof(uint32_t);
 constexpr size_t kHeadBytesMax =
     kMagic.size() + 1 + kSeriesBytesMax + kNumberBytes + kMarksBytes + kCrcBytes;
 static_assert(kHeadBytesMax <= kSegmentHeadBytesMax);
@@ -46,6 +46,7 @@ void PutMarks(std::string* out, const BatchMarks& marks) {
   ForEachLoss(marks.losses, [out](uint64_t loss) { Put(out, loss); });
   Put(out, marks.kernel_lost);
   Put(out, marks.last_serial);
+  Put(out, marks.awaited_events);
 }
 
 BatchMarks TakeMarks(std::string_view* in) {
@@ -53,6 +54,7 @@ BatchMarks TakeMarks(std::string_view* in) {
   ForEachLoss(marks.losses, [in](uint64_t& loss) { loss = Take<uint64_t>(in); });
   marks.kernel_lost = Take<uint32_t>(in);
   marks.last_serial = Take<uint32_t>(in);
+  marks.awaited_events = Take<uint64_t>(in);
   return marks;
 }
 

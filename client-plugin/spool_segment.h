@@ -3,7 +3,8 @@
 //   segment := magic series_bytes (1) series first_number (8) marks crc (4) { batch }
 //   magic   := "ASPOOL1\n"
 //   batch   := body_bytes (4) crc (4) number (8) record_count (4) marks body
-//   marks   := { loss (8) } kernel_lost (4) last_serial (4)    seven losses: losses.h
+//   marks   := { loss (8) } kernel_lost (4) last_serial (4) awaited_events (8)
+//   losses  := seven: see losses.h
 //   body    := { record_bytes (4) record }
 //
 // Numbers are little-endian. A crc is that of zlib, of all that stands before it in the head of the

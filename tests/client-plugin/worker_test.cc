@@ -126,6 +126,21 @@ TEST_F(WorkerTest, KnowsAfterARestartWhatWasLostBeforeAndMeanwhile) {
   EXPECT_EQ(marks_.losses, Losses());
 }
 
+TEST_F(WorkerTest, TakesForMissingWhatItWaitedForWhenItEnded) {
+  Start();
+  PushEvent(7);
+  PushEvent(10, 1'626'611'364);
+  Finish();
+  EXPECT_EQ(marks_.losses.missing_events, 0u);
+  EXPECT_EQ(marks_.awaited_events, 2u);
+  Start();
+  EXPECT_EQ(worker_->losses().missing_events, 2u);
+  PushEvent(11, 1'626'611'364);
+  const std::vector<std::string> records = Finish();
+  EXPECT_THAT(records.back(), HasSubstr(" missing_events=2 "));
+  EXPECT_EQ(marks_.awaited_events, 0u);
+}
+
 TEST_F(WorkerTest, TellsWhatTheQueueHasDropped) {
   queue_options_.bytes_max = 1;
   Start();
