@@ -17,6 +17,12 @@ uint64_t SerialGaps::Observe(uint32_t serial, bool is_newest, uint64_t now_ms) {
   return lost;
 }
 
+uint64_t SerialGaps::awaited() const {
+  uint64_t serials = 0;
+  for (const Gap& gap : gaps_) serials += uint64_t{gap.last} - gap.first + 1;
+  return serials;
+}
+
 uint64_t SerialGaps::Restart(uint32_t serial) {
   newest_ = serial;
   return GiveUp();

@@ -29,6 +29,9 @@ class SerialGaps {
   // The highest serial that has come since the last start.
   uint32_t newest() const { return newest_; }
 
+  // How many serials are waited for.
+  uint64_t awaited() const;
+
   // Starts again at a serial. Returns how many are lost, those waited for included.
   uint64_t Restart(uint32_t serial);
 

@@ -36,7 +36,11 @@ void ForEachLoss(L& losses, Visit visit) {
 struct BatchMarks {
   Losses losses;             // Since the boot.
   uint32_t kernel_lost = 0;  // What the kernel's count was then; someone may set it back.
-  uint32_t last_serial = 0;  // The newest serial of the kernel's that has come; 0: none.
+  uint32_t last_serial = 0;  // The highest serial of the kernel's that has come; 0: none.
+
+  // Serials before that one that were waited for. Nobody waits for them when the agent has been
+  // away: they are missing.
+  uint64_t awaited_events = 0;
 
   friend bool operator==(const BatchMarks&, const BatchMarks&) = default;
 };

@@ -184,6 +184,7 @@ int Run(const std::string& config_file, const AgentConfig& config) {
 
   sd_notify(0, "STOPPING=1");
   alarm(control.config().stop_seconds + kStopSecondsMax);
+  queue.StopWaiting();
   capture.Stop();
   queue.Push(kOwnLine, own_records.Ended());
   queue.Close();

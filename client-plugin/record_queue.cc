@@ -44,11 +44,11 @@ void RecordQueue::Push(RecordChunk* chunk) {
     // A chunk that is larger than all is taken alone: it would wait for ever.
     return is_closed_ || chunks_.empty() || counters_.bytes + taken.bytes() <= options_.bytes_max;
   };
-  if (!has_room() && options_.when_full == QueueFull::kBlock) {
+  if (!has_room() && when_full_ == QueueFull::kBlock) {
     ++counters_.waits;
-    changed_.wait(lock, has_room);
+    changed_.wait(lock, [&] { return has_room() || when_full_ != QueueFull::kBlock; });
   }
-  while (!has_room() && options_.when_full == QueueFull::kDropOldest) {
+  while (!has_room() && when_full_ == QueueFull::kDropOldest) {
     counters_.records_dropped += chunks_.front().record_count();
     counters_.bytes -= chunks_.front().bytes();
     chunks_.pop_front();
@@ -76,13 +76,19 @@ std::optional<RecordChunk> RecordQueue::Take(std::chrono::steady_clock::time_poi
   RecordChunk chunk = std::move(chunks_.front());
   chunks_.pop_front();
   counters_.bytes -= chunk.bytes();
-  if (options_.when_full == QueueFull::kBlock) changed_.notify_all();
+  if (when_full_ == QueueFull::kBlock) changed_.notify_all();
   return chunk;
 }
 
 bool RecordQueue::WaitForPressure(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
   return changed_.wait_until(lock, until, [this] { return is_under_pressure(); });
+}
+
+void RecordQueue::StopWaiting() {
+  const std::lock_guard lock(mutex_);
+  if (when_full_ == QueueFull::kBlock) when_full_ = QueueFull::kDropNewest;
+  changed_.notify_all();
 }
 
 void RecordQueue::Close() {

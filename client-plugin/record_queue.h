@@ -56,7 +56,8 @@ struct RecordQueueCounters {
 // One thread takes; any may push, or ask.
 class RecordQueue {
  public:
-  explicit RecordQueue(const RecordQueueOptions& options) : options_(options) {}
+  explicit RecordQueue(const RecordQueueOptions& options)
+      : options_(options), when_full_(options.when_full) {}
 
   RecordQueue(const RecordQueue&) = delete;
 
@@ -71,9 +72,12 @@ class RecordQueue {
   // closed; then there is none.
   std::optional<RecordChunk> Take(std::chrono::steady_clock::time_point until);
 
-  // Waits until who takes must not dally: it is closed, or seven eighths of it are used and it
-  // would drop what comes. False if the time is over before.
+  // Waits until it is closed or, unless Push() waits for room, seven eighths of it are used: then
+  // who takes must not dally. False if the time is over before.
   bool WaitForPressure(std::chrono::steady_clock::time_point until);
+
+  // It is to be closed soon: if Push() waits for room, it does so no more, but drops and counts.
+  void StopWaiting();
 
   // Nothing comes any more. What is there can still be taken; Push() drops and counts.
   void Close();
@@ -86,12 +90,13 @@ class RecordQueue {
  private:
   bool is_under_pressure() const {
     const bool is_nearly_full = counters_.bytes > options_.bytes_max - options_.bytes_max / 8;
-    return is_closed_ || (is_nearly_full && options_.when_full != QueueFull::kBlock);
+    return is_closed_ || (is_nearly_full && when_full_ != QueueFull::kBlock);
   }
 
   const RecordQueueOptions options_;
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable changed_;
+  QueueFull when_full_;
   std::deque<RecordChunk> chunks_;
   RecordQueueCounters counters_;
   bool is_closed_ = false;

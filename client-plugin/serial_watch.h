@@ -26,6 +26,9 @@ class SerialWatch {
   // How many are known to be missing.
   uint64_t missing_events() const { return missing_events_; }
 
+  // How many before last_serial() have not come, and still may.
+  uint64_t awaited_events() const { return gaps_ ? gaps_->awaited() : 0; }
+
  private:
   std::optional<audit::SerialGaps> gaps_;
   std::optional<std::string> node_;  // Of the first record: others have a kernel of their own.

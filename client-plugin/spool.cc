@@ -155,7 +155,8 @@ absl::Status Spool::Begin(const std::string& series, uint64_t first_number) {
 
 absl::Status Spool::Append(SpoolBatch* batch) {
   const std::lock_guard lock(mutex_);
-  const absl::Status room = MakeRoom(batch->body().size());
+  // It may begin a file.
+  const absl::Status room = MakeRoom(batch->bytes() + kSegmentHeadBytesMax);
   if (!room.ok()) {
     if (!absl::IsResourceExhausted(room)) return room;
     counters_.records_refused_full += batch->record_count();

@@ -19,9 +19,10 @@ namespace {
 constexpr std::string_view kMagic = "ASPOOL1\n";
 constexpr size_t kNumberBytes = sizeof(uint64_t);
 constexpr size_t kCrcBytes = sizeof(uint32_t);
-constexpr size_t kMarksBytes = 7 * sizeof(uint64_t) + 2 * sizeof(uint32_t);
+constexpr size_t kMarksBytes = 8 * sizeof(uint64_t) + 2 * sizeof(uint32_t);
 constexpr size_t kHeadBytesMax =
     kMagic.size() + 1 + kSeriesBytesMax + kNumberBytes + kMarksBytes + kCrcBytes;
+static_assert(kHeadBytesMax <= kSegmentHeadBytesMax);
 constexpr size_t kBatchHeadBytes = 20 + kMarksBytes;
 
 template <typename Number>
@@ -45,6 +46,7 @@ void PutMarks(std::string* out, const BatchMarks& marks) {
   ForEachLoss(marks.losses, [out](uint64_t loss) { Put(out, loss); });
   Put(out, marks.kernel_lost);
   Put(out, marks.last_serial);
+  Put(out, marks.awaited_events);
 }
 
 BatchMarks TakeMarks(std::string_view* in) {
@@ -52,6 +54,7 @@ BatchMarks TakeMarks(std::string_view* in) {
   ForEachLoss(marks.losses, [in](uint64_t& loss) { loss = Take<uint64_t>(in); });
   marks.kernel_lost = Take<uint32_t>(in);
   marks.last_serial = Take<uint32_t>(in);
+  marks.awaited_events = Take<uint64_t>(in);
   return marks;
 }
 
@@ -115,6 +118,8 @@ void SpoolBatch::Add(std::string_view record) {
   body_.append(record);
   ++record_count_;
 }
+
+size_t SpoolBatch::bytes() const { return kBatchHeadBytes + body_.size(); }
 
 void SpoolBatch::Clear() {
   number_ = 0;

@@ -3,7 +3,8 @@
 //   segment := magic series_bytes (1) series first_number (8) marks crc (4) { batch }
 //   magic   := "ASPOOL1\n"
 //   batch   := body_bytes (4) crc (4) number (8) record_count (4) marks body
-//   marks   := { loss (8) } kernel_lost (4) last_serial (4)    seven losses: losses.h
+//   marks   := { loss (8) } kernel_lost (4) last_serial (4) awaited_events (8)
+//   losses  := seven: see losses.h
 //   body    := { record_bytes (4) record }
 //
 // Numbers are little-endian. A crc is that of zlib, of all that stands before it in the head of the
@@ -33,6 +34,9 @@ namespace client_plugin {
 inline constexpr size_t kSeriesBytesMax = 64;
 inline constexpr size_t kBatchBytesMax = 1 << 20;
 
+// More than the head of a segment takes.
+inline constexpr size_t kSegmentHeadBytesMax = 256;
+
 // Records that are stored and sent together.
 class SpoolBatch {
  public:
@@ -41,6 +45,10 @@ class SpoolBatch {
 
   uint64_t number() const { return number_; }
   uint32_t record_count() const { return record_count_; }
+
+  // What it takes in a file.
+  size_t bytes() const;
+
   std::string_view body() const { return body_; }
   const BatchMarks& marks() const { return marks_; }
   void set_marks(const BatchMarks& marks) { marks_ = marks; }

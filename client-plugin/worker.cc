@@ -14,6 +14,12 @@ namespace {
 // What a power failure may take.
 constexpr std::chrono::seconds kSyncInterval{1};
 
+// For who goes on from these.
+BatchMarks Settled(BatchMarks marks) {
+  marks.losses.missing_events += std::exchange(marks.awaited_events, 0);
+  return marks;
+}
+
 }  // namespace
 
 Worker::Worker(RecordQueue& queue, Spool& spool, OwnRecords& own_records,
@@ -24,9 +30,9 @@ Worker::Worker(RecordQueue& queue, Spool& spool, OwnRecords& own_records,
       own_records_(own_records),
       options_(options),
       on_batch_(std::move(on_batch)),
-      at_start_(spool.marks()),
+      at_start_(Settled(spool.marks())),
       serials_(at_start_.last_serial),
-      told_(at_start_.losses),
+      told_(spool.marks().losses),
       lines_(std::move(lines)),
       kernel_records_(at_start_.losses.kernel_records),
       kernel_lost_(at_start_.kernel_lost),
@@ -123,8 +129,10 @@ void Worker::Flush() {
     missing_events_ = serials_.missing_events();
     kernel_lost = kernel_lost_;
   }
-  batch_.set_marks(
-      {.losses = losses(), .kernel_lost = kernel_lost, .last_serial = serials_.last_serial()});
+  batch_.set_marks({.losses = losses(),
+                    .kernel_lost = kernel_lost,
+                    .last_serial = serials_.last_serial(),
+                    .awaited_events = serials_.awaited_events()});
   for (;;) {
     const absl::Status appended = spool_.Append(&batch_);
     if (absl::IsResourceExhausted(appended)) break;  // The spool has counted it.

@@ -47,6 +47,16 @@ TEST(SerialGaps, TakesALowSerialForARestartOnlyIfItIsNew) {
   EXPECT_EQ(gaps.GiveUp(), 0u);
 }
 
+TEST(SerialGaps, TellsHowManyItWaitsFor) {
+  SerialGaps gaps(1, kPatienceMs);
+  gaps.Observe(5, true, 0);
+  gaps.Observe(8, true, 1);
+  gaps.Observe(3, false, 1);
+  EXPECT_EQ(gaps.awaited(), 4u);  // 2, 4, 6 and 7.
+  EXPECT_EQ(gaps.GiveUp(), 4u);
+  EXPECT_EQ(gaps.awaited(), 0u);
+}
+
 TEST(SerialGaps, LosesWhatItWaitsForAtARestart) {
   SerialGaps gaps(50'000, kPatienceMs);
   gaps.Observe(50'003, true, 0);

@@ -97,6 +97,20 @@ TEST_F(RecordQueueTest, LetsWhoPushesWaitForRoom) {
   EXPECT_EQ(queue.counters().records_dropped, 0u);
 }
 
+TEST_F(RecordQueueTest, IsUnderNoPressureWhileWhoPushesWaits) {
+  RecordQueue queue({.bytes_max = kBytes, .when_full = QueueFull::kBlock});
+  Push(queue, {a_});
+  EXPECT_FALSE(queue.WaitForPressure(steady_clock::now()));
+  std::thread pusher([&] { Push(queue, {b_, c_}); });
+  while (queue.counters().waits == 0) std::this_thread::yield();
+  EXPECT_FALSE(queue.WaitForPressure(steady_clock::now()));
+  queue.StopWaiting();
+  pusher.join();
+  EXPECT_TRUE(queue.WaitForPressure(steady_clock::now()));
+  EXPECT_EQ(queue.counters().records_dropped, 2u);
+  EXPECT_THAT(TakeAll(queue), ElementsAre(a_));
+}
+
 TEST_F(RecordQueueTest, TakesNothingOnceItIsClosedAndLosesNothingThatIsThere) {
   RecordQueue queue({.bytes_max = kBytes, .when_full = QueueFull::kBlock});
   Push(queue, {a_});

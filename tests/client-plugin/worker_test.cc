@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <libaudit.h>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -125,6 +126,21 @@ TEST_F(WorkerTest, KnowsAfterARestartWhatWasLostBeforeAndMeanwhile) {
   EXPECT_EQ(marks_.losses, Losses());
 }
 
+TEST_F(WorkerTest, TakesForMissingWhatItWaitedForWhenItEnded) {
+  Start();
+  PushEvent(7);
+  PushEvent(10, 1'626'611'364);
+  Finish();
+  EXPECT_EQ(marks_.losses.missing_events, 0u);
+  EXPECT_EQ(marks_.awaited_events, 2u);
+  Start();
+  EXPECT_EQ(worker_->losses().missing_events, 2u);
+  PushEvent(11, 1'626'611'364);
+  const std::vector<std::string> records = Finish();
+  EXPECT_THAT(records.back(), HasSubstr(" missing_events=2 "));
+  EXPECT_EQ(marks_.awaited_events, 0u);
+}
+
 TEST_F(WorkerTest, TellsWhatTheQueueHasDropped) {
   queue_options_.bytes_max = 1;
   Start();
@@ -165,6 +181,29 @@ TEST_F(WorkerTest, StoresWhatTheDiskTakesAgain) {
   while (spool_->marks().last_serial != 8) std::this_thread::yield();
   EXPECT_EQ(worker_->state().problem, "");
   EXPECT_THAT(Finish(), SizeIs(2));
+}
+
+// Who waits for room has asked for no loss.
+TEST_F(WorkerTest, GivesNothingUpWhileTheQueueLetsAuditdWait) {
+  queue_options_ = {.bytes_max = 1, .when_full = QueueFull::kBlock};
+  spool_options_.segment_bytes = 1;
+  options_.batch_age = std::chrono::milliseconds(0);
+  options_.retry_after = std::chrono::milliseconds(1);
+  Start();
+  PushEvent(7);
+  while (spool_->marks().last_serial != 7) std::this_thread::yield();
+  const std::string aside = spool_options_.directory + "-aside";
+  std::filesystem::rename(spool_options_.directory, aside);
+  std::thread auditd([this] {
+    for (uint32_t serial = 8; serial < 12; ++serial) PushEvent(serial);
+  });
+  while (queue_->counters().waits == 0 || worker_->state().spool_failures < 3) {
+    std::this_thread::yield();
+  }
+  std::filesystem::rename(aside, spool_options_.directory);
+  auditd.join();
+  EXPECT_THAT(Finish(), SizeIs(5));
+  EXPECT_EQ(spool_counters_.records_given_up, 0u);
 }
 
 }  // namespace
