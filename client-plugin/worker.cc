@@ -51,16 +51,20 @@ void Worker::SetOverruns(uint64_t overruns) {
   overruns_ = overruns;
 }
 
-Losses Worker::losses() const {
-  Losses losses = spool_.marks().losses;
+Losses Worker::losses() const { return Totals().losses; }
+
+// What is lost, and the kernel's count of the same moment.
+BatchMarks Worker::Totals() const {
+  BatchMarks marks{.losses = spool_.marks().losses};
   const Losses& before = at_start_.losses;
   const uint64_t dropped = queue_.counters().records_dropped;
   const std::lock_guard lock(mutex_);
-  losses.kernel_records = kernel_records_;
-  losses.overruns = before.overruns + overruns_;
-  losses.missing_events = before.missing_events + missing_events_;
-  losses.queue_records = before.queue_records + dropped;
-  return losses;
+  marks.kernel_lost = kernel_lost_;
+  marks.losses.kernel_records = kernel_records_;
+  marks.losses.overruns = before.overruns + overruns_;
+  marks.losses.missing_events = before.missing_events + missing_events_;
+  marks.losses.queue_records = before.queue_records + dropped;
+  return marks;
 }
 
 void Worker::SetLines(std::unique_ptr<LineMaker> lines) {
@@ -123,16 +127,14 @@ void Worker::AddToBatch(std::string_view line) {
 // Stores the batch. While the disk fails it is tried again, as long as the queue has room for what
 // comes meanwhile.
 void Worker::Flush() {
-  uint32_t kernel_lost = 0;
   {
     const std::lock_guard lock(mutex_);
     missing_events_ = serials_.missing_events();
-    kernel_lost = kernel_lost_;
   }
-  batch_.set_marks({.losses = losses(),
-                    .kernel_lost = kernel_lost,
-                    .last_serial = serials_.last_serial(),
-                    .awaited_events = serials_.awaited_events()});
+  BatchMarks marks = Totals();
+  marks.last_serial = serials_.last_serial();
+  marks.awaited_events = serials_.awaited_events();
+  batch_.set_marks(marks);
   for (;;) {
     const absl::Status appended = spool_.Append(&batch_);
     if (absl::IsResourceExhausted(appended)) break;  // The spool has counted it.

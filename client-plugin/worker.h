@@ -73,6 +73,7 @@ class Worker {
  private:
   using Clock = std::chrono::steady_clock;
 
+  BatchMarks Totals() const;
   void Run();
   void Take(const RecordChunk& chunk);
   void AddToBatch(std::string_view line);
