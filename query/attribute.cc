@@ -95,21 +95,25 @@ class Collector {
     const std::optional<Field> field = FindOfSource(*source, kind, record);
     if (!field) return false;
     if (source->merge == AttributeMerge::kLast) values_.clear();
-    const auto keep = [&](std::string_view value) {
-      values_.emplace_back(Trim(attribute_, kind, value));
-      if (attribute_ == Attribute::kFile) Place(&values_.back());
-    };
-    if (audit::IsAbsent(field->value)) {
-      keep(field->value);
-    } else {
-      ForEachTermValue(record.type, TermOf(attribute_, *source), *field, keep);
-    }
+    Keep(record, kind, TermOf(attribute_, *source), *field);
     return true;
   }
 
   const absl::InlinedVector<std::string, 4>& values() const { return values_; }
 
  private:
+  void Keep(const Record& record, Kind kind, TermField term, const Field& field) {
+    const auto keep = [&](std::string_view value) {
+      values_.emplace_back(Trim(attribute_, kind, value));
+      if (attribute_ == Attribute::kFile) Place(&values_.back());
+    };
+    if (audit::IsAbsent(field.value)) {
+      keep(field.value);
+    } else {
+      ForEachTermValue(record.type, term, field, keep);
+    }
+  }
+
   void AddDirectory(Kind kind, const Record& record) {
     const AttributeSource* const source = FindSource(Attribute::kCwd, kind);
     if (source->merge == AttributeMerge::kFirst && !directory_.empty()) return;
@@ -127,7 +131,7 @@ class Collector {
 
   void AddContext(const Record& record) {
     if (const std::optional<Field> field = FindOwn(record, "subj")) {
-      values_.emplace_back(Trim(attribute_, kMachineId, field->value));
+      Keep(record, kMachineId, TermField::kSubject, *field);
     }
   }
 

@@ -93,6 +93,8 @@ TEST(Attribute, IsAContextWithoutItsMode) {
               ElementsAre("/usr/bin/x"));
   EXPECT_THAT(Values(Attribute::kObject, {"PATH obj=a:b:c", "AVC scontext=s tcontext=d:e"}),
               ElementsAre("a:b:c", "d:e"));
+  EXPECT_THAT(Values(Attribute::kSubject, {"VIRT_MACHINE_ID pid=1 subj='a b' vm-ctx=c"}),
+              ElementsAre("a", "c"));
 }
 
 // As docker shows it, an id is cut short.
