@@ -260,7 +260,7 @@ std::string Conflict(const AgentConfig& config) {
   if (config.queue_full == QueueFull::kBlock && config.source != SourceKind::kPlugin) {
     return "queue_full = block is for source = plugin only: the kernel's records must be taken";
   }
-  if (config.kernel != KernelSettings() && config.source != SourceKind::kNetlink) {
+  if (config.kernel != AuditSettings() && config.source != SourceKind::kNetlink) {
     return "backlog_limit, backlog_wait_time, failure_mode and rate_limit are for source = netlink "
            "only: they belong to whoever owns the audit socket";
   }

@@ -41,14 +41,14 @@ enum class RulesMode : uint8_t {
 };
 
 // Of the kernel's audit. Absent: left as it is.
-struct KernelSettings {
+struct AuditSettings {
   std::optional<uint32_t> backlog_limit;      // Records that may wait for us; 0: any number.
   std::optional<uint32_t> backlog_wait_time;  // How long a process waits then, in jiffies.
   std::optional<uint32_t> failure_mode;       // What is done about a loss: 0 nothing, 1 it is
                                               // printed, 2 the kernel panics.
   std::optional<uint32_t> rate_limit;         // Records a second; 0: any number.
 
-  friend bool operator==(const KernelSettings&, const KernelSettings&) = default;
+  friend bool operator==(const AuditSettings&, const AuditSettings&) = default;
 };
 
 struct AgentConfig {
@@ -56,7 +56,7 @@ struct AgentConfig {
 
   // auditd's way: who owns the socket wants to have records. Only with kNetlink.
   bool enable_audit = true;
-  KernelSettings kernel;
+  AuditSettings kernel;
 
   // As log_format of auditd.conf. What auditd has enriched stays as it is.
   bool is_enriched = true;

@@ -11,19 +11,11 @@
 #include "client-plugin/losses.h"
 #include "client-plugin/outlet.h"
 #include "client-plugin/record_queue.h"
+#include "client-plugin/rules_watch.h"
 #include "client-plugin/spool.h"
 #include "client-plugin/worker.h"
 
 namespace client_plugin {
-
-// Of the rules of the kernel, beside those of the files.
-struct RulesState {
-  uint64_t checks = 0;       // Times that they were compared,
-  uint64_t failures = 0;     // and times that they could not be.
-  uint64_t drifts = 0;       // Times that they became others than those of the files.
-  bool has_drifted = false;  // They are others now.
-  std::string problem;       // What is different, or why they cannot be compared. Empty: nothing.
-};
 
 struct AgentState {
   std::string source;  // As in the configuration.

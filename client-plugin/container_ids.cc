@@ -23,11 +23,20 @@ constexpr std::string_view kType = "KERNEL_OTHER";
 // of each process that does something costs nothing.
 constexpr uint64_t kLookMs = 60'000;
 
+// What starts many programs that run for a moment is asked about once in so long: that is where
+// most of the time would go. For less than it takes to use a number again.
+constexpr uint64_t kLookAtParentMs = 1'000;
+
 // Twelve hierarchies of version 1, with paths of nested containers in each, are some 3 kB.
 constexpr size_t kCgroupBytesMax = 8192;
 
 // The parent of who has lost its own.
 constexpr uint32_t kInitPid = 1;
+
+// A call that has taken long can have begun before what is known already.
+uint64_t Between(uint64_t a_ms, uint64_t b_ms) {
+  return std::max(a_ms, b_ms) - std::min(a_ms, b_ms);
+}
 
 }  // namespace
 
@@ -71,10 +80,7 @@ const std::string& ContainerIds::FieldsOf(const Process& asked, bool has_execute
   Process& process = PlaceOf(asked.pid);
   const bool is_known = process.pid == asked.pid && process.ppid == asked.ppid &&
                         process.auid == asked.auid && process.session == asked.session;
-  // A call that has taken long can have begun before what is known already.
-  const uint64_t age_ms =
-      std::max(asked.looked_ms, process.looked_ms) - std::min(asked.looked_ms, process.looked_ms);
-  const bool is_fresh = is_known && age_ms < kLookMs;
+  const bool is_fresh = is_known && Between(asked.looked_ms, process.looked_ms) < kLookMs;
   if (is_fresh && !has_executed) return process.fields;
 
   if (process.pid != 0 && process.pid != asked.pid) ++counters_.processes_replaced;
@@ -83,7 +89,7 @@ const std::string& ContainerIds::FieldsOf(const Process& asked, bool has_execute
     ++counters_.processes_gone;
     if (is_known) {
       fields = process.fields;
-    } else if (TakeFromParent(asked.ppid, &fields)) {
+    } else if (TakeFromParent(asked, &fields)) {
       ++counters_.processes_by_parent;
     } else {
       ++counters_.processes_unknown;
@@ -111,9 +117,18 @@ bool ContainerIds::LookUp(uint32_t pid, std::string* fields) {
   return true;
 }
 
-bool ContainerIds::TakeFromParent(uint32_t ppid, std::string* fields) {
+bool ContainerIds::TakeFromParent(const Process& child, std::string* fields) {
+  const uint32_t ppid = child.ppid;
   if (ppid <= kInitPid) return false;
-  if (LookUp(ppid, fields)) return true;
+  if (last_parent_.pid == ppid &&
+      Between(child.looked_ms, last_parent_.looked_ms) < kLookAtParentMs) {
+    *fields = last_parent_.fields;
+    return true;
+  }
+  if (LookUp(ppid, fields)) {
+    last_parent_ = {.pid = ppid, .looked_ms = child.looked_ms, .fields = *fields};
+    return true;
+  }
   const Process& parent = PlaceOf(ppid);
   if (parent.pid != ppid) return false;
   *fields = parent.fields;

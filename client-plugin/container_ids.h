@@ -70,12 +70,13 @@ class ContainerIds {
 
   const std::string& FieldsOf(const Process& asked, bool has_executed);
   bool LookUp(uint32_t pid, std::string* fields);
-  bool TakeFromParent(uint32_t ppid, std::string* fields);
+  bool TakeFromParent(const Process& child, std::string* fields);
   Process& PlaceOf(uint32_t pid) { return processes_[pid & (processes_.size() - 1)]; }
 
   const std::string proc_;
   SyscallSet exec_calls_;
   std::vector<Process> processes_;  // By the low bits of their numbers.
+  Process last_parent_;             // That was looked for, for a child that was gone.
   ContainerCounters counters_;
 };
 

@@ -3,16 +3,30 @@
 #include <algorithm>
 #include <utility>
 
+#include <grpcpp/support/slice.h>
+
+#include "client-plugin/deliver_message.h"
+
 namespace client_plugin {
+
+namespace {
 
 using auspex::v1::DeliverRequest;
 
+// As the generated code names it: requests are written by hand, for which that has no place.
+constexpr char kMethod[] = "/auspex.v1.IngestService/Deliver";
+
+}  // namespace
+
 DeliverStream::DeliverStream(const std::shared_ptr<grpc::Channel>& channel,
                              const std::string& series, Bell& bell)
-    : bell_(bell), stub_(auspex::v1::IngestService::NewStub(channel)) {
-  request_.mutable_hello()->set_boot_id(series);
-  request_.mutable_hello()->set_software("auspex-agent " AUSPEX_VERSION);
-  stub_->async()->Deliver(&context_, this);
+    : bell_(bell), stub_(channel) {
+  DeliverRequest hello;
+  hello.mutable_hello()->set_boot_id(series);
+  hello.mutable_hello()->set_software("auspex-agent " AUSPEX_VERSION);
+  grpc::Slice bytes(hello.SerializeAsString());
+  request_ = grpc::ByteBuffer(&bytes, 1);
+  stub_.PrepareBidiStreamingCall(&context_, kMethod, grpc::StubOptions(), this);
   AddHold();  // As long as writes can come from another thread than gRPC's.
   StartWrite(&request_);
   StartRead(&response_);
@@ -33,26 +47,8 @@ DeliverStream::State DeliverStream::state() {
 }
 
 size_t DeliverStream::Send(const SpoolBatch& batch, uint64_t follows, const std::string& boot_id) {
-  request_.Clear();
-  auspex::v1::Batch& message = *request_.mutable_batch();
-  message.set_number(batch.number());
-  message.set_follows(follows);
-  message.mutable_records()->Reserve(static_cast<int>(batch.record_count()));
-  batch.ForEachRecord(
-      [&message](std::string_view record) { message.add_records(record.data(), record.size()); });
-  const Losses& lost = batch.marks().losses;
-  if (lost != Losses()) {
-    auspex::v1::Losses& losses = *message.mutable_losses();
-    losses.set_boot_id(boot_id);
-    losses.set_kernel_records(lost.kernel_records);
-    losses.set_overruns(lost.overruns);
-    losses.set_missing_events(lost.missing_events);
-    losses.set_queue_records(lost.queue_records);
-    losses.set_spool_records(lost.spool_records);
-    losses.set_aged_records(lost.aged_records);
-    losses.set_error_records(lost.error_records);
-  }
-  const size_t bytes = request_.ByteSizeLong();
+  request_ = MakeBatchMessage(batch, follows, boot_id);
+  const size_t bytes = request_.Length();
   const std::lock_guard lock(mutex_);
   if (has_read_all_) return bytes;  // Its end is on the way.
   state_.is_writing = true;
@@ -93,6 +89,7 @@ void DeliverStream::OnReadDone(bool ok) {
 void DeliverStream::OnWriteDone(bool ok) {
   {
     const std::lock_guard lock(mutex_);
+    request_.Clear();
     if (ok) state_.is_writing = false;  // One that has failed is the end, which will be told.
   }
   bell_.Ring();

@@ -11,6 +11,8 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/client_callback.h>
 
 #include "client-plugin/bell.h"
@@ -21,7 +23,7 @@ namespace client_plugin {
 
 // gRPC calls it on its own threads, the owner on one of his.
 class DeliverStream
-    : private grpc::ClientBidiReactor<auspex::v1::DeliverRequest, auspex::v1::DeliverResponse> {
+    : private grpc::ClientBidiReactor<grpc::ByteBuffer, auspex::v1::DeliverResponse> {
  public:
   // Says Hello for a series. `bell` is rung whenever state() has changed; it must outlive the
   // object.
@@ -55,8 +57,8 @@ class DeliverStream
 
   Bell& bell_;
   grpc::ClientContext context_;
-  const std::unique_ptr<auspex::v1::IngestService::Stub> stub_;
-  auspex::v1::DeliverRequest request_;
+  grpc::TemplatedGenericStub<grpc::ByteBuffer, auspex::v1::DeliverResponse> stub_;
+  grpc::ByteBuffer request_;  // What is being written.
   auspex::v1::DeliverResponse response_;
 
   std::mutex mutex_;  // Guards what follows.

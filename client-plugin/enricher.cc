@@ -56,17 +56,20 @@ std::string_view TrimPunctuation(std::string_view value) {
   return value;
 }
 
-bool IsUserField(std::string_view name) {
-  constexpr std::string_view kNames[] = {"auid",  "uid",   "euid",     "suid",
-                                         "fsuid", "ouid",  "iuid",     "inode_uid",
-                                         "oauid", "sauid", "old-auid", "obj_uid"};
-  return std::ranges::find(kNames, name) != std::end(kNames);
+// The names of fields with users and groups, without the "uid" and "gid" that they end with. What
+// stands in most records is what is looked for first.
+bool IsUserPrefix(std::string_view prefix) {
+  constexpr std::string_view kLong[] = {"fs", "oa", "sa", "obj_", "old-a", "inode_"};
+  if (prefix.empty()) return true;
+  if (prefix.size() == 1) return std::string_view("aesoi").find(prefix[0]) != prefix.npos;
+  return std::ranges::find(kLong, prefix) != std::end(kLong);
 }
 
-bool IsGroupField(std::string_view name) {
-  constexpr std::string_view kNames[] = {"gid",  "egid",      "sgid",    "fsgid",  "ogid",
-                                         "igid", "inode_gid", "obj_gid", "new_gid"};
-  return std::ranges::find(kNames, name) != std::end(kNames);
+bool IsGroupPrefix(std::string_view prefix) {
+  constexpr std::string_view kLong[] = {"fs", "obj_", "new_", "inode_"};
+  if (prefix.empty()) return true;
+  if (prefix.size() == 1) return std::string_view("esoi").find(prefix[0]) != prefix.npos;
+  return std::ranges::find(kLong, prefix) != std::end(kLong);
 }
 
 bool IsAboutGroups(uint16_t message_type) {
@@ -188,8 +191,16 @@ Enricher::Meaning Enricher::MeaningOf(uint16_t message_type, std::string_view fi
   if (field_name.ends_with("id")) {
     if (message_type == AUDIT_EXECVE && field_name.starts_with('a')) return Meaning::kNone;
     if (field_name == "id") return IsAboutGroups(message_type) ? Meaning::kGroup : Meaning::kUser;
-    if (IsUserField(field_name)) return Meaning::kUser;
-    return IsGroupField(field_name) ? Meaning::kGroup : Meaning::kNone;
+    if (field_name.size() < 3) return Meaning::kNone;
+    const std::string_view prefix = field_name.substr(0, field_name.size() - 3);
+    switch (field_name[prefix.size()]) {
+      case 'u':
+        return IsUserPrefix(prefix) ? Meaning::kUser : Meaning::kNone;
+      case 'g':
+        return IsGroupPrefix(prefix) ? Meaning::kGroup : Meaning::kNone;
+      default:
+        return Meaning::kNone;
+    }
   }
   if (field_name == "syscall") return Meaning::kSyscall;
   if (field_name == "arch") {

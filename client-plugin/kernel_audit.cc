@@ -63,7 +63,7 @@ absl::StatusOr<KernelAuditStatus> KernelAudit::Status() {
   }
 }
 
-absl::Status KernelAudit::Apply(const KernelSettings& settings) {
+absl::Status KernelAudit::Apply(const AuditSettings& settings) {
   const struct {
     const std::optional<uint32_t>& value;
     const char* doing;

@@ -35,7 +35,7 @@ class KernelAudit {
 
   // Sets what is set in the settings. Fails likewise, and then names the setting; also if the audit
   // is locked.
-  absl::Status Apply(const KernelSettings& settings);
+  absl::Status Apply(const AuditSettings& settings);
 
   // Turns the audit on, if it is off.
   absl::Status Enable();

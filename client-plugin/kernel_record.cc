@@ -1,6 +1,5 @@
 #include "client-plugin/kernel_record.h"
 
-#include <algorithm>
 #include <libaudit.h>
 #include <vector>
 
@@ -33,6 +32,7 @@ void AppendLine(uint16_t message_type, std::string_view payload, std::string* li
   while (!payload.empty() && (payload.back() == '\0' || payload.back() == '\n')) {
     payload.remove_suffix(1);
   }
+  if (payload.ends_with(' ')) payload.remove_suffix(1);
   line->append("type=");
   if (const std::string_view name = NameOf(message_type); !name.empty()) {
     line->append(name);
@@ -42,7 +42,7 @@ void AppendLine(uint16_t message_type, std::string_view payload, std::string* li
   line->append(" msg=");
   const size_t begin = line->size();
   line->append(payload);
-  std::replace(line->begin() + static_cast<ptrdiff_t>(begin), line->end(), '\n', ' ');
+  for (size_t at = begin; (at = line->find('\n', at)) != line->npos;) (*line)[at] = ' ';
 }
 
 }  // namespace client_plugin

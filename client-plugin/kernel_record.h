@@ -13,9 +13,9 @@ namespace client_plugin {
 // auditd whether it is alive.
 bool IsRecord(uint16_t message_type);
 
-// Appends "type=NAME msg=PAYLOAD", as auditd does with log_format = RAW. What ends the payload (a
-// NUL, a newline) is left out; a newline in it, which only root can bring about with a message of
-// its own, becomes a blank: a line has none.
+// Appends "type=NAME msg=PAYLOAD", as auditd does with log_format = RAW. What ends the payload
+// (NULs, newlines, a blank before them) is left out; a newline in it, which only root can bring
+// about with a message of its own, becomes a blank: a line has none.
 void AppendLine(uint16_t message_type, std::string_view payload, std::string* line);
 
 }  // namespace client_plugin

@@ -3,7 +3,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 
 #include "base/clock.h"
@@ -16,20 +15,12 @@ namespace {
 // More than an id or a security context takes.
 constexpr size_t kProcBytesMax = 4096;
 
-// A record has its limits; what has drifted is in the log of the agent, too.
-constexpr size_t kReasonBytesMax = 2000;
-
 // What the kernel says of us; `missing` where it does not.
 std::string ReadProc(const std::string& path, const char* missing) {
   const absl::StatusOr<std::string> text = base::ReadSmallFile(path, kProcBytesMax);
   if (!text.ok()) return missing;
   const std::string line = text->substr(0, text->find_first_of(std::string("\n\0", 2)));
   return line.empty() ? missing : line;
-}
-
-// Bytes in the way of the kernel: as hexadecimal digits, which is safe whatever they are.
-std::string Encoded(std::string_view bytes) {
-  return absl::BytesToHexString({bytes.data(), bytes.size()});
 }
 
 }  // namespace
@@ -66,9 +57,8 @@ std::string OwnRecords::Lost(const Losses& losses) {
                               losses.error_records));
 }
 
-std::string OwnRecords::RulesDrifted(std::string_view what) {
-  return Make("DAEMON_ERR", absl::StrFormat("op=rules-drift reason=%s res=failed",
-                                            Encoded(what.substr(0, kReasonBytesMax))));
+std::string OwnRecords::RulesDrifted(std::string_view fields) {
+  return Make("DAEMON_ERR", absl::StrFormat("op=rules-drift %s res=failed", std::string(fields)));
 }
 
 std::string OwnRecords::RulesAgree() {

@@ -22,9 +22,9 @@ class OwnRecords {
   // Totals since the boot.
   std::string Lost(const Losses& losses);
 
-  // The kernel's rules are others than those of the files, or are those again. `what` can hold
-  // anything.
-  std::string RulesDrifted(std::string_view what);
+  // The kernel's rules are others than those of the files, or are those again. `fields` are of an
+  // audit record, and say how.
+  std::string RulesDrifted(std::string_view fields);
   std::string RulesAgree();
 
  private:

@@ -63,6 +63,12 @@ void RecordQueue::Push(RecordChunk* chunk) {
   if (chunks_.size() == 1 || is_under_pressure()) changed_.notify_all();
 }
 
+void RecordQueue::Push(uint16_t message_type, std::string_view payload) {
+  RecordChunk chunk;
+  chunk.Add(message_type, payload);
+  Push(&chunk);
+}
+
 std::optional<RecordChunk> RecordQueue::Take(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, until, [this] { return is_closed_ || !chunks_.empty(); });

@@ -53,7 +53,7 @@ struct RecordQueueCounters {
   uint64_t waits = 0;  // Times that Push() has waited.
 };
 
-// One thread pushes, one takes; any may ask.
+// One thread takes; any may push, or ask.
 class RecordQueue {
  public:
   explicit RecordQueue(const RecordQueueOptions& options)
@@ -64,6 +64,9 @@ class RecordQueue {
   // Takes all messages of the chunk or, at the limit, does what the options say; then the chunk is
   // empty.
   void Push(RecordChunk* chunk);
+
+  // One message, likewise.
+  void Push(uint16_t message_type, std::string_view payload);
 
   // What has waited longest. Waits until there is something, the time is over or the queue is
   // closed; then there is none.

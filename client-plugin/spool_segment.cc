@@ -121,6 +121,13 @@ void SpoolBatch::Add(std::string_view record) {
 
 size_t SpoolBatch::bytes() const { return kBatchHeadBytes + body_.size(); }
 
+void SpoolBatch::Clear() {
+  number_ = 0;
+  record_count_ = 0;
+  marks_ = BatchMarks();
+  body_.clear();
+}
+
 void SpoolBatch::ForEachRecord(absl::FunctionRef<void(std::string_view)> sink) const {
   for (std::string_view rest = body_; !rest.empty();) {
     const auto bytes = Take<uint32_t>(&rest);

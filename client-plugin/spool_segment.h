@@ -54,6 +54,9 @@ class SpoolBatch {
   void set_marks(const BatchMarks& marks) { marks_ = marks; }
   bool empty() const { return record_count_ == 0; }
 
+  // Takes all records out, and leaves the memory for others.
+  void Clear();
+
   // Calls `sink` with each record. Views are valid as long as the batch.
   void ForEachRecord(absl::FunctionRef<void(std::string_view record)> sink) const;
 

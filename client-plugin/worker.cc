@@ -143,7 +143,7 @@ void Worker::Flush() {
       break;
     }
   }
-  batch_ = SpoolBatch();
+  batch_.Clear();
   on_batch_();
 }
 

@@ -145,6 +145,19 @@ void ForEachKey(const audit::Event& event, ValueSink sink) {
   }
 }
 
+void ForEachContainer(const audit::Event& event, ValueSink sink) {
+  for (size_t index = 0; index < event.record_count(); ++index) {
+    const Record record = event.record(index);
+    audit::FieldReader fields(record.body);
+    Field field;
+    while (fields.Next(&field)) {
+      const auto fed = TermFieldsOf(record.type, field.name, field.place);
+      if (fed.empty() || fed[0] != TermField::kContainer) continue;
+      ForEachTermValue(record.type, TermField::kContainer, field, sink);
+    }
+  }
+}
+
 bool IsNumber(Attribute attribute) { return attribute <= Attribute::kExit; }
 
 bool IsUnsigned(Attribute attribute) {
@@ -185,16 +198,27 @@ struct NamedAttribute {
 };
 
 constexpr auto kAttributeNames = std::to_array<NamedAttribute>({
-    {Attribute::kPid, "pid"},         {Attribute::kPpid, "ppid"},
-    {Attribute::kUid, "uid"},         {Attribute::kEuid, "euid"},
-    {Attribute::kAuid, "auid"},       {Attribute::kGid, "gid"},
-    {Attribute::kEgid, "egid"},       {Attribute::kSession, "session"},
-    {Attribute::kExit, "exit"},       {Attribute::kExe, "exe"},
-    {Attribute::kComm, "comm"},       {Attribute::kTerminal, "terminal"},
-    {Attribute::kHost, "host"},       {Attribute::kFile, "file"},
-    {Attribute::kCwd, "cwd"},         {Attribute::kKey, "key"},
-    {Attribute::kSubject, "subject"}, {Attribute::kObject, "object"},
-    {Attribute::kUuid, "uuid"},       {Attribute::kVm, "vm"},
+    {Attribute::kPid, "pid"},
+    {Attribute::kPpid, "ppid"},
+    {Attribute::kUid, "uid"},
+    {Attribute::kEuid, "euid"},
+    {Attribute::kAuid, "auid"},
+    {Attribute::kGid, "gid"},
+    {Attribute::kEgid, "egid"},
+    {Attribute::kSession, "session"},
+    {Attribute::kExit, "exit"},
+    {Attribute::kExe, "exe"},
+    {Attribute::kComm, "comm"},
+    {Attribute::kTerminal, "terminal"},
+    {Attribute::kHost, "host"},
+    {Attribute::kFile, "file"},
+    {Attribute::kCwd, "cwd"},
+    {Attribute::kKey, "key"},
+    {Attribute::kSubject, "subject"},
+    {Attribute::kObject, "object"},
+    {Attribute::kUuid, "uuid"},
+    {Attribute::kVm, "vm"},
+    {Attribute::kContainer, "container"},
 });
 
 }  // namespace
@@ -214,6 +238,10 @@ void ForEachValue(Attribute attribute, const audit::Event& event, ValueSink sink
     ForEachKey(event, sink);
     return;
   }
+  if (attribute == Attribute::kContainer) {
+    ForEachContainer(event, sink);
+    return;
+  }
   Collector collector(attribute);
   for (size_t index = 0; index < event.record_count(); ++index) {
     collector.Add(event.record(index));
@@ -224,12 +252,13 @@ void ForEachValue(Attribute attribute, const audit::Event& event, ValueSink sink
 std::span<const TermField> TermFieldsOf(Attribute attribute) {
   static constexpr TermField kHostFields[] = {TermField::kHostName, TermField::kAddress};
   static constexpr TermField kFileFields[] = {TermField::kFile, TermField::kCwd};
-  static constexpr std::array<TermField, 20> kFields = {
-      TermField::kPid,     TermField::kPpid,   TermField::kUid,  TermField::kEuid,
-      TermField::kAuid,    TermField::kGid,    TermField::kEgid, TermField::kSession,
-      TermField::kExit,    TermField::kExe,    TermField::kComm, TermField::kTerminal,
-      TermField::kAddress, TermField::kFile,   TermField::kCwd,  TermField::kKey,
-      TermField::kSubject, TermField::kObject, TermField::kUuid, TermField::kVm,
+  static constexpr std::array<TermField, 21> kFields = {
+      TermField::kPid,       TermField::kPpid,   TermField::kUid,  TermField::kEuid,
+      TermField::kAuid,      TermField::kGid,    TermField::kEgid, TermField::kSession,
+      TermField::kExit,      TermField::kExe,    TermField::kComm, TermField::kTerminal,
+      TermField::kAddress,   TermField::kFile,   TermField::kCwd,  TermField::kKey,
+      TermField::kSubject,   TermField::kObject, TermField::kUuid, TermField::kVm,
+      TermField::kContainer,
   };
   if (attribute == Attribute::kHost) return kHostFields;
   if (attribute == Attribute::kFile) return kFileFields;
@@ -259,7 +288,7 @@ bool MayMatch(const AttributeIs& is, std::string_view indexed_value) {
 }
 
 bool MayLackTerm(const AttributeIs& is) {
-  if (is.attribute == Attribute::kKey) return false;
+  if (is.attribute == Attribute::kKey || is.attribute == Attribute::kContainer) return false;
   return std::ranges::any_of(std::to_array<std::string_view>({"(null)", "(none)", "?", ""}),
                              [&](std::string_view value) { return IsMatch(is, value); });
 }

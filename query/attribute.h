@@ -3,7 +3,8 @@
 // A term (term.h) is any value of a field in any record of an event. An attribute is narrower: an
 // event has one pid, one uid and one executable, whatever its records say. Which record tells it,
 // and in which field, depends on the types of the records; where several do, the last counts unless
-// the table in attribute.cc says otherwise. Only an event's files, keys and contexts are many.
+// the table in attribute_source.cc says otherwise. Only an event's files, keys, contexts and
+// containers are many.
 //
 // Each value of an attribute is one of the event's terms of TermFieldsOf(attribute), or a part of
 // one, or one behind the working directory, unless it stands for "there is none". So an index of
@@ -45,6 +46,7 @@ enum class Attribute : uint8_t {
   kObject,   // Many.
   kUuid,
   kVm,
+  kContainer,  // Many: the outermost and the innermost. ausearch has no option for them.
 };
 
 // The attribute that the API calls so: "pid", "file". The names do not change. nullopt for any
@@ -55,7 +57,7 @@ std::optional<Attribute> ParseAttribute(std::string_view name);
 std::string_view AttributeName(Attribute attribute);
 
 // Calls `sink` with each value. It is valid during the call. A value that stands for "there is
-// none", such as (none), is given as it is written, but not that of a key.
+// none", such as (none), is given as it is written, but not that of a key or a container.
 void ForEachValue(Attribute attribute, const audit::Event& event,
                   absl::FunctionRef<void(std::string_view)> sink);
 

@@ -66,7 +66,7 @@ constexpr auto kSources = std::to_array<AttributeSource>({
     {Attribute::kVm, kAnyUser, "vm"},
 });
 
-constexpr size_t kAttributes = static_cast<size_t>(Attribute::kVm) + 1;
+constexpr size_t kAttributes = static_cast<size_t>(Attribute::kContainer) + 1;
 constexpr size_t kKinds = 32;
 
 using SourceTable = std::array<std::array<const AttributeSource*, kKinds>, kAttributes>;

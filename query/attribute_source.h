@@ -30,7 +30,8 @@ struct AttributeSource {
 };
 
 // Where records of one kind tell the attribute; nullptr if they do not. Kinds and fields that the
-// table does not have: keys, which are read from every record, and FindUserUid() and FindNew().
+// table does not have: keys, which are read from every record, containers, which are all terms of
+// their kind, and FindUserUid() and FindNew().
 const AttributeSource* FindSource(Attribute attribute, Kind kind);
 
 // The fields of a record that auditd has not looked up, in their order.

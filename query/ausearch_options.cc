@@ -74,6 +74,8 @@ constexpr Option kOptions[] = {
     {"", "--arch", Argument::kWord, "CPU", "of a system call of this architecture", ApplyArch},
     {"-c", "--comm", Argument::kWord, "NAME", "of a command of this name",
      SetAttribute<Attribute::kComm>},
+    {"", "--container", Argument::kWord, "ID", "of a process in this container",
+     SetAttribute<Attribute::kContainer>},
     {"-e", "--exit", Argument::kAnyWord, "CODE", "of a system call that returned this: -13, EACCES",
      ApplyExit},
     {"-f", "--file", Argument::kWord, "FILE", "of this file, or in this directory", ApplyFile},

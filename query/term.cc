@@ -54,6 +54,7 @@ constexpr auto kNamedFields = std::to_array<NamedField>({
     {TermField::kObject, "object"},
     {TermField::kUuid, "uuid"},
     {TermField::kVm, "vm"},
+    {TermField::kContainer, "container"},
     {TermField::kPid, "pid"},
     {TermField::kPpid, "ppid"},
     {TermField::kUidName, "uid-name"},
@@ -93,6 +94,9 @@ bool IsSocketAddress(std::string_view type) { return type == "SOCKADDR"; }
 bool IsPacket(std::string_view type) { return type == "NETFILTER_PKT"; }
 bool HasSourceAddress(std::string_view type) { return IsSocketAddress(type) || IsPacket(type); }
 bool IsMachineId(std::string_view type) { return type == "VIRT_MACHINE_ID"; }
+
+// The type of the record that the agent adds: client-plugin/container_ids.h.
+bool TellsContainers(std::string_view type) { return type == "KERNEL_OTHER"; }
 
 constexpr TermField kSocketFields[] = {TermField::kAddress, TermField::kFile};
 
@@ -145,6 +149,8 @@ constexpr auto kFeeds = std::to_array<Feed>({
     {"img-ctx", TermField::kObject, IsMachineId},
     {"uuid", TermField::kUuid},
     {"vm", TermField::kVm},
+    {"contid", TermField::kContainer, TellsContainers},
+    {"nested", TermField::kContainer, TellsContainers},
     {"pid", TermField::kPid},
     {"ppid", TermField::kPpid},
     {"UID", TermField::kUidName},

@@ -68,6 +68,8 @@ enum class TermField : uint8_t {
   kUuid = 56,  // Of a virtual machine,
   kVm = 57,    // and its name.
 
+  kContainer = 58,  // The id of a container that the process is in: the outermost, the innermost.
+
   // Not in the index: see IsIndexed().
   kPid = 128,
   kPpid = 129,

@@ -37,7 +37,8 @@ bool IsMet(const std::string& text) {
       "node=web1 type=SYSCALL msg=audit(1.000:7): arch=c000003e syscall=257 success=no exit=-13 "
       "ppid=1 pid=4711 auid=1000 uid=0 gid=100 exe=\"/usr/bin/cat\" key=\"exec\"\x1d"
       "AUID=\"alice\" UID=\"root\"",
-      "node=web1 type=PATH msg=audit(1.000:7): item=0 name=\"/etc/shadow\""};
+      "node=web1 type=PATH msg=audit(1.000:7): item=0 name=\"/etc/shadow\"",
+      "node=web1 type=KERNEL_OTHER msg=audit(1.000:7): contid=3f2a nested=b71c"};
   audit::Event event("web1", {.time_ms = 1000, .serial = 7});
   for (const std::string_view line : kLines) event.Add(line);
   return Read(text).Matches(event);
@@ -64,6 +65,9 @@ TEST(PredicateMessage, MeansWhatItSays) {
        "attribute { attribute: 'ppid' text: '4711' }"},
       {"attribute { attribute: 'file' text: 'shadow' match: MATCH_CONTAINS }",
        "attribute { attribute: 'file' text: 'shadow' }"},
+      {"attribute { attribute: 'container' text: 'b71' match: MATCH_CONTAINS }",
+       "attribute { attribute: 'container' text: 'b71' }"},
+      {"term { field: 'container' text: '3f2a' }", "term { field: 'container' text: '3f2' }"},
       {"name { attribute: 'auid' name: 'alice' }", "name { attribute: 'uid' name: 'alice' }"},
       {"name { attribute: 'gid' name: 'staff' number: 100 }",
        "name { attribute: 'gid' name: 'staff' number: 101 }"},
@@ -137,6 +141,7 @@ TEST(PredicateMessage, ComesBackWhateverAnOptionAsksFor) {
       {"-k", "key", "-x", "/bin/cat", "-c", "cat", "-w"},
       {"-k", "a\xff b", "-hn", "?", "-tm", "(none)"},
       {"-f", "etc", "-o", "etc", "-su", "s", "-uu", "u", "-vm", "v"},
+      {"--container", "3f2a", "-w"},
       {"-se", "unconfined", "-sv", "no"},
       {"-sv", "yes", "--arch", "i386", "-sc", "open"},
       {"-sc", "execve", "-p", "1", "-pp", "2", "--session", "-1", "-e", "EACCES"},
@@ -188,8 +193,8 @@ query::Predicate Drawn(std::mt19937& random, int depth) {
       return query::Predicate(query::HasTerm{fields[random() % fields.size()], text(), match()});
     }
     case 4: {
-      const auto attribute =
-          static_cast<query::Attribute>(random() % (static_cast<int>(query::Attribute::kVm) + 1));
+      const auto attribute = static_cast<query::Attribute>(
+          random() % (static_cast<int>(query::Attribute::kContainer) + 1));
       return query::Predicate(query::AttributeIs{attribute, text(), match()});
     }
     case 5: {

@@ -29,11 +29,11 @@ std::string Refused(const std::string& text) {
 TEST(AgentConfig, TakesKeys) {
   const AgentConfig config = Parsed(
       "# comment\n\n  Source = Plugin\r\nqueue_full=block\nserver = a:1 [::1]:65535\n"
-      "filter = type=CWD\nfilter = exe=/a b\nlog_format = RAW");
+      "filter = type=CWD\nfilter = exe=/a uid=0\nlog_format = RAW");
   EXPECT_EQ(config.source, SourceKind::kPlugin);
   EXPECT_EQ(config.queue_full, QueueFull::kBlock);
   EXPECT_THAT(config.servers, ElementsAre("a:1", "[::1]:65535"));
-  EXPECT_THAT(config.filters, ElementsAre("type=CWD", "exe=/a b"));
+  EXPECT_THAT(config.filters, ElementsAre("type=CWD", "exe=/a uid=0"));
   EXPECT_FALSE(config.is_enriched);
 }
 
@@ -80,7 +80,7 @@ std::string ReadWhole(const std::string& path) {
 // What the example says behind ## is the default where there is one, and an example where there is
 // none; nothing of it is set.
 TEST(ExampleAgentConfig, SaysTheDefaults) {
-  const std::string text = ReadWhole(AUSPEX_SOURCE_DIR "/deploy/auspex-agent.conf");
+  const std::string text = ReadWhole(AUSPEX_SOURCE_DIR "/deploy/agent/auspex-agent.conf");
   EXPECT_EQ(Parsed(text), AgentConfig());
   std::string all = text;
   for (size_t at = all.find("\n##"); at != std::string::npos; at = all.find("\n##", at)) {
@@ -89,6 +89,17 @@ TEST(ExampleAgentConfig, SaysTheDefaults) {
   EXPECT_TRUE(ParseAgentConfig(all, "example").ok()) << Refused(all);
   for (const auto& [key, value] : ShowAgentConfig(AgentConfig())) {
     EXPECT_THAT(text, HasSubstr(absl::StrCat("\n##", key, " = ", value)));
+  }
+}
+
+TEST(ExampleAgentConfig, IsThereForEachSource) {
+  for (const auto& [name, source] :
+       {std::pair("netlink", SourceKind::kNetlink), std::pair("multicast", SourceKind::kMulticast),
+        std::pair("plugin", SourceKind::kPlugin)}) {
+    const absl::StatusOr<AgentConfig> config =
+        ReadAgentConfig(absl::StrCat(AUSPEX_SOURCE_DIR "/deploy/agent/", name, ".conf"));
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_EQ(config->source, source);
   }
 }
 

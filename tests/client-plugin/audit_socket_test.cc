@@ -111,7 +111,9 @@ TEST_F(AuditSocketTest, CountsThatMoreCameThanMayWait) {
   ASSERT_TRUE(listener.ok()) << listener.status();
   for (int i = 0; i < 200 && (*listener)->overruns() == 0; ++i) {
     for (int j = 0; j < 50; ++j) Say(text_);
-    Await(**listener, text_);
+    absl::StatusOr<bool> more = true;
+    while (more.ok() && *more) more = (*listener)->Read([](uint16_t, std::string_view) {});
+    ASSERT_TRUE(more.ok()) << more.status();
   }
   EXPECT_GT((*listener)->overruns(), 0u);
 }

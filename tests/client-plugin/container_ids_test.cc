@@ -152,9 +152,20 @@ TEST_F(ContainerIdsTest, AsksForTheParentOfAProcessThatIsGone) {
   // Whose parent is gone, too, but had been seen.
   EXPECT_EQ(Of({.pid = 50, .ppid = 7}), kA);
   Remove(50);
-  EXPECT_EQ(Of(Exec({.pid = 101, .ppid = 50})), kA);
+  EXPECT_EQ(Of(Exec({.pid = 101, .ppid = 50, .time_s = 1002})), kA);
   EXPECT_EQ(counters().processes_by_parent, 2u);
   EXPECT_EQ(counters().processes_unknown, 0u);
+}
+
+TEST_F(ContainerIdsTest, AsksForTheSameParentOnceASecond) {
+  Put(50, Docker(kA));
+  for (uint32_t pid = 100; pid < 110; ++pid) EXPECT_EQ(Of(Exec({.pid = pid, .ppid = 50})), kA);
+  EXPECT_EQ(counters().lookups, 11u);
+  EXPECT_EQ(counters().processes_by_parent, 10u);
+  Put(50, Docker(kB));
+  EXPECT_EQ(Of(Exec({.pid = 110, .ppid = 50, .time_s = 1001})), kB);
+  Put(51, Docker(kA));
+  EXPECT_EQ(Of(Exec({.pid = 111, .ppid = 51, .time_s = 1001})), kA);
 }
 
 TEST_F(ContainerIdsTest, CountsWhomNobodyKnows) {

@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <libaudit.h>
 #include <memory>
-#include <optional>
 #include <poll.h>
 #include <string>
 
@@ -29,9 +28,9 @@ class ContainerKernelTest : public testing::Test {
     control_ = audit_open();
     was_enabled_ = control_ < 0 ? -1 : audit_is_enabled(control_);
     if (was_enabled_ != 0) GTEST_SKIP() << "needs root, and a kernel's audit that nobody uses";
-    absl::StatusOr<AuditSocket> socket = AuditSocket::Open({.role = AuditSocket::Role::kOwner});
+    auto socket = AuditSocket::Open({.role = AuditSocket::Role::kOwner});
     if (!socket.ok()) GTEST_SKIP() << socket.status();
-    socket_.emplace(*std::move(socket));
+    socket_ = *std::move(socket);
     ASSERT_GT(audit_set_enabled(control_, 1), 0);
     auto* const rule = static_cast<audit_rule_data*>(std::calloc(1, sizeof(audit_rule_data)));
     rule_.reset(rule);
@@ -70,7 +69,7 @@ class ContainerKernelTest : public testing::Test {
 
   int control_ = -1;
   int was_enabled_ = -1;
-  std::optional<AuditSocket> socket_;
+  std::unique_ptr<AuditSocket> socket_;
   std::unique_ptr<audit_rule_data, Free> rule_;
   ContainerIds ids_;
 };

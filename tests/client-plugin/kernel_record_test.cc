@@ -17,7 +17,7 @@ TEST(KernelRecord, IsTheLineThatAuditdWrites) {
   EXPECT_EQ(Line(AUDIT_SYSCALL, "audit(1626611363.720:5): arch=c000003e syscall=59"),
             "type=SYSCALL msg=audit(1626611363.720:5): arch=c000003e syscall=59");
   EXPECT_EQ(Line(AUDIT_EOE, std::string_view("audit(1626611363.720:5): \0", 26)),
-            "type=EOE msg=audit(1626611363.720:5): ");
+            "type=EOE msg=audit(1626611363.720:5):");
   EXPECT_EQ(Line(1998, "audit(1.000:1): x\n"), "type=UNKNOWN[1998] msg=audit(1.000:1): x");
   EXPECT_EQ(Line(60000, "audit(1.000:1): x"), "type=UNKNOWN[60000] msg=audit(1.000:1): x");
 }

@@ -188,6 +188,16 @@ class AnswerTest(RemoteTest):
         self.compare([["-k", "no-such-key"], ["-k", "no-such-key", "-r"],
                       ["--host", "no-such-host"]])
 
+    def test_finds_the_processes_of_a_container_as_the_store_does(self):
+        record = b"node=box type=KERNEL_OTHER msg=audit(1700000000.100:1): contid=3f2a1c nested=b71c"
+        with auspex.ManagedClient(self.collector.server) as client:
+            client.deliver(record)
+        self.compare([["-r", "--container", *options] for options in (
+            ["3f2a"], ["3f2a", "-w"], ["3f2a1c", "-w"], ["b71c"])])
+        run = self.collector.run("search", "-r", "--container", "3f2a", "--server",
+                                 self.collector.unix)
+        self.assertEqual(run, (0, record + b"\n", b""))
+
     def test_reports_as_of_the_store(self):
         for options in REPORTS:
             if "--host" not in options:

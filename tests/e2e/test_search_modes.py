@@ -74,6 +74,14 @@ class ModesTest(unittest.TestCase):
         return self.path(store)
 
 
+def contained(second, container):
+    """That event, of a process in a container, as the agent tells it."""
+    syscall, *others = event(second).splitlines(keepends=True)
+    stamp = f"msg=audit({START_S + second}.100:{1000 + second})"
+    record = f"type=KERNEL_OTHER {stamp}: {container}\n".encode()
+    return b"".join([syscall, record, *others])
+
+
 class InputTest(ModesTest):
     def test_reads_the_rotated_logs_of_a_directory_as_one(self):
         self.path("audit.log", log(20, 29))
@@ -311,6 +319,30 @@ class OutputTest(ModesTest):
                                       "--explain")
         self.assertIn(b"exe is /bin/cat: looked up, in 1 blocks", message)
         self.assertIn(b"1 blocks by the index, 1 read", message)
+
+    def test_finds_the_processes_of_a_container(self):
+        outer, inner = "3f2a1c0d9e8b" + 52 * "7", "b71c"
+        alone, both = contained(10, f"contid={outer}"), contained(11, f"contid={outer} nested={inner}")
+        file = self.path("contained.log", log(0, 9) + alone + both + contained(12, "contid=c0ffee"))
+        store = self.import_log(file, store="contained")
+        for options, found in (
+                ([outer], alone + both), ([outer[:12]], alone + both), ([outer, "-w"], alone + both),
+                ([inner], both), ([inner, "-w", "-k", "k"], both), (["no-such-id"], b""),
+                ([outer[:12], "-w"], b"")):
+            for source in (["-if", file], ["--store", store]):
+                with self.subTest(options=options, source=source):
+                    run = self.run_ours("-r", *source, "--container", *options)
+                    self.assertEqual(run, (0 if found else 1, found, b""))
+        message = self.run_ours("--container", inner, "-w", "--store", store, "--explain")[2]
+        self.assertIn(b"container is b71c: looked up, in 1 blocks", message)
+
+    def test_prints_an_event_of_a_container_as_ausearch_does(self):
+        file = self.path("contained.log", contained(0, "contid=3f2a nested=42"))
+        for options in ([], ["-i"], ["--format", "csv"], ["--format", "text"]):
+            with self.subTest(options):
+                self.expect_same(*options, "-if", file)
+        line = json.loads(self.run_ours("--format", "json", "-if", file)[1])
+        self.assertEqual(line["records"][1]["fields"], {"contid": "3f2a", "nested": "42"})
 
     def test_looks_at_the_hosts_that_are_asked_for(self):
         self.import_log(self.path("more", log(3, 5, name="other")), host="other")

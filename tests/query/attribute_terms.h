@@ -13,10 +13,12 @@
 namespace query {
 
 inline constexpr Attribute kAllAttributes[] = {
-    Attribute::kPid,  Attribute::kPpid,     Attribute::kUid,     Attribute::kEuid, Attribute::kAuid,
-    Attribute::kGid,  Attribute::kEgid,     Attribute::kSession, Attribute::kExit, Attribute::kExe,
-    Attribute::kComm, Attribute::kTerminal, Attribute::kHost,    Attribute::kFile, Attribute::kCwd,
-    Attribute::kKey,  Attribute::kSubject,  Attribute::kObject,  Attribute::kUuid, Attribute::kVm,
+    Attribute::kPid,       Attribute::kPpid,   Attribute::kUid,  Attribute::kEuid,
+    Attribute::kAuid,      Attribute::kGid,    Attribute::kEgid, Attribute::kSession,
+    Attribute::kExit,      Attribute::kExe,    Attribute::kComm, Attribute::kTerminal,
+    Attribute::kHost,      Attribute::kFile,   Attribute::kCwd,  Attribute::kKey,
+    Attribute::kSubject,   Attribute::kObject, Attribute::kUuid, Attribute::kVm,
+    Attribute::kContainer,
 };
 
 // Whether the condition, which the event meets, is found by the event's terms.

@@ -95,6 +95,27 @@ TEST(Attribute, IsAContextWithoutItsMode) {
               ElementsAre("a:b:c", "d:e"));
 }
 
+// As docker shows it, an id is cut short.
+TEST(Attribute, IsTheContainerAndTheOneInIt) {
+  const auto event = MakeEvent({"SYSCALL pid=1 contid=0", "KERNEL_OTHER contid=3f2a nested=b71c"});
+  std::vector<std::string> ids;
+  ForEachValue(Attribute::kContainer, event, [&](std::string_view id) { ids.emplace_back(id); });
+  EXPECT_THAT(ids, ElementsAre("3f2a", "b71c"));
+  EXPECT_EQ(ValueWithoutTerm(event), std::nullopt);
+  EXPECT_TRUE(Matches(AttributeIs{Attribute::kContainer, "3f", TermMatch::kContains}, event));
+  EXPECT_FALSE(Matches(AttributeIs{Attribute::kContainer, "3f", TermMatch::kIs}, event));
+  EXPECT_TRUE(Matches(AttributeIs{Attribute::kContainer, "b71c", TermMatch::kIs}, event));
+  EXPECT_TRUE(IsLookup({Attribute::kContainer, "b71c", TermMatch::kIs}));
+}
+
+// That an event is in none is not said by any word, so that "" asks for any container.
+TEST(Attribute, OfContainersIsNeverThatThereIsNone) {
+  const AttributeIs any{Attribute::kContainer, "", TermMatch::kContains};
+  EXPECT_TRUE(Matches(any, MakeEvent({"KERNEL_OTHER contid=a"})));
+  EXPECT_FALSE(Matches(any, MakeEvent({"SYSCALL pid=1", "KERNEL_OTHER contid=(none)"})));
+  EXPECT_FALSE(MayLackTerm(any));
+}
+
 TEST(Attribute, IsAskedForByWholeOrPart) {
   const audit::Event event = MakeEvent({"SYSCALL exe=\"/usr/bin/ls\" tty=(none)"});
   EXPECT_TRUE(Matches(AttributeIs{Attribute::kExe, "bin", TermMatch::kContains}, event));

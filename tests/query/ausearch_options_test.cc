@@ -178,6 +178,7 @@ TEST(AusearchOptions, AskForAttributes) {
       {{"-ul", "-1"}, Attribute::kAuid, "4294967295"},
       {{"-uu", "u"}, Attribute::kUuid, "u"},
       {{"-vm", "v"}, Attribute::kVm, "v"},
+      {{"--container", "3f2a"}, Attribute::kContainer, "3f2a"},
       {{"-x", "/bin/ls"}, Attribute::kExe, "/bin/ls"},
   };
   for (const auto& [arguments, attribute, text] : cases) {

@@ -85,6 +85,14 @@ TEST(Term, ReadsSocketAddresses) {
   }
 }
 
+TEST(Term, ReadsWhatTheAgentSaysOfContainers) {
+  EXPECT_THAT(TermsOf({Line("KERNEL_OTHER", "contid=1f nested=web.1")}),
+              UnorderedElementsAre("type=KERNEL_OTHER", "container=1f", "container=web.1"));
+  // Others may mean anything by these names.
+  EXPECT_THAT(TermsOf({Line("SYSCALL", "contid=1f nested=2")}),
+              UnorderedElementsAre("type=SYSCALL"));
+}
+
 TEST(Term, HasNoneOfWhatIsAbsent) {
   EXPECT_THAT(TermsOf({Line("X",
                             "exe=? key=(null) terminal=(none) acct=\"\" hostname= arch=? "
@@ -100,7 +108,7 @@ TEST(Term, KeepsItsNumbers) {
       {19, "suid"},     {20, "fsuid"},   {24, "gid"},  {25, "egid"},     {26, "sgid"},
       {27, "fsgid"},    {32, "success"}, {33, "exit"}, {40, "hostname"}, {41, "address"},
       {42, "terminal"}, {43, "account"}, {44, "node"}, {45, "session"},  {48, "subject"},
-      {49, "object"},   {56, "uuid"},    {57, "vm"}};
+      {49, "object"},   {56, "uuid"},    {57, "vm"},   {58, "container"}};
   EXPECT_EQ(TermFields().size(), std::size(pinned));
   for (const auto& [number, name] : pinned) {
     EXPECT_EQ(TermFieldName(static_cast<TermField>(number)), name);
