@@ -25,6 +25,7 @@ std::string_view NameOf(uint16_t type) {
 }  // namespace
 
 bool IsRecord(uint16_t message_type) {
+  if (message_type == AUDIT_USER || message_type == AUDIT_LOGIN) return true;
   return message_type >= AUDIT_FIRST_USER_MSG && message_type != AUDIT_REPLACE;
 }
 

@@ -297,8 +297,11 @@ uint64_t Spool::PendingBytes(const std::string& series) const {
 std::optional<SpoolBatch> Spool::Next(const std::string& series, uint64_t after) {
   const std::lock_guard lock(mutex_);
   for (const Segment& segment : segments_) {
-    if (segment.series != series || segment.next_number <= after + 1) continue;
-    std::optional<SpoolBatch> batch = Read(segment, after);
+    if (segment.series != series) continue;
+    // Of what one collector has acknowledged, another one knows nothing.
+    const uint64_t behind = std::max(after, segment.acknowledged);
+    if (segment.next_number <= behind + 1) continue;
+    std::optional<SpoolBatch> batch = Read(segment, behind);
     if (batch) return batch;
     ++counters_.read_errors;  // It must not hold up those behind it.
   }

@@ -202,6 +202,19 @@ TEST_F(SpoolTest, LetsGoOfFilesThatAreAcknowledged) {
 }
 
 // Whatever is left of a file, all whole batches of it are there, and numbers go on behind them.
+// To whatever collector it goes, none needs it once more.
+TEST_F(SpoolTest, GivesBackNothingThatIsAcknowledged) {
+  Open();
+  for (const char* record : {"a", "b", "c"}) Append({record});
+  const std::string series = spool_->CurrentSeries();
+  spool_->Acknowledge(series, 2);
+  const auto batch = spool_->Next(series, 0);
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->number(), 3u);
+  spool_->Acknowledge(series, 3);
+  EXPECT_FALSE(spool_->Next(series, 0));
+}
+
 TEST_F(SpoolTest, SurvivesTruncation) {
   Open();
   Append({"first"});
