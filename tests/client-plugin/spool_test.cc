@@ -201,7 +201,6 @@ TEST_F(SpoolTest, LetsGoOfFilesThatAreAcknowledged) {
   EXPECT_THAT(Batches("", 3), ElementsAre("4: d"));
 }
 
-// Whatever is left of a file, all whole batches of it are there, and numbers go on behind them.
 // To whatever collector it goes, none needs it once more.
 TEST_F(SpoolTest, GivesBackNothingThatIsAcknowledged) {
   Open();
@@ -215,6 +214,7 @@ TEST_F(SpoolTest, GivesBackNothingThatIsAcknowledged) {
   EXPECT_FALSE(spool_->Next(series, 0));
 }
 
+// Whatever is left of a file, all whole batches of it are there.
 TEST_F(SpoolTest, SurvivesTruncation) {
   Open();
   Append({"first"});
