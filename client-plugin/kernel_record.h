@@ -9,8 +9,8 @@
 namespace client_plugin {
 
 // Whether a message of the socket is a record. Others are answers, and questions of the kernel's
-// (include/uapi/linux/audit.h): types below AUDIT_FIRST_USER_MSG but for AUDIT_USER and AUDIT_LOGIN,
-// and AUDIT_REPLACE, which asks an auditd whether it is alive.
+// (include/uapi/linux/audit.h): types below AUDIT_FIRST_USER_MSG but for AUDIT_USER and
+// AUDIT_LOGIN, and AUDIT_REPLACE, which asks an auditd whether it is alive.
 bool IsRecord(uint16_t message_type);
 
 // Appends "type=NAME msg=PAYLOAD", as auditd does with log_format = RAW. What ends the payload

@@ -102,9 +102,9 @@ class Spool {
   // The bytes of files of a series of which not all is acknowledged.
   uint64_t PendingBytes(const std::string& series) const;
 
-  // The first batch of a series that is there, was not acknowledged and has a higher number; none if
-  // there is none. What cannot be read any more is left out and counted. Batches are best asked for
-  // in their order.
+  // The first batch of a series that is there, was not acknowledged and has a higher number; none
+  // if there is none. What cannot be read any more is left out and counted. Batches are best asked
+  // for in their order.
   std::optional<SpoolBatch> Next(const std::string& series, uint64_t after);
 
   // Batches of the series up to this number need not be kept any more.

@@ -31,8 +31,8 @@ TEST(KernelRecord, IsNoAnswer) {
   for (const int type : {NLMSG_ERROR, NLMSG_DONE, AUDIT_GET, AUDIT_LIST_RULES, AUDIT_REPLACE}) {
     EXPECT_FALSE(IsRecord(static_cast<uint16_t>(type))) << type;
   }
-  for (const int type : {AUDIT_USER, AUDIT_LOGIN, AUDIT_USER_LOGIN, AUDIT_SYSCALL, AUDIT_EOE,
-                         AUDIT_KERNEL}) {
+  for (const int type :
+       {AUDIT_USER, AUDIT_LOGIN, AUDIT_USER_LOGIN, AUDIT_SYSCALL, AUDIT_EOE, AUDIT_KERNEL}) {
     EXPECT_TRUE(IsRecord(static_cast<uint16_t>(type))) << type;
   }
 }
