@@ -1,19 +1,28 @@
 #include "audit/serial_gaps.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace audit {
 
+namespace {
+
+constexpr uint32_t kSerialsMax = std::numeric_limits<uint32_t>::max();
+
+}  // namespace
+
 uint64_t SerialGaps::Observe(uint32_t serial, bool is_newest, uint64_t now_ms) {
   uint64_t lost = 0;
-  if (serial > newest_) {
+  // Not what comes late from before the count began anew.
+  const bool is_of_before = serial - newest_ > kSerialsMax / 2 && !is_newest;
+  if (serial > newest_ && !is_of_before) {
     if (serial - newest_ > 1) gaps_.push_back({newest_ + 1, serial - 1, now_ms});
     newest_ = serial;
   } else if (serial < newest_ && !Fill(serial) && is_newest && newest_ - serial > kDisorderMax) {
     lost += Restart(serial);
   }
   while (gaps_.size() > kGapsMax) lost += LoseOldest();  // A filled gap can leave two behind.
-  while (!gaps_.empty() && now_ms - gaps_.front().noticed_ms > patience_ms_) lost += LoseOldest();
+  while (!gaps_.empty() && now_ms > gaps_.front().noticed_ms + patience_ms_) lost += LoseOldest();
   return lost;
 }
 

@@ -44,7 +44,7 @@ absl::Status Failed(std::string_view doing, int error) {
 
 // A process that owns the socket is asked by the kernel whether it is alive, and keeps it.
 absl::Status Own(int fd) {
-  const int sent = audit_set_pid(fd, static_cast<uint32_t>(getpid()), WAIT_YES);
+  const int sent = audit_set_pid(fd, static_cast<uint32_t>(getpid()), WAIT_NO);
   return sent > 0 ? absl::OkStatus() : Failed("become the owner of the audit socket", -sent);
 }
 

@@ -18,6 +18,9 @@ constexpr size_t kChunkBytes = 64 << 10;
 // Who finds so much is behind, and does not pause.
 constexpr size_t kBusyBytes = 256 << 10;
 
+// However much comes, so often it looks whether it is to stop.
+constexpr std::chrono::milliseconds kLookUp{100};
+
 }  // namespace
 
 Capture::Capture(std::unique_ptr<Source> source, RecordQueue& queue, const CaptureOptions& options,
@@ -44,7 +47,7 @@ CaptureCounters Capture::counters() const {
 
 void Capture::Run() {
   while (WaitForMore()) {
-    const absl::Status drained = Drain(steady_clock::time_point::max());
+    const absl::Status drained = Drain(steady_clock::now() + kLookUp);
     if (drained.ok()) continue;
     on_end_(drained);
     return;
@@ -76,6 +79,8 @@ absl::Status Capture::Drain(steady_clock::time_point until) {
     Count();
     if (!more.ok()) return more.status();
   }
+  last_bytes_ += chunk.bytes();
+  if (chunk.bytes() > 0) queue_.Push(&chunk);  // The time was over.
   return absl::OkStatus();
 }
 

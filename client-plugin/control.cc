@@ -62,7 +62,8 @@ Control::Control(asio::io_context& context, const std::string& config_file,
 }
 
 void Control::Start() {
-  parts_.queue.Push(kOwnLine, parts_.own_records.Started(config_.is_enriched ? "enriched" : "raw"));
+  parts_.queue.PushAtOnce(kOwnLine,
+                          parts_.own_records.Started(config_.is_enriched ? "enriched" : "raw"));
   asio::co_spawn(context_, HandleSignals(), asio::detached);
   asio::co_spawn(context_, WatchKernel(), asio::detached);
   uint64_t watchdog_us = 0;
@@ -115,7 +116,7 @@ asio::awaitable<void> Control::HandleSignals() {
 void Control::Reload() {
   sd_notify(0, "RELOADING=1");
   const absl::Status reloaded = TryReload();
-  parts_.queue.Push(kOwnLine, parts_.own_records.Reconfigured(reloaded.ok()));
+  parts_.queue.PushAtOnce(kOwnLine, parts_.own_records.Reconfigured(reloaded.ok()));
   if (reloaded.ok()) {
     spdlog::info("reloaded {}", config_file_);
   } else {
@@ -135,12 +136,13 @@ absl::Status Control::TryReload() {
   const absl::Status delivering = parts_.outlet.Use(*read);
   if (!delivering.ok()) return delivering;
   parts_.worker.SetLines(*std::move(lines));
-  parts_.rules.Use(RulesWatchOptionsOf(*read));
   config_ = *std::move(read);
-  if (parts_.kernel) {
+  // Rules can set the same, and count.
+  if (parts_.kernel && config_.source == SourceKind::kNetlink) {
     const absl::Status applied = parts_.kernel->Apply(config_.kernel);
     if (!applied.ok()) LogErrors(applied);
   }
+  parts_.rules.Use(RulesWatchOptionsOf(config_));
   return absl::OkStatus();
 }
 

@@ -50,8 +50,7 @@ absl::Status CurrentOutlet::Make(const AgentConfig& config) {
   } else {
     made = std::make_unique<Sender>(spool_, SenderOptions{.servers = config.servers,
                                                           .tls = config.tls,
-                                                          .server_name = config.server_name,
-                                                          .boot_id = boot_id_});
+                                                          .server_name = config.server_name});
   }
   const std::lock_guard lock(mutex_);
   outlet_ = std::move(made);

@@ -18,8 +18,8 @@ namespace client_plugin {
 // Wake() and state() are for any thread, the rest for one.
 class CurrentOutlet {
  public:
-  // `boot_id` is that of the spool, which must outlive the object.
-  CurrentOutlet(Spool& spool, const std::string& boot_id) : spool_(spool), boot_id_(boot_id) {}
+  // The spool must outlive the object.
+  explicit CurrentOutlet(Spool& spool) : spool_(spool) {}
 
   CurrentOutlet(const CurrentOutlet&) = delete;
 
@@ -38,7 +38,6 @@ class CurrentOutlet {
   absl::Status Make(const AgentConfig& config);
 
   Spool& spool_;
-  const std::string boot_id_;
   AgentConfig config_;        // What it delivers by.
   mutable std::mutex mutex_;  // Guards what follows.
   std::unique_ptr<Outlet> outlet_;

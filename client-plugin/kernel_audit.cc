@@ -4,6 +4,7 @@
 #include <cstring>
 #include <libaudit.h>
 #include <optional>
+#include <poll.h>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,9 @@
 namespace client_plugin {
 
 namespace {
+
+// The kernel answers within microseconds, unless something is wrong with it.
+constexpr int kAnswerMsMax = 2000;
 
 absl::Status Failed(const std::string& doing, int error) {
   const std::string message = absl::StrCat("audit: cannot ", doing, ": ", std::strerror(error));
@@ -45,7 +49,10 @@ absl::StatusOr<KernelAuditStatus> KernelAudit::Status() {
   if (asked <= 0) return Failed("ask for the state", -asked);
   for (;;) {
     audit_reply reply{};
-    const int got = audit_get_reply(socket_.get(), &reply, GET_REPLY_BLOCKING, 0);
+    pollfd answer{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    if (poll(&answer, 1, kAnswerMsMax) == 0) return Failed("learn the state", ETIMEDOUT);
+    const int got = audit_get_reply(socket_.get(), &reply, GET_REPLY_NONBLOCKING, 0);
+    if (got == -EAGAIN || got == -EINTR) continue;
     if (got <= 0) return Failed("learn the state", got == 0 ? EPIPE : -got);
     if (reply.type == NLMSG_ERROR && reply.error->error != 0) {
       return Failed("learn the state", -reply.error->error);

@@ -13,8 +13,11 @@
 
 namespace client_plugin {
 
+// KernelAuditStatus::enabled: nothing can be set until the next boot (`auditctl -e 2`).
+inline constexpr uint32_t kAuditLocked = 2;
+
 struct KernelAuditStatus {
-  uint32_t enabled = 0;  // 2: locked until the next boot.
+  uint32_t enabled = 0;  // 0: off, 1: on, or kAuditLocked.
   uint32_t owner = 0;    // The process that owns the audit socket; 0: none.
   uint32_t failure_mode = 0;
   uint32_t rate_limit = 0;

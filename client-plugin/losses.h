@@ -14,7 +14,7 @@ struct Losses {
   uint64_t queue_records = 0;   // Dropped for want of room in the queue,
   uint64_t spool_records = 0;   // in the spool,
   uint64_t aged_records = 0;    // since nobody has fetched them in time,
-  uint64_t error_records = 0;   // since they could not be written.
+  uint64_t error_records = 0;   // since they could not be written, or not be read.
 
   friend bool operator==(const Losses&, const Losses&) = default;
 };

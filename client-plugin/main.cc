@@ -98,14 +98,19 @@ CaptureOptions CaptureOptionsOf(SourceKind kind) {
 // Without the right to ask, nothing is known of the kernel's state, and nothing can be set.
 absl::Status SetUpKernel(const AgentConfig& config, std::optional<KernelAudit>* kernel) {
   absl::StatusOr<KernelAudit> opened = KernelAudit::Open();
-  const absl::Status status = opened.ok() ? opened->Status().status() : opened.status();
+  const absl::StatusOr<KernelAuditStatus> status =
+      opened.ok() ? opened->Status() : absl::StatusOr<KernelAuditStatus>(opened.status());
   if (!status.ok()) {
-    if (config.source == SourceKind::kNetlink) return status;
-    spdlog::info("what the kernel loses is not known: {}", Text(status));
+    if (config.source == SourceKind::kNetlink) return status.status();
+    spdlog::info("what the kernel loses is not known: {}", Text(status.status()));
     return absl::OkStatus();
   }
   kernel->emplace(*std::move(opened));
   if (config.source != SourceKind::kNetlink) return absl::OkStatus();
+  if (status->enabled == kAuditLocked) {
+    spdlog::info("the audit of the kernel is locked: its settings stay as they are");
+    return absl::OkStatus();
+  }
   const absl::Status applied = (*kernel)->Apply(config.kernel);
   if (!applied.ok() || !config.enable_audit) return applied;
   return (*kernel)->Enable();
@@ -114,6 +119,33 @@ absl::Status SetUpKernel(const AgentConfig& config, std::optional<KernelAudit>* 
 int Fail(const absl::Status& status) {
   LogErrors(status);
   return EXIT_FAILURE;
+}
+
+struct Running {
+  const Control& control;
+  Capture& capture;
+  RecordQueue& queue;
+  OwnRecords& own_records;
+  std::optional<Worker>& worker;
+  CurrentOutlet& outlet;
+  const Spool& spool;
+};
+
+// Nothing more comes in; what has come is stored, and delivered while there is time.
+void Stop(const Running& running) {
+  const uint32_t stop_seconds = running.control.config().stop_seconds;
+  sd_notify(0, "STOPPING=1");
+  alarm(stop_seconds + kStopSecondsMax);
+  running.queue.StopWaiting();
+  running.capture.Stop();
+  running.worker->SetOverruns(running.capture.counters().overruns);
+  running.queue.PushAtOnce(kOwnLine, running.own_records.Ended());
+  running.queue.Close();
+  running.worker.reset();
+  running.outlet.Stop(seconds(stop_seconds));
+  const bool has_lost = running.spool.marks().losses != Losses();
+  spdlog::info("stopped lost={} pending={}", has_lost ? "something" : "nothing",
+               running.spool.PendingSeries().empty() ? "nothing" : "something");
 }
 
 // The order of the declarations is the order in which the agent starts: what takes records in is
@@ -132,7 +164,7 @@ int Run(const std::string& config_file, const AgentConfig& config) {
       Spool::Open(SpoolOptionsOf(config, *boot_id));
   if (!spool.ok()) return Fail(spool.status());
 
-  CurrentOutlet outlet(**spool, *boot_id);
+  CurrentOutlet outlet(**spool);
   const absl::Status delivering = outlet.Use(config);
   if (!delivering.ok()) return Fail(delivering);
 
@@ -157,8 +189,8 @@ int Run(const std::string& config_file, const AgentConfig& config) {
                   });
 
   RulesWatch rules(RulesWatchOptionsOf(config), [&](const std::string& drift) {
-    queue.Push(kOwnLine,
-               drift.empty() ? own_records.RulesAgree() : own_records.RulesDrifted(drift));
+    queue.PushAtOnce(kOwnLine,
+                     drift.empty() ? own_records.RulesAgree() : own_records.RulesDrifted(drift));
   });
   Control control(context, config_file, config,
                   {.spool = **spool,
@@ -182,17 +214,13 @@ int Run(const std::string& config_file, const AgentConfig& config) {
 
   context.run();
 
-  sd_notify(0, "STOPPING=1");
-  alarm(control.config().stop_seconds + kStopSecondsMax);
-  queue.StopWaiting();
-  capture.Stop();
-  queue.Push(kOwnLine, own_records.Ended());
-  queue.Close();
-  const Losses losses = worker->losses();
-  worker.reset();
-  outlet.Stop(seconds(control.config().stop_seconds));
-  spdlog::info("stopped lost={} pending={}", losses == Losses() ? "nothing" : "something",
-               (*spool)->PendingSeries().empty() ? "nothing" : "something");
+  Stop({.control = control,
+        .capture = capture,
+        .queue = queue,
+        .own_records = own_records,
+        .worker = worker,
+        .outlet = outlet,
+        .spool = **spool});
   if (!control.failure().ok()) return Fail(control.failure());
   return source_end.ok() || absl::IsOutOfRange(source_end) ? EXIT_SUCCESS : Fail(source_end);
 }

@@ -57,15 +57,24 @@ void RecordQueue::Push(RecordChunk* chunk) {
     counters_.records_dropped += taken.record_count();
     return;
   }
-  counters_.bytes += taken.bytes();
-  counters_.records += taken.record_count();
-  chunks_.push_back(std::move(taken));
+  Add(std::move(taken));
+}
+
+// With mutex_ held.
+void RecordQueue::Add(RecordChunk chunk) {
+  counters_.bytes += chunk.bytes();
+  counters_.records += chunk.record_count();
+  chunks_.push_back(std::move(chunk));
   if (chunks_.size() == 1 || is_under_pressure()) changed_.notify_all();
 }
 
-void RecordQueue::Push(uint16_t message_type, std::string_view payload) {
+void RecordQueue::PushAtOnce(uint16_t message_type, std::string_view payload) {
   RecordChunk chunk;
   chunk.Add(message_type, payload);
+  {
+    const std::lock_guard lock(mutex_);
+    if (when_full_ == QueueFull::kBlock && !is_closed_) return Add(std::move(chunk));
+  }
   Push(&chunk);
 }
 

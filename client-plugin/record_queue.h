@@ -65,8 +65,8 @@ class RecordQueue {
   // empty.
   void Push(RecordChunk* chunk);
 
-  // One message, likewise.
-  void Push(uint16_t message_type, std::string_view payload);
+  // One message. Never waits: where Push() would, it is taken beyond the limit.
+  void PushAtOnce(uint16_t message_type, std::string_view payload);
 
   // What has waited longest. Waits until there is something, the time is over or the queue is
   // closed; then there is none.
@@ -88,6 +88,8 @@ class RecordQueue {
   RecordQueueCounters counters() const;
 
  private:
+  void Add(RecordChunk chunk);
+
   bool is_under_pressure() const {
     const bool is_nearly_full = counters_.bytes > options_.bytes_max - options_.bytes_max / 8;
     return is_closed_ || (is_nearly_full && when_full_ != QueueFull::kBlock);

@@ -25,9 +25,11 @@ absl::StatusOr<RuleLoad> LoadFrom(const std::vector<RulePlace>& places) {
 std::string Summary(const RuleDrift& drift) {
   std::string text =
       absl::StrCat(drift.missing.size(), " missing in the kernel, ", drift.unexpected.size(),
-                   " that no file has, ", drift.settings.size(), " settings that differ");
+                   " that no file has, ", drift.settings.size(), " settings that differ, ",
+                   drift.refused.size(), " lines refused");
   if (drift.is_reordered) text += ", in another order";
   if (!drift.missing.empty()) text += ": missing " + drift.missing.front();
+  if (!drift.refused.empty()) text += ": " + drift.refused.front().Message();
   return text;
 }
 
@@ -86,6 +88,9 @@ void RulesWatch::Load(const std::vector<RulePlace>& places) {
   for (const RefusedRule& refused : loaded->refused) {
     spdlog::error("rules: {}", refused.Message());
   }
+  for (const RefusedRule& warning : loaded->warnings) {
+    spdlog::warn("rules: {}", warning.Message());
+  }
   spdlog::info("rules: {} lines loaded, {} refused{}", loaded->accepted, loaded->refused.size(),
                loaded->is_complete ? "" : ", the rest was not read");
 }
@@ -102,7 +107,8 @@ void RulesWatch::Compare(const std::vector<RulePlace>& places) {
     const bool was = state().has_drifted;
     return Note(was, std::string(drift.status().message()), "");
   }
-  Note(!drift->empty(), drift->empty() ? "" : Summary(*drift), drift->RecordText());
+  const bool is_well = drift->empty() && drift->refused.empty();
+  Note(!drift->empty(), is_well ? "" : Summary(*drift), drift->RecordText());
 }
 
 void RulesWatch::Note(bool has_drifted, const std::string& problem, const std::string& record) {

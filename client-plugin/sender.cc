@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include <grpc/support/log.h>
 #include <grpcpp/create_channel.h>
@@ -25,11 +26,20 @@ constexpr size_t kFileBytesMax = 1 << 20;
 // has no other way to ask for 1.3.
 constexpr char kOldCipherSuites[] = "ECDHE-PSK-CHACHA20-POLY1305";
 
+// Of what a collector says of itself or of a failure.
+constexpr size_t kShownBytesMax = 300;
+
+// A batch that a collector takes for malformed so often is given up: it would hold up all others.
+constexpr int kRefusalsMax = 3;
+
 absl::Status StatusOf(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
-std::string Text(const absl::Status& status) { return std::string(status.message()); }
+// What a collector says, for a log and a terminal.
+std::string Shown(absl::string_view text) {
+  return absl::CHexEscape(text.substr(0, kShownBytesMax));
+}
 
 }  // namespace
 
@@ -39,7 +49,11 @@ void PrepareGrpc() {
 }
 
 Sender::Sender(Spool& spool, const SenderOptions& options)
-    : spool_(spool), options_(options), pause_(options.pause_min), thread_([this] { Run(); }) {}
+    : spool_(spool),
+      options_(options),
+      pause_(options.pause_min),
+      problems_(options.servers.size()),
+      thread_([this] { Run(); }) {}
 
 Sender::~Sender() { Stop(milliseconds(0)); }
 
@@ -145,7 +159,24 @@ absl::Status Sender::Deliver(const std::shared_ptr<grpc::Channel>& channel, size
     (void)spool_.BeginSeries();
   }
   const absl::Status sent = SendAll(stream, &delivery);
+  if (absl::IsInvalidArgument(sent)) NoteRefusal(delivery);
   return sent.ok() ? End(stream, &delivery) : sent;
+}
+
+// The collector has all before the first batch that it has not stored, so it is that one.
+void Sender::NoteRefusal(const Delivery& delivery) {
+  const bool is_same =
+      refused_series_ == delivery.series && refused_behind_ == delivery.welcomed_at;
+  refusals_ = is_same ? refusals_ + 1 : 1;
+  refused_series_ = delivery.series;
+  refused_behind_ = delivery.welcomed_at;
+  if (refusals_ < kRefusalsMax) return;
+  const auto batch = spool_.Next(delivery.series, delivery.welcomed_at);
+  if (!batch.ok() || !*batch) return;
+  spdlog::error("batch {} of {} records is given up: the collector takes it for malformed",
+                (*batch)->number(), (*batch)->record_count());
+  spool_.GiveUp(**batch);
+  spool_.Acknowledge(delivery.series, (*batch)->number());
 }
 
 absl::Status Sender::AwaitWelcome(DeliverStream& stream, Delivery* delivery) {
@@ -160,11 +191,20 @@ absl::Status Sender::AwaitWelcome(DeliverStream& stream, Delivery* delivery) {
     return state.end->ok() ? absl::UnavailableError("the collector does not welcome us")
                            : StatusOf(*state.end);
   }
-  delivery->sent = state.welcome->last_number();
-  delivery->unacknowledged_bytes_max = std::min<size_t>(options_.unacknowledged_bytes_max,
-                                                        state.welcome->unacknowledged_bytes_max());
+  return Welcomed(*state.welcome, delivery);
+}
+
+absl::Status Sender::Welcomed(const auspex::v1::Welcome& welcome, Delivery* delivery) {
+  if (welcome.unacknowledged_bytes_max() == 0) {
+    return absl::FailedPreconditionError("the collector lets nothing be sent");
+  }
+  // More than we have made it cannot have.
+  delivery->sent = std::min(welcome.last_number(), spool_.LastNumber(delivery->series));
+  delivery->welcomed_at = delivery->sent;
+  delivery->unacknowledged_bytes_max =
+      std::min<size_t>(options_.unacknowledged_bytes_max, welcome.unacknowledged_bytes_max());
   spool_.Acknowledge(delivery->series, delivery->sent);
-  Connected(delivery->server, state.welcome->server());
+  Connected(delivery->server, welcome.server());
   return absl::OkStatus();
 }
 
@@ -174,30 +214,30 @@ absl::Status Sender::SendAll(DeliverStream& stream, Delivery* delivery) {
     const DeliverStream::State state = stream.state();
     const absl::Status settled = Settle(state, delivery);
     if (!settled.ok()) return settled;
-    const bool has_sent = !state.is_writing && !IsToEnd(*delivery) && SendNext(stream, delivery);
-    if (has_sent) continue;
     if (IsToEnd(*delivery)) return absl::OkStatus();
+    if (!state.is_writing) {
+      const absl::StatusOr<bool> has_sent = SendNext(stream, delivery);
+      if (!has_sent.ok()) return has_sent.status();
+      if (*has_sent || IsToEnd(*delivery)) continue;
+    }
     bell_.Wait(WakeAt(*delivery));
   }
 }
 
-bool Sender::SendNext(DeliverStream& stream, Delivery* delivery) {
+absl::StatusOr<bool> Sender::SendNext(DeliverStream& stream, Delivery* delivery) {
   if (delivery->unacknowledged_bytes >= delivery->unacknowledged_bytes_max) return false;
-  const std::optional<SpoolBatch> batch = spool_.Next(delivery->series, delivery->sent);
-  if (!batch) {
-    // Of a series that nothing is appended to any more, what is left cannot be read.
-    const bool is_over =
-        delivery->unacknowledged.empty() && delivery->series != spool_.CurrentSeries();
-    if (is_over) spool_.Acknowledge(delivery->series, spool_.LastNumber(delivery->series));
-    return false;
-  }
-  const size_t bytes = stream.Send(*batch, delivery->sent, options_.boot_id);
+  const absl::StatusOr<std::optional<SpoolBatch>> next =
+      spool_.Next(delivery->series, delivery->sent);
+  if (!next.ok()) return next.status();
+  if (!*next) return false;
+  const SpoolBatch& batch = **next;
+  const size_t bytes = stream.Send(batch, delivery->sent, Spool::BootOf(delivery->series));
   delivery->has_sent = true;
-  delivery->sent = batch->number();
+  delivery->sent = batch.number();
   delivery->unacknowledged_bytes += bytes;
-  delivery->unacknowledged.push_back({.number = batch->number(),
+  delivery->unacknowledged.push_back({.number = batch.number(),
                                       .bytes = bytes,
-                                      .records = batch->record_count(),
+                                      .records = batch.record_count(),
                                       .at = Clock::now()});
   const std::lock_guard lock(mutex_);
   ++state_.counters.batches_sent;
@@ -217,7 +257,7 @@ absl::Status Sender::Settle(const DeliverStream::State& state, Delivery* deliver
   }
   if (batches > 0) {
     has_progressed_ = true;
-    spool_.Acknowledge(delivery->series, state.acknowledged);
+    spool_.Acknowledge(delivery->series, std::min(state.acknowledged, delivery->sent));
   }
   const std::lock_guard lock(mutex_);
   state_.counters.batches_acknowledged += batches;
@@ -241,9 +281,9 @@ absl::Status Sender::Settle(const DeliverStream::State& state, Delivery* deliver
 // Waits for all that was sent to be acknowledged.
 absl::Status Sender::End(DeliverStream& stream, Delivery* delivery) {
   bool has_ended = false;
-  const Clock::time_point until = std::min(Clock::now() + options_.answer_time_max,
-                                           stop_by().value_or(Clock::time_point::max()));
+  const Clock::time_point patience = Clock::now() + options_.answer_time_max;
   for (;;) {
+    const Clock::time_point until = std::min(patience, stop_by().value_or(patience));
     DeliverStream::State state = stream.state();
     const bool is_over = state.end && state.end->ok();
     if (is_over) state.end.reset();
@@ -291,18 +331,20 @@ Sender::Clock::time_point Sender::WakeAt(const Delivery& delivery) const {
 void Sender::Connected(size_t server, const std::string& software) {
   const std::lock_guard lock(mutex_);
   if (state_.counters.is_connected && state_.destination == options_.servers[server]) return;
-  spdlog::info("delivering to {} ({})", options_.servers[server], software);
+  spdlog::info("delivering to {} ({})", options_.servers[server], Shown(software));
   state_.counters.is_connected = true;
   ++state_.counters.connections;
   state_.destination = options_.servers[server];
   state_.problem.clear();
+  problems_[server].clear();
 }
 
 // Said once, however often it is tried.
 void Sender::Failed(size_t server, const absl::Status& why) {
   const std::lock_guard lock(mutex_);
-  const std::string problem = absl::StrCat(options_.servers[server], ": ", Text(why));
-  if (problem != state_.problem) spdlog::warn("cannot deliver: {}", problem);
+  const std::string problem = absl::StrCat(options_.servers[server], ": ", Shown(why.message()));
+  if (problem != problems_[server]) spdlog::warn("cannot deliver: {}", problem);
+  problems_[server] = problem;
   state_.counters.is_connected = false;
   ++state_.counters.failures;
   state_.destination = options_.servers[server];

@@ -45,7 +45,6 @@ struct SenderOptions {
   std::vector<std::string> servers = {};  // HOST:PORT, in the order of preference. At least one.
   TlsFiles tls = {};
   std::string server_name = {};  // In the collectors' certificates; empty: that of the address.
-  std::string boot_id = {};      // Of this boot, which losses are told of.
 
   // A collector that does not welcome or acknowledge for so long is given up. One that waits for a
   // slow disk says nothing for a second or two.
@@ -100,6 +99,7 @@ class Sender : public Outlet {
     std::string series;
     size_t server;
     Clock::time_point began;
+    uint64_t welcomed_at = 0;  // The number that the collector had at the beginning.
     bool has_sent = false;
     uint64_t sent = 0;  // The number of the last batch that was, and all before it.
     std::deque<Sent> unacknowledged = {};
@@ -115,8 +115,10 @@ class Sender : public Outlet {
   std::string ChooseSeries() const;
   absl::Status Deliver(const std::shared_ptr<grpc::Channel>& channel, size_t server);
   absl::Status AwaitWelcome(DeliverStream& stream, Delivery* delivery);
+  absl::Status Welcomed(const auspex::v1::Welcome& welcome, Delivery* delivery);
+  void NoteRefusal(const Delivery& delivery);
   absl::Status SendAll(DeliverStream& stream, Delivery* delivery);
-  bool SendNext(DeliverStream& stream, Delivery* delivery);
+  absl::StatusOr<bool> SendNext(DeliverStream& stream, Delivery* delivery);
   absl::Status Settle(const DeliverStream::State& state, Delivery* delivery);
   absl::Status End(DeliverStream& stream, Delivery* delivery);
   bool IsToEnd(const Delivery& delivery) const;
@@ -137,6 +139,12 @@ class Sender : public Outlet {
   bool has_progressed_ = false;  // A collector has taken something since the last pause.
   std::string last_series_;      // Whose turn was last.
   Clock::time_point connected_at_ = {};
+  std::vector<std::string> problems_;  // Of each collector, as it was said last.
+
+  // A batch that was refused as malformed: the number before it, its series, and how often.
+  uint64_t refused_behind_ = 0;
+  std::string refused_series_;
+  int refusals_ = 0;
 
   mutable std::mutex mutex_;  // Guards what follows.
   OutletState state_;

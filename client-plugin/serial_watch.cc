@@ -22,12 +22,13 @@ void SerialWatch::Observe(const audit::Record& record, uint16_t type) {
   const audit::Stamp& stamp = record.stamp;
   if (stamp.serial == last_serial_ && gaps_) return;  // As most records.
   const bool is_newest = stamp > newest_;
+  if (is_newest) newest_ = stamp;
   if (gaps_) {
-    missing_events_ += gaps_->Observe(stamp.serial, is_newest, stamp.time_ms);
+    // By the newest time: a system call that took long has an old one.
+    missing_events_ += gaps_->Observe(stamp.serial, is_newest, newest_.time_ms);
   } else {
     gaps_.emplace(stamp.serial, kPatienceMs);
   }
-  if (is_newest) newest_ = stamp;
   last_serial_ = gaps_->newest();
 }
 

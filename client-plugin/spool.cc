@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "base/new_file.h"
 #include "base/number.h"
 
 namespace client_plugin {
@@ -48,18 +49,6 @@ system_clock::time_point WrittenAt(const std::string& path) {
   return system_clock::from_time_t(status.st_mtim.tv_sec);
 }
 
-// The records of a file's batches with higher numbers.
-uint64_t RecordsBehind(const std::string& path, uint64_t number) {
-  absl::StatusOr<SegmentReader> reader = SegmentReader::Open(path);
-  uint64_t records = 0;
-  while (reader.ok()) {
-    const absl::StatusOr<std::optional<SpoolBatch>> batch = reader->Next();
-    if (!batch.ok() || !*batch) break;
-    if ((*batch)->number() > number) records += (*batch)->record_count();
-  }
-  return records;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options) {
@@ -71,6 +60,8 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Open(const SpoolOptions& options) 
 
 absl::Status Spool::Load() {
   const std::string& directory = options_.directory;
+  std::error_code error;
+  fs::create_directories(fs::path(directory).parent_path(), error);
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return Unusable(directory, errno);
   const std::string lock_path = directory + "/LOCK";
   lock_ = base::FileDescriptor(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
@@ -79,7 +70,6 @@ absl::Status Spool::Load() {
     return absl::FailedPreconditionError(directory + ": another process uses this spool");
   }
   std::vector<std::pair<uint64_t, std::string>> files;
-  std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
     if (const auto number = FileNumber(entry.path())) files.emplace_back(*number, entry.path());
   }
@@ -87,8 +77,7 @@ absl::Status Spool::Load() {
   std::ranges::sort(files);
   for (const auto& [number, path] : files) {
     next_file_ = number + 1;
-    const absl::Status loaded = LoadSegment(path);
-    if (!loaded.ok()) return loaded;
+    LoadSegment(path);
   }
   // Never on with a file that is there: if its end was damaged, numbers that the collector knows
   // would be given again.
@@ -97,33 +86,51 @@ absl::Status Spool::Load() {
   return begun;
 }
 
-absl::Status Spool::LoadSegment(const std::string& path) {
-  absl::StatusOr<SegmentReader> reader = SegmentReader::Open(path);
-  if (absl::IsDataLoss(reader.status())) {
-    ++counters_.segments_damaged;
-    return absl::OkStatus();
+uint64_t Spool::Segment::RecordsBehind(uint64_t number) const {
+  uint64_t records = 0;
+  for (uint64_t i = std::max(number + 1, first_number); i < next_number; ++i) {
+    records += record_counts[i - first_number];
   }
-  if (!reader.ok()) return reader.status();
+  return records;
+}
+
+// A file that cannot be read must not keep an agent from starting.
+void Spool::LoadSegment(const std::string& path) {
+  absl::StatusOr<SegmentReader> reader = SegmentReader::Open(path);
+  if (!reader.ok()) {
+    ++counters_.segments_damaged;
+    return;
+  }
   Segment segment{.path = path,
                   .series = reader->series(),
                   .first_number = reader->first_number(),
                   .next_number = reader->first_number(),
                   .acknowledged = reader->first_number() - 1,
                   .written = WrittenAt(path)};
-  const bool is_of_this_boot = segment.series.starts_with(options_.boot_id + kSeriesMark);
+  // What is behind its end was being written when the process stopped, or is damaged: of batches
+  // that are behind that, there may be the next file of the series.
+  if (!segments_.empty() && segments_.back().series == segment.series &&
+      segments_.back().next_number != segment.first_number) {
+    ++counters_.segments_damaged;
+  }
+  const bool is_of_this_boot = BootOf(segment.series) == options_.boot_id;
   if (is_of_this_boot) marks_ = reader->marks();
   for (;;) {
     const absl::StatusOr<std::optional<SpoolBatch>> batch = reader->Next();
-    if (!batch.ok()) return batch.status();
-    if (!*batch) break;
+    if (!batch.ok()) ++counters_.segments_damaged;
+    if (!batch.ok() || !*batch) break;
     ++segment.next_number;
+    segment.record_counts.push_back((*batch)->record_count());
     if (is_of_this_boot) marks_ = (*batch)->marks();
   }
   segment.bytes = reader->offset();
   counters_.bytes += segment.bytes;
   segments_.push_back(std::move(segment));
   counters_.segments = segments_.size();
-  return absl::OkStatus();
+}
+
+std::string Spool::BootOf(const std::string& series) {
+  return series.substr(0, series.rfind(kSeriesMark));
 }
 
 // Unlike any that this or another spool of the host has had: what a collector knows of that one
@@ -139,6 +146,7 @@ absl::Status Spool::Begin(const std::string& series, uint64_t first_number) {
   if (!writer.ok()) return writer.status();
   // What is on the disk under a name that is not would be lost with the power.
   if (writer_) (void)writer_->Sync();
+  has_new_file_ = true;
   ++next_file_;
   segments_.push_back({.path = path,
                        .series = series,
@@ -149,7 +157,7 @@ absl::Status Spool::Begin(const std::string& series, uint64_t first_number) {
                        .written = system_clock::now()});
   counters_.bytes += writer->bytes();
   counters_.segments = segments_.size();
-  writer_ = *std::move(writer);
+  writer_ = std::make_shared<SegmentWriter>(*std::move(writer));
   return absl::OkStatus();
 }
 
@@ -196,6 +204,7 @@ absl::Status Spool::Write(SpoolBatch* batch) {
   counters_.bytes += writer_->bytes() - segment.bytes;
   segment.bytes = writer_->bytes();
   segment.next_number = writer_->next_number();
+  segment.record_counts.push_back(batch->record_count());
   segment.written = system_clock::now();
   return absl::OkStatus();
 }
@@ -217,9 +226,7 @@ absl::Status Spool::MakeRoom(size_t bytes) {
       const absl::Status begun = Begin(front.series, front.next_number);
       if (!begun.ok()) return absl::UnavailableError(begun.message());
     }
-    const uint64_t dropped = DropFront();
-    counters_.records_dropped_full += dropped;
-    marks_.losses.spool_records += dropped;
+    DropFront(&SpoolCounters::records_dropped_full, &Losses::spool_records);
   }
   return absl::OkStatus();
 }
@@ -228,18 +235,20 @@ void Spool::DropAged() {
   if (options_.age_max.count() == 0) return;
   const system_clock::time_point oldest = system_clock::now() - options_.age_max;
   while (segments_.size() > 1 && segments_.front().written < oldest) {
-    const uint64_t dropped = DropFront();
-    counters_.records_dropped_aged += dropped;
-    marks_.losses.aged_records += dropped;
+    DropFront(&SpoolCounters::records_dropped_aged, &Losses::aged_records);
   }
 }
 
-// Returns how many records are lost by it.
-uint64_t Spool::DropFront() {
-  const Segment& front = segments_.front();
-  const uint64_t lost = front.is_done() ? 0 : RecordsBehind(front.path, front.acknowledged);
+// There must be another one behind it.
+void Spool::DropFront(uint64_t SpoolCounters::*counter, uint64_t Losses::*loss) {
+  const uint64_t dropped = segments_.front().RecordsBehind(segments_.front().acknowledged);
+  counters_.*counter += dropped;
+  marks_.losses.*loss += dropped;
+  // The loss is on the disk, in the head of a file, before what was lost is not; if that takes it.
+  const Segment& last = segments_.back();
+  if (dropped > 0 && last.next_number > last.first_number)
+    (void)Begin(last.series, last.next_number);
   Drop(0);
-  return lost;
 }
 
 void Spool::Drop(size_t index) {
@@ -255,8 +264,16 @@ void Spool::Drop(size_t index) {
 }
 
 absl::Status Spool::Sync() {
-  const std::lock_guard lock(mutex_);
-  return writer_->Sync();
+  std::shared_ptr<const SegmentWriter> writer;
+  bool has_new_file = false;
+  {
+    const std::lock_guard lock(mutex_);
+    writer = writer_;
+    has_new_file = std::exchange(has_new_file_, false);
+  }
+  const absl::Status synced = writer->Sync();
+  if (!synced.ok() || !has_new_file) return synced;
+  return base::SyncDirectory(options_.directory);
 }
 
 BatchMarks Spool::marks() const {
@@ -294,34 +311,52 @@ uint64_t Spool::PendingBytes(const std::string& series) const {
   return bytes;
 }
 
-std::optional<SpoolBatch> Spool::Next(const std::string& series, uint64_t after) {
+absl::StatusOr<std::optional<SpoolBatch>> Spool::Next(const std::string& series, uint64_t after) {
   const std::lock_guard lock(mutex_);
-  for (const Segment& segment : segments_) {
-    if (segment.series != series) continue;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    if (segments_[i].series != series) continue;
     // Of what one collector has acknowledged, another one knows nothing.
-    const uint64_t behind = std::max(after, segment.acknowledged);
-    if (segment.next_number <= behind + 1) continue;
-    std::optional<SpoolBatch> batch = Read(segment, behind);
-    if (batch) return batch;
-    ++counters_.read_errors;  // It must not hold up those behind it.
+    const uint64_t behind = std::max(after, segments_[i].acknowledged);
+    if (segments_[i].next_number - 1 <= behind) continue;
+    absl::StatusOr<std::optional<SpoolBatch>> batch = Read(segments_[i], behind);
+    if (absl::IsUnavailable(batch.status()) || (batch.ok() && *batch)) return batch;
+    const absl::Status given_up = GiveUpRest(&segments_[i], behind);
+    if (!given_up.ok()) return given_up;
   }
   return std::nullopt;
 }
 
-// The first batch of a segment that has a higher number.
-std::optional<SpoolBatch> Spool::Read(const Segment& segment, uint64_t after) {
+// Of a file that is damaged. What is appended from here on goes into another one: a reader does not
+// come past the damage.
+absl::Status Spool::GiveUpRest(Segment* segment, uint64_t after) {
+  if (segment == &segments_.back()) {
+    const size_t index = segments_.size() - 1;
+    const absl::Status begun = Begin(segment->series, segment->next_number);
+    if (!begun.ok()) return absl::UnavailableError(begun.message());
+    segment = &segments_[index];
+  }
+  const uint64_t lost = segment->RecordsBehind(after);
+  ++counters_.segments_damaged;
+  counters_.records_given_up += lost;
+  marks_.losses.error_records += lost;
+  segment->next_number = after + 1;  // There is nothing behind.
+  return absl::OkStatus();
+}
+
+// The first batch of a segment that has a higher number; none where it is damaged.
+absl::StatusOr<std::optional<SpoolBatch>> Spool::Read(const Segment& segment, uint64_t after) {
   if (reader_path_ != segment.path || reader_number_ > after) {
     absl::StatusOr<SegmentReader> reader = SegmentReader::Open(segment.path);
-    if (!reader.ok()) return std::nullopt;
+    if (!reader.ok()) return reader.status();
     reader_ = *std::move(reader);
     reader_path_ = segment.path;
     reader_number_ = 0;
   }
   for (;;) {
     absl::StatusOr<std::optional<SpoolBatch>> batch = reader_->Next();
-    if (!batch.ok() || !*batch) return std::nullopt;
+    if (!batch.ok() || !*batch) return batch;
     reader_number_ = (*batch)->number();
-    if (reader_number_ > after) return *std::move(batch);
+    if (reader_number_ > after) return batch;
   }
 }
 

@@ -61,8 +61,7 @@ struct SpoolCounters {
   uint64_t records_dropped_aged = 0;  // Of batches that nobody has fetched in time.
   uint64_t records_refused_full = 0;  // Of the newest batches, for want of room.
   uint64_t records_given_up = 0;      // Of batches that could not be written: see GiveUp().
-  uint64_t segments_damaged = 0;  // Files that could not be read at the start. They are left alone.
-  uint64_t read_errors = 0;       // Times that a file could not be read further.
+  uint64_t segments_damaged = 0;      // Files of which not all could be read.
 };
 
 // For any thread.
@@ -79,10 +78,11 @@ class Spool {
   // room, and the records are counted; or with kUnavailable, and it may be tried again.
   absl::Status Append(SpoolBatch* batch);
 
-  // Counts a batch as lost that Append() has failed for.
+  // Counts a batch as lost: one that Append() has failed for, or that no collector takes.
   void GiveUp(const SpoolBatch& batch);
 
-  // Makes what was appended outlive a power failure. To be called each second.
+  // Makes what was appended outlive a power failure. To be called each second. Holds up nobody
+  // else.
   absl::Status Sync();
 
   // The marks of the last batch of this boot, with what was lost since; none of a boot that has
@@ -103,12 +103,15 @@ class Spool {
   uint64_t PendingBytes(const std::string& series) const;
 
   // The first batch of a series that is there, was not acknowledged and has a higher number; none
-  // if there is none. What cannot be read any more is left out and counted. Batches are best asked
-  // for in their order.
-  std::optional<SpoolBatch> Next(const std::string& series, uint64_t after);
+  // if there is none. Batches are best asked for in their order. What is damaged is given up,
+  // counted, and does not hold up what is behind it. kUnavailable if it may be tried again.
+  absl::StatusOr<std::optional<SpoolBatch>> Next(const std::string& series, uint64_t after);
 
   // Batches of the series up to this number need not be kept any more.
   void Acknowledge(const std::string& series, uint64_t number);
+
+  // The boot that a series belongs to.
+  static std::string BootOf(const std::string& series);
 
   // The number of the last batch of a series; 0 if there is none.
   uint64_t LastNumber(const std::string& series) const;
@@ -124,34 +127,40 @@ class Spool {
     uint64_t acknowledged = 0;  // The number of the last batch that was.
     uint64_t bytes = 0;
     std::chrono::system_clock::time_point written = {};
+    std::deque<uint32_t> record_counts = {};  // Of each batch, from first_number on.
 
     // Whether nothing of it need be kept.
     bool is_done() const { return acknowledged + 1 >= next_number; }
+
+    // Of its batches with higher numbers.
+    uint64_t RecordsBehind(uint64_t number) const;
   };
 
   explicit Spool(const SpoolOptions& options) : options_(options) {}
 
   absl::Status Load();
-  absl::Status LoadSegment(const std::string& path);
+  void LoadSegment(const std::string& path);
   absl::Status Begin(const std::string& series, uint64_t first_number);
   absl::Status MakeRoom(size_t bytes);
   absl::Status Write(SpoolBatch* batch);
   void DropAged();
-  uint64_t DropFront();
+  void DropFront(uint64_t SpoolCounters::*counter, uint64_t Losses::*loss);
+  absl::Status GiveUpRest(Segment* segment, uint64_t after);
   void Drop(size_t index);
   void DropDone();
   std::string NewSeries() const;
-  std::optional<SpoolBatch> Read(const Segment& segment, uint64_t after);
+  absl::StatusOr<std::optional<SpoolBatch>> Read(const Segment& segment, uint64_t after);
 
   const SpoolOptions options_;
   base::FileDescriptor lock_;
 
-  mutable std::mutex mutex_;             // Guards what follows.
-  std::deque<Segment> segments_;         // The last one is written to.
-  std::optional<SegmentWriter> writer_;  // Of the last one.
-  std::optional<SegmentReader> reader_;  // Of the batch that was read last,
-  std::string reader_path_;              // of this file,
-  uint64_t reader_number_ = 0;           // and of this number.
+  mutable std::mutex mutex_;               // Guards what follows.
+  std::deque<Segment> segments_;           // The last one is written to.
+  std::shared_ptr<SegmentWriter> writer_;  // Of the last one.
+  bool has_new_file_ = false;              // Whose name may not be on the disk yet.
+  std::optional<SegmentReader> reader_;    // Of the batch that was read last,
+  std::string reader_path_;                // of this file,
+  uint64_t reader_number_ = 0;             // and of this number.
   uint64_t next_file_ = 1;
   BatchMarks marks_;  // As they are to be in the next batch, but for what its maker says.
   SpoolCounters counters_;

@@ -73,6 +73,8 @@ absl::Status Failed(const std::string& path, int error) {
     case ENOSPC:
     case EDQUOT:
       return absl::ResourceExhaustedError(message);
+    case EIO:
+      return absl::DataLossError(message);
     default:
       return absl::UnavailableError(message);
   }
@@ -246,7 +248,7 @@ absl::Status SegmentWriter::Append(SpoolBatch* batch) {
   return absl::OkStatus();
 }
 
-absl::Status SegmentWriter::Sync() {
+absl::Status SegmentWriter::Sync() const {
   return fdatasync(file_.get()) == 0 ? absl::OkStatus() : Failed(path_, errno);
 }
 

@@ -73,8 +73,8 @@ class SpoolBatch {
 // Reads a segment from its beginning. For one thread.
 class SegmentReader {
  public:
-  // kNotFound, kUnavailable, or kDataLoss if the head of the file is not whole; the message names
-  // the file.
+  // kNotFound, kDataLoss if the head of the file is not whole or cannot be read, or kUnavailable if
+  // it may be tried again; the message names the file.
   static absl::StatusOr<SegmentReader> Open(const std::string& path);
 
   const std::string& series() const { return series_; }
@@ -84,7 +84,7 @@ class SegmentReader {
   const BatchMarks& marks() const { return marks_; }
 
   // The next batch; none where the file ends, as said above. Asked again, it looks whether there is
-  // one by now. kUnavailable if the file cannot be read.
+  // one by now. kDataLoss if the disk does not give it back.
   absl::StatusOr<std::optional<SpoolBatch>> Next();
 
   // Where the batch that was read last ends.
@@ -106,7 +106,7 @@ class SegmentReader {
   uint64_t offset_ = 0;
 };
 
-// Appends to a segment. For one thread.
+// Appends to a segment. For one thread, but Sync(), which is for any beside it.
 class SegmentWriter {
  public:
   // A new file. kAlreadyExists, or kUnavailable; the message names the file.
@@ -120,7 +120,7 @@ class SegmentWriter {
   absl::Status Append(SpoolBatch* batch);
 
   // Makes what was appended outlive a power failure.
-  absl::Status Sync();
+  absl::Status Sync() const;
 
   uint64_t next_number() const { return next_number_; }
   uint64_t bytes() const { return offset_; }

@@ -10,6 +10,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -29,6 +30,7 @@ using Local = asio::local::stream_protocol;
 using Stream = beast::basic_stream<asio::generic::stream_protocol>;
 
 constexpr uint32_t kRequestBytesMax = 8 << 10;
+constexpr std::chrono::milliseconds kPauseAfterError{100};
 constexpr char kTextType[] = "text/plain; charset=utf-8";
 
 absl::Status Cannot(const std::string& what, const error_code& error) {
@@ -88,12 +90,19 @@ absl::Status StatusServer::ListenOnSocket() {
 
 template <typename Acceptor>
 awaitable<void> StatusServer::Accept(Acceptor& acceptor) {
+  asio::steady_timer pause(context_);
   for (;;) {
     error_code error;
     typename Acceptor::protocol_type::socket accepted =
         co_await acceptor.async_accept(asio::redirect_error(use_awaitable, error));
     if (error == asio::error::operation_aborted) co_return;
-    if (error || connections_ >= options_.connections_max) continue;
+    if (error) {
+      // Without a descriptor to spare it would fail at once, again and again.
+      pause.expires_after(kPauseAfterError);
+      co_await pause.async_wait(use_awaitable);
+      continue;
+    }
+    if (connections_ >= options_.connections_max) continue;
     ++connections_;
     asio::co_spawn(
         context_,

@@ -3,6 +3,8 @@
 #include <span>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 #include "audit/record.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -15,6 +17,16 @@ using Clock = std::chrono::steady_clock;
 
 // How long it sleeps at most when there is nothing to do.
 constexpr std::chrono::seconds kIdle{10};
+
+storage::Losses Stored(const Losses& losses) {
+  return {.kernel_records = losses.kernel_records,
+          .overruns = losses.overruns,
+          .missing_events = losses.missing_events,
+          .queue_records = losses.queue_records,
+          .spool_records = losses.spool_records,
+          .aged_records = losses.aged_records,
+          .error_records = losses.error_records};
+}
 
 }  // namespace
 
@@ -55,6 +67,10 @@ OutletState StoreOutlet::state() const {
   return state_;
 }
 
+storage::Identity StoreOutlet::Host() const {
+  return {.kind = storage::IdentityKind::kNode, .name = options_.host};
+}
+
 bool StoreOutlet::IsStopping() const {
   const std::lock_guard lock(mutex_);
   return stop_by_.has_value();
@@ -84,37 +100,44 @@ absl::Status StoreOutlet::StoreAll() {
 
 // The store knows which batches it has, so that none is there twice, whenever the process dies.
 absl::Status StoreOutlet::StoreSeries(const std::string& series) {
-  const storage::Identity host{.kind = storage::IdentityKind::kNode, .name = options_.host};
-  absl::StatusOr<uint64_t> last = store_->LastBatchNumber(host, series);
+  absl::StatusOr<uint64_t> last = store_->LastBatchNumber(Host(), series);
   if (!last.ok()) return last.status();
   spool_.Acknowledge(series, *last);
   while (!IsLate()) {
-    const std::optional<SpoolBatch> batch = spool_.Next(series, *last);
-    if (!batch) break;
-    storage::Delivery delivery{.received_ms = base::NowMs()};
-    delivery.number = {.boot_id = series, .number = batch->number(), .follows = *last};
-    storage::Batch& records = delivery.batches.emplace_back(host, "");
-    batch->ForEachRecord([&records](std::string_view record) {
-      if (audit::ParseRecord(record).ok()) {
-        records.Add(record);
-      } else {
-        records.AddMalformed(record);
-      }
-    });
-    const auto appended = store_->Append(std::span(&delivery, 1));
-    if (!appended.ok()) return appended.status();
-    *last = batch->number();
+    const absl::StatusOr<std::optional<SpoolBatch>> batch = spool_.Next(series, *last);
+    if (!batch.ok()) return batch.status();
+    if (!*batch) break;
+    const absl::Status stored = StoreBatch(series, *last, **batch);
+    if (!stored.ok()) return stored;
+    *last = (*batch)->number();
     spool_.Acknowledge(series, *last);
     const std::lock_guard lock(mutex_);
     ++state_.counters.batches_sent;
     ++state_.counters.batches_acknowledged;
-    state_.counters.records_acknowledged += batch->record_count();
-  }
-  // Of a series that nothing is appended to any more, what is left cannot be read.
-  if (!IsLate() && series != spool_.CurrentSeries()) {
-    spool_.Acknowledge(series, spool_.LastNumber(series));
+    state_.counters.records_acknowledged += (*batch)->record_count();
   }
   return absl::OkStatus();
+}
+
+absl::Status StoreOutlet::StoreBatch(const std::string& series, uint64_t follows,
+                                     const SpoolBatch& batch) {
+  storage::Delivery delivery{.received_ms = base::NowMs()};
+  delivery.number = {.boot_id = series, .number = batch.number(), .follows = follows};
+  delivery.losses = {.boot_id = Spool::BootOf(series), .totals = Stored(batch.marks().losses)};
+  storage::Batch& records = delivery.batches.emplace_back(Host(), "");
+  batch.ForEachRecord([&records](std::string_view record) {
+    if (audit::ParseRecord(record).ok()) {
+      records.Add(record);
+    } else {
+      records.AddMalformed(record);
+    }
+  });
+  const auto appended = store_->Append(std::span(&delivery, 1));
+  if (!appended.ok()) return appended.status();
+  using Outcome = storage::Receipt::Outcome;
+  const Outcome outcome = delivery.receipt.outcome;
+  if (outcome == Outcome::kStored || outcome == Outcome::kRepeated) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("the store does not take batch ", batch.number()));
 }
 
 // A problem is said once, and when it is over.

@@ -50,6 +50,8 @@ class StoreOutlet : public Outlet {
   bool IsStopping() const;
   absl::Status StoreAll();
   absl::Status StoreSeries(const std::string& series);
+  absl::Status StoreBatch(const std::string& series, uint64_t follows, const SpoolBatch& batch);
+  storage::Identity Host() const;
   void Note(const absl::Status& status);
 
   Spool& spool_;

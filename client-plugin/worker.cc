@@ -116,9 +116,18 @@ void Worker::KeepHouse() {
   if (next_lines_) lines_ = std::move(next_lines_);
 }
 
+// A collector takes no record that is empty, too long or of several lines: one would hold up all.
 void Worker::AddToBatch(std::string_view line) {
+  if (line.empty()) return;
   if (batch_.empty()) batch_began_ = Clock::now();
-  batch_.Add(line);
+  line = line.substr(0, audit::kRecordBytesMax);
+  if (line.find('\n') == std::string_view::npos) {
+    batch_.Add(line);
+  } else {
+    std::string one_line(line);
+    std::ranges::replace(one_line, '\n', ' ');
+    batch_.Add(one_line);
+  }
   const bool is_full = batch_.record_count() >= options_.batch_records ||
                        batch_.body().size() >= options_.batch_bytes;
   if (is_full) Flush();

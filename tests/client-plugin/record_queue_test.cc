@@ -111,6 +111,16 @@ TEST_F(RecordQueueTest, IsUnderNoPressureWhileWhoPushesWaits) {
   EXPECT_THAT(TakeAll(queue), ElementsAre(a_));
 }
 
+TEST_F(RecordQueueTest, TakesWhatIsTheAgentsOwnWithoutWaiting) {
+  RecordQueue queue({.bytes_max = kBytes, .when_full = QueueFull::kBlock});
+  Push(queue, {a_});
+  queue.PushAtOnce(1300, b_);
+  EXPECT_THAT(TakeAll(queue), ElementsAre(a_, b_));
+  queue.Close();
+  queue.PushAtOnce(1300, c_);
+  EXPECT_EQ(queue.counters().records_dropped, 1u);
+}
+
 TEST_F(RecordQueueTest, TakesNothingOnceItIsClosedAndLosesNothingThatIsThere) {
   RecordQueue queue({.bytes_max = kBytes, .when_full = QueueFull::kBlock});
   Push(queue, {a_});

@@ -22,7 +22,6 @@ class SenderTest : public server::ApiTest {
     sender_options_ = {
         .tls = {.certificate = files.certificate, .key = files.key, .ca = ca_.certificate()},
         .server_name = "localhost",
-        .boot_id = "boot1",
         .answer_time_max = seconds(20),
         .pause_min = milliseconds(10),
         .pause_max = milliseconds(50)};

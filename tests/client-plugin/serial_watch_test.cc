@@ -31,6 +31,26 @@ TEST(SerialWatch, CountsSerialsThatNeverCome) {
   EXPECT_EQ(watch.last_serial(), 21u);
 }
 
+// A system call that has blocked has an old time and a new serial.
+TEST(SerialWatch, LetsEventsOfLongCallsComeInAnyOrder) {
+  SerialWatch watch(0);
+  See(watch, 1000, 8);
+  See(watch, 2000, 11);
+  See(watch, 1999, 9);
+  See(watch, 1, 12);
+  See(watch, 2001, 10);
+  EXPECT_EQ(watch.missing_events(), 0u);
+}
+
+TEST(SerialWatch, TakesALateEventOfBeforeTheWrapForNoGap) {
+  SerialWatch watch(0xfffffffd);
+  See(watch, 1000, 0xffffffff);
+  See(watch, 2000, 1);
+  See(watch, 1500, 0xfffffffe);
+  See(watch, 90'000, 2);
+  EXPECT_LE(watch.missing_events(), 1u);
+}
+
 TEST(SerialWatch, KnowsWhereItWasBefore) {
   SerialWatch watch(5);
   EXPECT_EQ(Missing(watch, {8}), 2u);

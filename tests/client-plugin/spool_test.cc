@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sys/resource.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,11 +47,13 @@ class SpoolTest : public testing::Test {
     if (series.empty()) series = spool_->CurrentSeries();
     std::vector<std::string> batches;
     for (;;) {
-      const auto batch = spool_->Next(series, after);
-      if (!batch) return batches;
-      after = batch->number();
+      const auto next = spool_->Next(series, after);
+      EXPECT_TRUE(next.ok()) << next.status();
+      if (!next.ok() || !*next) return batches;
+      const SpoolBatch& batch = **next;
+      after = batch.number();
       std::string text = std::to_string(after) + ":";
-      batch->ForEachRecord([&](std::string_view record) { text.append(" ").append(record); });
+      batch.ForEachRecord([&](std::string_view record) { text.append(" ").append(record); });
       batches.push_back(text);
     }
   }
@@ -207,11 +210,9 @@ TEST_F(SpoolTest, GivesBackNothingThatIsAcknowledged) {
   for (const char* record : {"a", "b", "c"}) Append({record});
   const std::string series = spool_->CurrentSeries();
   spool_->Acknowledge(series, 2);
-  const auto batch = spool_->Next(series, 0);
-  ASSERT_TRUE(batch);
-  EXPECT_EQ(batch->number(), 3u);
+  EXPECT_THAT(Batches(series), ElementsAre("3: c"));
   spool_->Acknowledge(series, 3);
-  EXPECT_FALSE(spool_->Next(series, 0));
+  EXPECT_THAT(Batches(series), IsEmpty());
 }
 
 // Whatever is left of a file, all whole batches of it are there.
@@ -261,13 +262,58 @@ TEST_F(SpoolTest, BelievesNoDamagedBatch) {
   }
 }
 
-TEST_F(SpoolTest, GoesOnBehindAFileThatIsDamagedLater) {
+TEST_F(SpoolTest, GoesOnBehindAFileThatIsDamagedLaterAndCountsWhatIsLost) {
   options_.segment_bytes = 1;  // Each batch has a file.
   Open();
-  for (const char* record : {"a", "b", "c"}) Append({record});
+  for (const char* record : {"a", "b", "c"}) Append({record, "more"});
   fs::resize_file(Files()[1], fs::file_size(Files()[1]) - 1);
-  EXPECT_THAT(Batches(), ElementsAre("1: a", "3: c"));
-  EXPECT_EQ(spool_->counters().read_errors, 1u);
+  EXPECT_THAT(Batches(), ElementsAre("1: a more", "3: c more"));
+  EXPECT_EQ(spool_->counters().segments_damaged, 1u);
+  EXPECT_EQ(spool_->marks().losses.error_records, 2u);
+  EXPECT_THAT(Batches(), ElementsAre("1: a more", "3: c more"));
+  EXPECT_EQ(spool_->marks().losses.error_records, 2u);
+}
+
+// Damage in the file that is written to does not hide what comes behind it.
+TEST_F(SpoolTest, GoesOnBehindDamageOfTheFileThatItWritesTo) {
+  Open();
+  for (const char* record : {"a", "b", "c"}) Append({record});
+  const fs::path file = Files()[0];
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekp(static_cast<std::streamoff>(fs::file_size(file)) - 1).put('x');
+  stream.close();
+  EXPECT_THAT(Batches(), ElementsAre("1: a", "2: b"));
+  Append({"d"});
+  EXPECT_THAT(Batches(), ElementsAre("1: a", "2: b", "4: d"));
+  EXPECT_EQ(spool_->marks().losses.error_records, 1u);
+}
+
+// A file is gone only when its loss is on the disk.
+TEST_F(SpoolTest, KnowsAfterAKillWhatItHasDropped) {
+  options_.segment_bytes = 1;
+  options_.bytes_max = 3000;
+  Open();
+  const std::string record(400, 'x');
+  for (int i = 0; i < 20; ++i) Append({record});
+  const uint64_t dropped = spool_->counters().records_dropped_full;
+  EXPECT_GT(dropped, 0u);
+  Open();
+  EXPECT_EQ(spool_->marks().losses.spool_records, dropped);
+}
+
+TEST_F(SpoolTest, WaitsWhereItCannotReadForNow) {
+  Open();
+  Append({"a"});
+  const std::string series = spool_->CurrentSeries();
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const absl::Status refused = spool_->Next(series, 0).status();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(absl::IsUnavailable(refused)) << refused;
+  EXPECT_THAT(Batches(), ElementsAre("1: a"));
+  EXPECT_EQ(spool_->marks().losses, Losses());
 }
 
 TEST_F(SpoolTest, DropsTheOldestForWantOfRoomAndCountsThem) {

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "audit/record.h"
 #include "client-plugin/source.h"
 #include "tests/storage/temporary_directory.h"
 
@@ -53,8 +54,9 @@ class WorkerTest : public testing::Test {
     std::vector<std::string> records;
     for (const std::string& series : spool_->PendingSeries()) {
       for (uint64_t after = 0;;) {
-        const auto batch = spool_->Next(series, after);
-        if (!batch) break;
+        const auto next = spool_->Next(series, after);
+        if (!next.ok() || !*next) break;
+        const SpoolBatch* const batch = &**next;
         after = batch->number();
         marks_ = batch->marks();
         batch->ForEachRecord([&](std::string_view record) { records.emplace_back(record); });
@@ -86,6 +88,16 @@ TEST_F(WorkerTest, StoresTheLinesThatAuditdWouldWrite) {
                                     "node=web1 type=CWD msg=audit(1626611363.000:7): cwd=\"/\"",
                                     "no record"));
   EXPECT_EQ(marks_.last_serial, 7u);
+}
+
+// A collector refuses the batch of a record that breaks its contract, again and again.
+TEST_F(WorkerTest, MakesOfALineWhatACollectorTakes) {
+  Start();
+  Push(kWholeLine, "two\nlines");
+  Push(kWholeLine, std::string(20'000, 'x'));
+  Push(kWholeLine, "");
+  const std::vector<std::string> records = Finish();
+  EXPECT_THAT(records, ElementsAre("two lines", SizeIs(audit::kRecordBytesMax)));
 }
 
 TEST_F(WorkerTest, TellsOfEventsThatNeverCame) {
