@@ -28,9 +28,9 @@ class SenderTest : public server::ApiTest {
     OpenSpool();
   }
 
-  void OpenSpool() {
+  void OpenSpool(const std::string& boot_id = "boot1") {
     spool_.reset();
-    auto spool = Spool::Open({.directory = directory_.path() + "/spool", .boot_id = "boot1"});
+    auto spool = Spool::Open({.directory = directory_.path() + "/spool", .boot_id = boot_id});
     ASSERT_TRUE(spool.ok()) << spool.status();
     spool_ = *std::move(spool);
   }
@@ -177,6 +177,38 @@ TEST_F(SenderTest, DoesNotLetWhatIsNewWaitForABacklog) {
   EXPECT_GT(spool_->PendingBytes(old), 0u);
   EXPECT_TRUE(Becomes([this] { return IsDelivered(); }));
   EXPECT_EQ(Stored(), All());
+}
+
+TEST_F(SenderTest, TellsLossesOfTheBootThatTheyAreOf) {
+  for (const auto& [boot, lost] : {std::pair("boot1", 70U), std::pair("boot2", 5U)}) {
+    OpenSpool(boot);
+    SpoolBatch batch;
+    batch.Add(absl::StrFormat("type=USER_LOGIN msg=audit(1626611363.000:%d): pid=7", ++made_));
+    batch.set_marks({.losses = {.queue_records = lost}});
+    ASSERT_TRUE(spool_->Append(&batch).ok());
+  }
+  Start();
+  StartSender();
+  EXPECT_TRUE(Becomes([this] { return IsDelivered(); }));
+  const auto listed = store_->ListHosts({.host_patterns = {"web1"}});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->hosts.size(), 1u);
+  ASSERT_TRUE(listed->hosts[0].losses);
+  EXPECT_EQ(listed->hosts[0].losses->queue_records, 75u);
+}
+
+// It would hold up all behind it for ever.
+TEST_F(SenderTest, GivesUpABatchThatTheCollectorTakesForMalformed) {
+  Append(1);
+  SpoolBatch batch;
+  batch.Add("");
+  ASSERT_TRUE(spool_->Append(&batch).ok());
+  Append(1);
+  Start();
+  StartSender();
+  EXPECT_TRUE(Becomes([this] { return IsDelivered(); }));
+  EXPECT_EQ(Stored(), All());
+  EXPECT_EQ(spool_->marks().losses.error_records, 1u);
 }
 
 TEST_F(SenderTest, TellsWhyItIsNotWelcome) {

@@ -71,6 +71,21 @@ TEST_F(StoreOutletTest, StoresEachBatchOnceOverRestarts) {
   EXPECT_EQ(Stored(), all);
 }
 
+TEST_F(StoreOutletTest, StoresWhatWasLost) {
+  Start();
+  SpoolBatch batch;
+  batch.Add("type=USER_LOGIN msg=audit(1626611363.000:1): pid=7");
+  batch.set_marks({.losses = {.kernel_records = 3}});
+  ASSERT_TRUE(spool_->Append(&batch).ok());
+  Finish(std::chrono::minutes(1));
+  const auto store = storage::EventStore::OpenForReading(directory_.path() + "/store");
+  ASSERT_TRUE(store.ok()) << store.status();
+  const auto listed = (*store)->ListHosts({});
+  ASSERT_TRUE(listed.ok()) << listed.status();
+  ASSERT_EQ(listed->hosts.size(), 1u);
+  EXPECT_EQ(listed->hosts[0].losses, storage::Losses{.kernel_records = 3});
+}
+
 TEST_F(StoreOutletTest, CannotShareItsStore) {
   Start();
   const auto second =
