@@ -24,6 +24,14 @@ constexpr size_t kReadBytes = 64 << 10;
 // A header of the binary format that is larger than this is none: it has four numbers since ever.
 constexpr uint32_t kHeaderBytesMax = 256;
 
+constexpr size_t kPaddedTextBytes = MAX_AUDIT_MESSAGE_LENGTH;
+
+// What may stand behind a text, zeros or what was in auditd's memory before, begins otherwise.
+bool IsHeader(const audit_dispatcher_header& header) {
+  return header.ver <= AUDISP_PROTOCOL_VER2 && header.hlen >= sizeof(header) &&
+         header.hlen <= kHeaderBytesMax && header.type <= UINT16_MAX;
+}
+
 }  // namespace
 
 PluginInput::PluginInput(base::FileDescriptor input) : input_(std::move(input)) {
@@ -99,12 +107,20 @@ void PluginInput::TakeLines(Sink sink, bool is_at_end) {
 
 absl::Status PluginInput::TakeFrames(Sink sink, bool is_at_end) {
   std::string_view rest = buffer_;
-  for (audit_dispatcher_header header{}; rest.size() >= sizeof(header);) {
+  for (audit_dispatcher_header header{};;) {
+    const size_t skipped = std::min(skip_, rest.size());
+    rest.remove_prefix(skipped);
+    skip_ -= skipped;
+    if (rest.size() < sizeof(header)) break;
     std::memcpy(&header, rest.data(), sizeof(header));
-    const bool is_wrong = header.ver > AUDISP_PROTOCOL_VER2 || header.hlen < sizeof(header) ||
-                          header.hlen > kHeaderBytesMax || header.size > kReadBytes ||
-                          header.type > UINT16_MAX;
-    if (is_wrong) {
+    if (last_text_bytes_ && !is_padded_) {
+      is_padded_ = !IsHeader(header);
+      if (*is_padded_) {
+        SkipPadding();
+        continue;
+      }
+    }
+    if (!IsHeader(header) || header.size > kReadBytes) {
       return absl::InvalidArgumentError(absl::StrFormat(
           "standard input: a header of the binary format with version %d, %d bytes, type %d, and "
           "%d bytes of text",
@@ -115,6 +131,8 @@ absl::Status PluginInput::TakeFrames(Sink sink, bool is_at_end) {
     const bool is_line = header.ver == AUDISP_PROTOCOL_VER2;
     Give(is_line ? kWholeLine : static_cast<uint16_t>(header.type), text, sink);
     rest.remove_prefix(header.hlen + header.size);
+    last_text_bytes_ = header.size;
+    if (is_padded_.value_or(false)) SkipPadding();
   }
   if (is_at_end && !rest.empty()) {
     return absl::InvalidArgumentError(
@@ -122,6 +140,10 @@ absl::Status PluginInput::TakeFrames(Sink sink, bool is_at_end) {
   }
   buffer_.erase(0, buffer_.size() - rest.size());
   return absl::OkStatus();
+}
+
+void PluginInput::SkipPadding() {
+  skip_ = kPaddedTextBytes - std::min(size_t{*last_text_bytes_}, kPaddedTextBytes);
 }
 
 }  // namespace client_plugin

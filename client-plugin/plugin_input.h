@@ -1,15 +1,19 @@
 // Standard input of a plugin that auditd has started: see auditd-plugins(5).
 //
 //   format = string    lines, "[node=NAME ]type=NAME msg=audit(...): ..."
-//   format = binary    { version (4) header_bytes (4) message_type (4) text_bytes (4) text }
+//   format = binary    { version (4) header_bytes (4) message_type (4) text_bytes (4) text padding
+//   }
 //
 // Numbers of the binary format are those of the machine (struct audit_dispatcher_header of
 // <libaudit.h>). Its version says what the text is: 0, what the kernel says, "audit(...): ..."; 1,
-// a line as in the other format. The first bytes tell the formats apart.
+// a line as in the other format. The first bytes tell the formats apart. Some auditds (3.0.9) write
+// as much of their memory as the longest text takes (MAX_AUDIT_MESSAGE_LENGTH), others no padding:
+// what stands behind the first text tells which.
 
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -44,6 +48,7 @@ class PluginInput : public Source {
   absl::Status TakeAll(Sink sink, bool is_at_end);
   void TakeLines(Sink sink, bool is_at_end);
   absl::Status TakeFrames(Sink sink, bool is_at_end);
+  void SkipPadding();
   void Give(uint16_t message_type, std::string_view text, Sink sink);
 
   base::FileDescriptor input_;
@@ -51,6 +56,11 @@ class PluginInput : public Source {
   std::string buffer_;        // What was read and is not whole.
   bool is_skipping_ = false;  // The rest of a line whose beginning was given.
   uint64_t records_cut_ = 0;
+
+  // Of the binary format.
+  std::optional<bool> is_padded_;
+  std::optional<uint32_t> last_text_bytes_;  // Of the last text.
+  size_t skip_ = 0;                          // Of the padding behind it.
 };
 
 }  // namespace client_plugin

@@ -89,6 +89,32 @@ TEST_F(PluginInputTest, ReadsTheBinaryFormat) {
   EXPECT_TRUE(absl::IsOutOfRange(status_.status())) << status_.status();
 }
 
+// As auditd 3.0.9 writes it: what follows a text is what was in its memory.
+TEST_F(PluginInputTest, ReadsTheBinaryFormatWithPadding) {
+  const auto padded = [](const std::string& text, char padding) {
+    std::string frame = Frame(AUDISP_PROTOCOL_VER2, AUDIT_CWD, text);
+    frame.resize(sizeof(audit_dispatcher_header) + MAX_AUDIT_MESSAGE_LENGTH, padding);
+    return frame;
+  };
+  const std::string longest(MAX_AUDIT_MESSAGE_LENGTH, 'l');
+  const std::string all =
+      padded("first", '\0') + padded("second", 'x') + padded(longest, ' ') + padded("last", '\1');
+  for (const size_t cut : {1, 21, 22, 37, 38, 8985, 8986, 8990, 9010, 20000, 30000}) {
+    SCOPED_TRACE(cut);
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    input_.emplace(base::FileDescriptor(ends[0]));
+    auditd_ = base::FileDescriptor(ends[1]);
+    Write(all.substr(0, cut));
+    std::vector<std::string> texts = ReadAll();
+    Write(all.substr(cut));
+    End();
+    for (std::string& text : ReadAll()) texts.push_back(std::move(text));
+    EXPECT_THAT(texts, ElementsAre("0:first", "0:second", "0:" + longest, "0:last"));
+    EXPECT_TRUE(absl::IsOutOfRange(status_.status())) << status_.status();
+  }
+}
+
 TEST_F(PluginInputTest, KeepsTheBeginningOfALineThatIsTooLong) {
   const std::string line = "type=" + std::string(3 * audit::kRecordBytesMax, 'x');
   Write(line.substr(0, 30000));
