@@ -1,8 +1,10 @@
 #include "client-plugin/agent_config.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <set>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -25,68 +27,80 @@ using Wrong = std::string;
 
 struct Key {
   std::string_view name;
-  Wrong (*set)(const std::string& value, AgentConfig* config);
-  std::string (*show)(const AgentConfig& config);
+  std::function<Wrong(const std::string& value, AgentConfig* config)> set;
+  std::function<std::string(const AgentConfig& config)> show;
 };
 
-template <typename Value, size_t kCount>
-using Words = std::pair<const char*, Value>[kCount];
+template <typename Value>
+using Words = std::vector<std::pair<std::string, Value>>;
 
-constexpr Words<SourceKind, 3> kSources = {{"netlink", SourceKind::kNetlink},
-                                           {"multicast", SourceKind::kMulticast},
-                                           {"plugin", SourceKind::kPlugin}};
-constexpr Words<RulesMode, 3> kRules = {
-    {"load", RulesMode::kLoad}, {"check", RulesMode::kCheck}, {"ignore", RulesMode::kIgnore}};
-constexpr Words<QueueFull, 3> kQueueFull = {{"drop_newest", QueueFull::kDropNewest},
-                                            {"drop_oldest", QueueFull::kDropOldest},
-                                            {"block", QueueFull::kBlock}};
-constexpr Words<WhenFull, 2> kSpoolFull = {{"drop_newest", WhenFull::kDropNewest},
-                                           {"drop_oldest", WhenFull::kDropOldest}};
-constexpr Words<bool, 2> kBooleans = {{"yes", true}, {"no", false}};
-constexpr Words<bool, 2> kFormats = {{"raw", false}, {"enriched", true}};
-
-template <typename Value, size_t kCount>
-Wrong SetWord(const std::pair<const char*, Value> (&words)[kCount], const std::string& value,
-              Value* out) {
-  std::vector<std::string> names;
-  for (const auto& [name, meaning] : words) {
-    if (absl::AsciiStrToLower(value) == name) {
-      *out = meaning;
-      return "";
-    }
-    names.emplace_back(name);
-  }
-  return absl::StrCat("one of ", absl::StrJoin(names, ", "));
+const Words<bool>& Booleans() {
+  static const Words<bool> words = {{"yes", true}, {"no", false}};
+  return words;
 }
 
-template <typename Value, size_t kCount>
-std::string ShowWord(const std::pair<const char*, Value> (&words)[kCount], Value value) {
-  return std::ranges::find(words, value, &std::pair<const char*, Value>::second)->first;
+// In the following `field` gives the place of the value in a configuration, const or not.
+
+// One of some words.
+template <typename Value, typename Field>
+Key WordKey(std::string_view name, Field field, Words<Value> words) {
+  return {.name = name,
+          .set = [=](const std::string& value, AgentConfig* config) -> Wrong {
+            std::string allowed = "one of ";
+            for (const auto& [word, meaning] : words) {
+              if (absl::AsciiStrToLower(value) == word) {
+                field(*config) = meaning;
+                return "";
+              }
+              absl::StrAppend(&allowed, &word == &words[0].first ? "" : ", ", word);
+            }
+            return allowed;
+          },
+          .show =
+              [=](const AgentConfig& config) {
+                return std::ranges::find(words, field(config),
+                                         &std::pair<std::string, Value>::second)
+                    ->first;
+              }};
 }
 
-template <typename Number, typename Out>
-Wrong SetNumber(const std::string& value, Number min, Number max, Out* out) {
-  const auto number = base::ParseNumber<Number>(value);
-  if (!number || *number < min || *number > max) {
-    return absl::StrCat("a number from ", min, " to ", max);
-  }
-  *out = static_cast<Number>(*number);
-  return "";
-}
+std::string Shown(uint32_t number) { return absl::StrCat(number); }
 
-template <typename Out>
-Wrong SetNumber32(const std::string& value, Out* out) {
-  return SetNumber<uint32_t>(value, 0, std::numeric_limits<uint32_t>::max(), out);
-}
-
-std::string ShowNumber(const std::optional<uint32_t>& number) {
+template <typename Number>
+std::string Shown(const std::optional<Number>& number) {
   return number ? absl::StrCat(*number) : "";
 }
 
-Wrong SetPath(const std::string& value, std::string* out) {
-  if (value[0] != '/') return "an absolute path";
-  *out = value;
-  return "";
+// A number, which may be absent.
+template <typename Field>
+Key NumberKey(std::string_view name, Field field, uint32_t min, uint32_t max) {
+  return {.name = name,
+          .set = [=](const std::string& value, AgentConfig* config) -> Wrong {
+            const auto number = base::ParseNumber<uint32_t>(value);
+            if (!number || *number < min || *number > max) {
+              return absl::StrCat("a number from ", min, " to ", max);
+            }
+            auto& place = field(*config);
+            using Place = std::remove_reference_t<decltype(place)>;
+            if constexpr (std::is_integral_v<Place>) {
+              place = *number;
+            } else {
+              place = static_cast<typename Place::value_type>(*number);
+            }
+            return "";
+          },
+          .show = [=](const AgentConfig& config) { return Shown(field(config)); }};
+}
+
+template <typename Field>
+Key PathKey(std::string_view name, Field field) {
+  return {.name = name,
+          .set = [=](const std::string& value, AgentConfig* config) -> Wrong {
+            if (value[0] != '/') return "an absolute path";
+            field(*config) = value;
+            return "";
+          },
+          .show = [=](const AgentConfig& config) { return field(config); }};
 }
 
 Wrong SetServers(const std::string& value, AgentConfig* config) {
@@ -99,6 +113,11 @@ Wrong SetServers(const std::string& value, AgentConfig* config) {
     if (colon == 0 || !port || *port == 0) return "HOST:PORT, or several with blanks between them";
     config->servers.push_back(server);
   }
+  return "";
+}
+
+Wrong SetServerName(const std::string& value, AgentConfig* config) {
+  config->server_name = value;
   return "";
 }
 
@@ -117,123 +136,90 @@ constexpr std::string_view kFilterKey = "filter";
 // In a file, the longest path or filter that one would write.
 constexpr size_t kLineBytesMax = 10'000;
 
-#define AUSPEX_SET [](const std::string& value, AgentConfig* config) -> Wrong
-#define AUSPEX_SHOW [](const AgentConfig& config) -> std::string
+constexpr uint32_t kAny = std::numeric_limits<uint32_t>::max();
+
+std::vector<Key> KeysOfCapture() {
+  const Words<SourceKind> sources = {{"netlink", SourceKind::kNetlink},
+                                     {"multicast", SourceKind::kMulticast},
+                                     {"plugin", SourceKind::kPlugin}};
+  const Words<RulesMode> rules = {
+      {"load", RulesMode::kLoad}, {"check", RulesMode::kCheck}, {"ignore", RulesMode::kIgnore}};
+  const Words<bool> formats = {{"raw", false}, {"enriched", true}};
+  return {
+      WordKey(
+          "source", [](auto& c) -> auto& { return c.source; }, sources),
+      WordKey(
+          "enable_audit", [](auto& c) -> auto& { return c.enable_audit; }, Booleans()),
+      NumberKey(
+          "backlog_limit", [](auto& c) -> auto& { return c.kernel.backlog_limit; }, 0, kAny),
+      NumberKey(
+          "backlog_wait_time", [](auto& c) -> auto& { return c.kernel.backlog_wait_time; }, 0,
+          kAny),
+      NumberKey(
+          "failure_mode", [](auto& c) -> auto& { return c.kernel.failure_mode; }, 0, 2),
+      NumberKey(
+          "rate_limit", [](auto& c) -> auto& { return c.kernel.rate_limit; }, 0, kAny),
+      WordKey(
+          "log_format", [](auto& c) -> auto& { return c.is_enriched; }, formats),
+      WordKey(
+          "container_ids", [](auto& c) -> auto& { return c.has_container_ids; }, Booleans()),
+      {kFilterKey, &AddFilter, [](const AgentConfig& c) { return absl::StrJoin(c.filters, "; "); }},
+      WordKey(
+          "rules", [](auto& c) -> auto& { return c.rules; }, rules),
+      PathKey(
+          "rules_directory", [](auto& c) -> auto& { return c.rules_directory; }),
+      PathKey(
+          "rules_file", [](auto& c) -> auto& { return c.rules_file; }),
+  };
+}
+
+std::vector<Key> KeysOfDelivery() {
+  const Words<QueueFull> queue_full = {{"drop_newest", QueueFull::kDropNewest},
+                                       {"drop_oldest", QueueFull::kDropOldest},
+                                       {"block", QueueFull::kBlock}};
+  const Words<WhenFull> spool_full = {{"drop_newest", WhenFull::kDropNewest},
+                                      {"drop_oldest", WhenFull::kDropOldest}};
+  return {
+      NumberKey(
+          "queue_size", [](auto& c) -> auto& { return c.queue_mb; }, 1, 1024),
+      WordKey(
+          "queue_full", [](auto& c) -> auto& { return c.queue_full; }, queue_full),
+      PathKey(
+          "spool_directory", [](auto& c) -> auto& { return c.spool_directory; }),
+      NumberKey(
+          "spool_size", [](auto& c) -> auto& { return c.spool_mb; }, 16, 1 << 20),
+      NumberKey(
+          "spool_age", [](auto& c) -> auto& { return c.spool_hours; }, 0, 87'600),
+      WordKey(
+          "spool_full", [](auto& c) -> auto& { return c.spool_full; }, spool_full),
+      {"server", &SetServers, [](const AgentConfig& c) { return absl::StrJoin(c.servers, " "); }},
+      {"server_name", &SetServerName, [](const AgentConfig& c) { return c.server_name; }},
+      PathKey(
+          "ca_file", [](auto& c) -> auto& { return c.tls.ca; }),
+      PathKey(
+          "certificate_file", [](auto& c) -> auto& { return c.tls.certificate; }),
+      PathKey(
+          "key_file", [](auto& c) -> auto& { return c.tls.key; }),
+      PathKey(
+          "store_directory", [](auto& c) -> auto& { return c.store_directory; }),
+      NumberKey(
+          "metrics_port", [](auto& c) -> auto& { return c.metrics_port; }, 0, 65535),
+      PathKey(
+          "status_socket", [](auto& c) -> auto& { return c.status_socket; }),
+      NumberKey(
+          "stop_time", [](auto& c) -> auto& { return c.stop_seconds; }, 0, 600),
+  };
+}
 
 // In the order of the example file.
-const Key kKeys[] = {{"source", AUSPEX_SET{return SetWord(kSources, value, &config->source);
-}  // namespace
-, AUSPEX_SHOW { return ShowWord(kSources, config.source); }
-}  // namespace client_plugin
-, {"enable_audit", AUSPEX_SET{return SetWord(kBooleans, value, &config->enable_audit);
+const std::vector<Key>& Keys() {
+  static const std::vector<Key> keys = [] {
+    std::vector<Key> all = KeysOfCapture();
+    for (Key& key : KeysOfDelivery()) all.push_back(std::move(key));
+    return all;
+  }();
+  return keys;
 }
-, AUSPEX_SHOW { return ShowWord(kBooleans, config.enable_audit); }
-}
-, {"backlog_limit", AUSPEX_SET{return SetNumber32(value, &config->kernel.backlog_limit);
-}
-, AUSPEX_SHOW { return ShowNumber(config.kernel.backlog_limit); }
-}
-, {"backlog_wait_time", AUSPEX_SET{return SetNumber32(value, &config->kernel.backlog_wait_time);
-}
-, AUSPEX_SHOW { return ShowNumber(config.kernel.backlog_wait_time); }
-}
-, {"failure_mode", AUSPEX_SET{return SetNumber<uint32_t>(value, 0, 2, &config->kernel.failure_mode);
-}
-, AUSPEX_SHOW { return ShowNumber(config.kernel.failure_mode); }
-}
-, {"rate_limit", AUSPEX_SET{return SetNumber32(value, &config->kernel.rate_limit);
-}
-, AUSPEX_SHOW { return ShowNumber(config.kernel.rate_limit); }
-}
-, {"log_format", AUSPEX_SET{return SetWord(kFormats, value, &config->is_enriched);
-}
-, AUSPEX_SHOW { return ShowWord(kFormats, config.is_enriched); }
-}
-, {"container_ids", AUSPEX_SET{return SetWord(kBooleans, value, &config->has_container_ids);
-}
-, AUSPEX_SHOW { return ShowWord(kBooleans, config.has_container_ids); }
-}
-, {kFilterKey, &AddFilter, AUSPEX_SHOW{return absl::StrJoin(config.filters, "; ");
-}
-}
-, {"rules", AUSPEX_SET{return SetWord(kRules, value, &config->rules);
-}
-, AUSPEX_SHOW { return ShowWord(kRules, config.rules); }
-}
-, {"rules_directory", AUSPEX_SET{return SetPath(value, &config->rules_directory);
-}
-, AUSPEX_SHOW { return config.rules_directory; }
-}
-, {"rules_file", AUSPEX_SET{return SetPath(value, &config->rules_file);
-}
-, AUSPEX_SHOW { return config.rules_file; }
-}
-, {"queue_size", AUSPEX_SET{return SetNumber<uint32_t>(value, 1, 1024, &config->queue_mb);
-}
-, AUSPEX_SHOW { return absl::StrCat(config.queue_mb); }
-}
-, {"queue_full", AUSPEX_SET{return SetWord(kQueueFull, value, &config->queue_full);
-}
-, AUSPEX_SHOW { return ShowWord(kQueueFull, config.queue_full); }
-}
-, {"spool_directory", AUSPEX_SET{return SetPath(value, &config->spool_directory);
-}
-, AUSPEX_SHOW { return config.spool_directory; }
-}
-, {"spool_size", AUSPEX_SET{return SetNumber<uint32_t>(value, 16, 1 << 20, &config->spool_mb);
-}
-, AUSPEX_SHOW { return absl::StrCat(config.spool_mb); }
-}
-, {"spool_age", AUSPEX_SET{return SetNumber<uint32_t>(value, 0, 87'600, &config->spool_hours);
-}
-, AUSPEX_SHOW { return absl::StrCat(config.spool_hours); }
-}
-, {"spool_full", AUSPEX_SET{return SetWord(kSpoolFull, value, &config->spool_full);
-}
-, AUSPEX_SHOW { return ShowWord(kSpoolFull, config.spool_full); }
-}
-, {"server", &SetServers, AUSPEX_SHOW{return absl::StrJoin(config.servers, " ");
-}
-}
-, {"server_name", AUSPEX_SET{config->server_name = value;
-return "";
-}
-, AUSPEX_SHOW { return config.server_name; }
-}
-, {"ca_file", AUSPEX_SET{return SetPath(value, &config->tls.ca);
-}
-, AUSPEX_SHOW { return config.tls.ca; }
-}
-, {"certificate_file", AUSPEX_SET{return SetPath(value, &config->tls.certificate);
-}
-, AUSPEX_SHOW { return config.tls.certificate; }
-}
-, {"key_file", AUSPEX_SET{return SetPath(value, &config->tls.key);
-}
-, AUSPEX_SHOW { return config.tls.key; }
-}
-, {"store_directory", AUSPEX_SET{return SetPath(value, &config->store_directory);
-}
-, AUSPEX_SHOW { return config.store_directory; }
-}
-, {"metrics_port", AUSPEX_SET{return SetNumber<uint16_t>(value, 0, 65535, &config->metrics_port);
-}
-, AUSPEX_SHOW { return config.metrics_port ? absl::StrCat(*config.metrics_port) : ""; }
-}
-, {"status_socket", AUSPEX_SET{return SetPath(value, &config->status_socket);
-}
-, AUSPEX_SHOW { return config.status_socket; }
-}
-, {"stop_time", AUSPEX_SET{return SetNumber<uint32_t>(value, 0, 600, &config->stop_seconds);
-}
-, AUSPEX_SHOW { return absl::StrCat(config.stop_seconds); }
-}
-,
-}
-;
-
-#undef AUSPEX_SET
-#undef AUSPEX_SHOW
 
 // Takes a line that is neither empty nor a comment. Returns what is wrong with it.
 std::string TakeLine(const std::string& line, std::set<std::string>* seen, AgentConfig* config) {
@@ -242,8 +228,8 @@ std::string TakeLine(const std::string& line, std::set<std::string>* seen, Agent
   if (sign == std::string::npos) return "this is not \"key = value\"";
   const std::string name = absl::AsciiStrToLower(absl::StripAsciiWhitespace(line.substr(0, sign)));
   const std::string value(absl::StripAsciiWhitespace(line.substr(sign + 1)));
-  const auto* const key = std::ranges::find(kKeys, std::string_view(name), &Key::name);
-  if (key == std::end(kKeys)) {
+  const auto key = std::ranges::find(Keys(), std::string_view(name), &Key::name);
+  if (key == Keys().end()) {
     return absl::StrCat("there is no key \"", absl::CHexEscape(name), "\"");
   }
   if (value.empty()) return absl::StrCat(name, " has no value");
@@ -300,7 +286,7 @@ absl::StatusOr<AgentConfig> ReadAgentConfig(const std::string& path) {
 
 std::vector<std::pair<std::string, std::string>> ShowAgentConfig(const AgentConfig& config) {
   std::vector<std::pair<std::string, std::string>> shown;
-  for (const Key& key : kKeys) shown.emplace_back(key.name, key.show(config));
+  for (const Key& key : Keys()) shown.emplace_back(key.name, key.show(config));
   return shown;
 }
 

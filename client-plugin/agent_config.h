@@ -67,7 +67,7 @@ struct AgentConfig {
   std::string rules_directory = "/etc/audit/rules.d";
   std::string rules_file;  // One file in place of a directory. Empty: none.
 
-  size_t queue_mb = 16;
+  uint32_t queue_mb = 16;
   QueueFull queue_full = QueueFull::kDropNewest;
 
   std::string spool_directory = "/var/lib/auspex-agent/spool";

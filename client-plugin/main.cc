@@ -174,7 +174,7 @@ int Run(const std::string& config_file, const AgentConfig& config) {
   const absl::Status kernel_is_set_up = SetUpKernel(config, &kernel);
   if (!kernel_is_set_up.ok()) return Fail(kernel_is_set_up);
 
-  RecordQueue queue({.bytes_max = config.queue_mb << 20, .when_full = config.queue_full});
+  RecordQueue queue({.bytes_max = size_t{config.queue_mb} << 20, .when_full = config.queue_full});
   std::optional<Worker> worker;
   worker.emplace(queue, **spool, own_records, *std::move(lines), WorkerOptions(),
                  [&outlet] { outlet.Wake(); });
