@@ -1,13 +1,12 @@
 #include "client-plugin/kernel_audit.h"
 
 #include <cerrno>
-#include <cstring>
 #include <libaudit.h>
 #include <optional>
 #include <poll.h>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "client-plugin/kernel_error.h"
 
 namespace client_plugin {
 
@@ -16,46 +15,31 @@ namespace {
 // The kernel answers within microseconds, unless something is wrong with it.
 constexpr int kAnswerMsMax = 2000;
 
-absl::Status Failed(const std::string& doing, int error) {
-  const std::string message = absl::StrCat("audit: cannot ", doing, ": ", std::strerror(error));
-  switch (error) {
-    case EPERM:
-    case EACCES:
-      return absl::PermissionDeniedError(message);
-    case EPROTONOSUPPORT:
-    case EAFNOSUPPORT:
-    case ECONNREFUSED:
-      return absl::UnimplementedError(message);
-    default:
-      return absl::UnavailableError(message);
-  }
-}
-
 // The functions of libaudit return the negative of an error, or zero or more.
 absl::Status StatusOf(const std::string& doing, int result) {
-  return result < 0 ? Failed(doing, -result) : absl::OkStatus();
+  return result < 0 ? KernelError(doing, -result) : absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<KernelAudit> KernelAudit::Open() {
   const int fd = audit_open();
-  if (fd < 0) return Failed("open a socket", errno);
+  if (fd < 0) return KernelError("open a socket", errno);
   return KernelAudit(base::FileDescriptor(fd));
 }
 
 absl::StatusOr<KernelAuditStatus> KernelAudit::Status() {
   const int asked = audit_request_status(socket_.get());
-  if (asked <= 0) return Failed("ask for the state", -asked);
+  if (asked <= 0) return KernelError("ask for the state", -asked);
   for (;;) {
     audit_reply reply{};
     pollfd answer{.fd = socket_.get(), .events = POLLIN, .revents = 0};
-    if (poll(&answer, 1, kAnswerMsMax) == 0) return Failed("learn the state", ETIMEDOUT);
+    if (poll(&answer, 1, kAnswerMsMax) == 0) return KernelError("learn the state", ETIMEDOUT);
     const int got = audit_get_reply(socket_.get(), &reply, GET_REPLY_NONBLOCKING, 0);
     if (got == -EAGAIN || got == -EINTR) continue;
-    if (got <= 0) return Failed("learn the state", got == 0 ? EPIPE : -got);
+    if (got <= 0) return KernelError("learn the state", got == 0 ? EPIPE : -got);
     if (reply.type == NLMSG_ERROR && reply.error->error != 0) {
-      return Failed("learn the state", -reply.error->error);
+      return KernelError("learn the state", -reply.error->error);
     }
     if (reply.type != AUDIT_GET) continue;
     const audit_status& status = *reply.status;

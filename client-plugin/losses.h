@@ -5,31 +5,20 @@
 
 #include <cstdint>
 
+#include "storage/losses.h"
+
 namespace client_plugin {
 
-struct Losses {
-  uint64_t kernel_records = 0;  // Dropped by the kernel, by its own count (AUDIT_GET).
-  uint64_t overruns = 0;        // Times that our socket was full, where the kernel counts nothing.
-  uint64_t missing_events = 0;  // Serials that the kernel has given, and of which nothing came.
-  uint64_t queue_records = 0;   // Dropped for want of room in the queue,
-  uint64_t spool_records = 0;   // in the spool,
-  uint64_t aged_records = 0;    // since nobody has fetched them in time,
-  uint64_t error_records = 0;   // since they could not be written, or not be read.
-
-  friend bool operator==(const Losses&, const Losses&) = default;
-};
-
-// Calls `visit` with each total, in the order above.
-template <typename L, typename Visit>
-void ForEachLoss(L& losses, Visit visit) {
-  visit(losses.kernel_records);
-  visit(losses.overruns);
-  visit(losses.missing_events);
-  visit(losses.queue_records);
-  visit(losses.spool_records);
-  visit(losses.aged_records);
-  visit(losses.error_records);
-}
+// Totals of a boot.
+//
+//   kernel_records     dropped by the kernel, by its own count (AUDIT_GET)
+//   overruns           times that our socket was full, where the kernel counts nothing
+//   missing_events     serials that the kernel has given, and of which nothing came
+//   queue_records      dropped for want of room in the queue,
+//   spool_records      in the spool,
+//   aged_records       since nobody has fetched them in time,
+//   error_records      since they could not be written, or not be read
+using storage::Losses;
 
 // How far the agent was in the kernel's events when it stored a batch: it goes on from there when
 // it has been away.

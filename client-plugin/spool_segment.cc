@@ -19,7 +19,8 @@ namespace {
 constexpr std::string_view kMagic = "ASPOOL1\n";
 constexpr size_t kNumberBytes = sizeof(uint64_t);
 constexpr size_t kCrcBytes = sizeof(uint32_t);
-constexpr size_t kMarksBytes = 8 * sizeof(uint64_t) + 2 * sizeof(uint32_t);
+constexpr size_t kMarksBytes =
+    (storage::kLossCauses.size() + 1) * sizeof(uint64_t) + 2 * sizeof(uint32_t);
 constexpr size_t kHeadBytesMax =
     kMagic.size() + 1 + kSeriesBytesMax + kNumberBytes + kMarksBytes + kCrcBytes;
 static_assert(kHeadBytesMax <= kSegmentHeadBytesMax);
@@ -43,7 +44,7 @@ Number Take(std::string_view* in) {
 }
 
 void PutMarks(std::string* out, const BatchMarks& marks) {
-  ForEachLoss(marks.losses, [out](uint64_t loss) { Put(out, loss); });
+  for (const storage::LossCause& cause : storage::kLossCauses) Put(out, marks.losses.*cause.total);
   Put(out, marks.kernel_lost);
   Put(out, marks.last_serial);
   Put(out, marks.awaited_events);
@@ -51,7 +52,9 @@ void PutMarks(std::string* out, const BatchMarks& marks) {
 
 BatchMarks TakeMarks(std::string_view* in) {
   BatchMarks marks;
-  ForEachLoss(marks.losses, [in](uint64_t& loss) { loss = Take<uint64_t>(in); });
+  for (const storage::LossCause& cause : storage::kLossCauses) {
+    marks.losses.*cause.total = Take<uint64_t>(in);
+  }
   marks.kernel_lost = Take<uint32_t>(in);
   marks.last_serial = Take<uint32_t>(in);
   marks.awaited_events = Take<uint64_t>(in);

@@ -18,16 +18,6 @@ using Clock = std::chrono::steady_clock;
 // How long it sleeps at most when there is nothing to do.
 constexpr std::chrono::seconds kIdle{10};
 
-storage::Losses Stored(const Losses& losses) {
-  return {.kernel_records = losses.kernel_records,
-          .overruns = losses.overruns,
-          .missing_events = losses.missing_events,
-          .queue_records = losses.queue_records,
-          .spool_records = losses.spool_records,
-          .aged_records = losses.aged_records,
-          .error_records = losses.error_records};
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StoreOutlet>> StoreOutlet::Open(Spool& spool,
@@ -123,7 +113,7 @@ absl::Status StoreOutlet::StoreBatch(const std::string& series, uint64_t follows
                                      const SpoolBatch& batch) {
   storage::Delivery delivery{.received_ms = base::NowMs()};
   delivery.number = {.boot_id = series, .number = batch.number(), .follows = follows};
-  delivery.losses = {.boot_id = Spool::BootOf(series), .totals = Stored(batch.marks().losses)};
+  delivery.losses = {.boot_id = Spool::BootOf(series), .totals = batch.marks().losses};
   storage::Batch& records = delivery.batches.emplace_back(Host(), "");
   batch.ForEachRecord([&records](std::string_view record) {
     if (audit::ParseRecord(record).ok()) {

@@ -245,7 +245,8 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
     switch (receipt.outcome) {
       case Outcome::kStored:
         ++counters().batches_stored_total;
-        if (const uint64_t lost = batch.number - batch.follows - 1; lost > 0) {
+        // Those before the first one that comes here can be with another collector.
+        if (const uint64_t lost = batch.number - batch.follows - 1; lost > 0 && batch.follows > 0) {
           counters().batches_lost_total += lost;
           service_.own_records_.BatchesLost(agent_, batch.boot_id, lost);
           if (service_.stream_log_.Allow()) {

@@ -73,7 +73,7 @@ TEST(MakeBatchMessage, IsWhatProtobufMakes) {
 TEST(MakeBatchMessage, TellsLosses) {
   Losses losses;
   uint64_t total = 0;
-  ForEachLoss(losses, [&total](uint64_t& loss) { loss = total += 100; });
+  for (const storage::LossCause& cause : storage::kLossCauses) losses.*cause.total = total += 100;
   EXPECT_EQ(Bytes(MakeBatchMessage(BatchOf(3, {"record"}, losses), 2, "boot")),
             ByProtobuf(3, 2, {"record"}, losses));
 }

@@ -208,6 +208,16 @@ TEST_F(IngestServiceTest, CountsWhatAnAgentHasLost) {
   EXPECT_EQ(Count(&Counters::batches_lost_total), 3u);
 }
 
+// It comes from another collector, which has what is before.
+TEST_F(IngestServiceTest, TakesTheFirstBatchForNoLoss) {
+  Start();
+  Agent agent(ConnectAs("web1"));
+  agent.Hello();
+  agent.Batch(5, 0, {Line(5)});
+  EXPECT_TRUE(agent.AwaitAck(5));
+  EXPECT_EQ(Count(&Counters::batches_lost_total), 0u);
+}
+
 TEST_F(IngestServiceTest, CountsEachBootAnew) {
   Start();
   const auto channel = ConnectAs("web1");
