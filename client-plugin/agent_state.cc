@@ -104,10 +104,10 @@ std::vector<Metric> KernelMetrics(const AgentState& state) {
        state.rules.has_drifted ? 1U : 0U},
   };
   if (!state.kernel) return metrics;
-  const KernelAuditStatus& kernel = *state.kernel;
+  const KernelAuditState& kernel = *state.kernel;
   metrics.insert(metrics.end(),
                  {{"kernel_enabled", "the kernel's audit: 0 off, 1 on, 2 locked", kernel.enabled},
-                  {"kernel_owner", "the process that owns the audit socket", kernel.owner},
+                  {"kernel_owner", "the process that owns the audit socket", kernel.owner_pid},
                   {"kernel_backlog", "records that wait in the kernel", kernel.backlog},
                   {"kernel_backlog_limit", "and how many may", kernel.backlog_limit},
                   {"kernel_lost", "what the kernel has dropped, by its own count", kernel.lost}});

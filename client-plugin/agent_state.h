@@ -7,10 +7,10 @@
 #include <string>
 
 #include "client-plugin/capture.h"
-#include "client-plugin/kernel_audit.h"
 #include "client-plugin/losses.h"
 #include "client-plugin/outlet.h"
 #include "client-plugin/record_queue.h"
+#include "client-plugin/rules/kernel_audit.h"
 #include "client-plugin/rules_watch.h"
 #include "client-plugin/spool.h"
 #include "client-plugin/worker.h"
@@ -27,7 +27,7 @@ struct AgentState {
   uint64_t spool_pending_bytes = 0;  // Of files that have something that was not acknowledged.
   OutletState outlet;
   Losses losses;
-  std::optional<KernelAuditStatus> kernel;  // None if the kernel does not tell us.
+  std::optional<KernelAuditState> kernel;  // None if the kernel does not tell us.
   RulesState rules;
 };
 

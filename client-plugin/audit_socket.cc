@@ -10,7 +10,8 @@
 #include <unistd.h>
 #include <utility>
 
-#include "client-plugin/kernel_error.h"
+#include "absl/strings/str_cat.h"
+
 #include "client-plugin/kernel_record.h"
 
 namespace client_plugin {
@@ -23,21 +24,34 @@ constexpr size_t kMessages = 32;
 // The largest that the kernel sends.
 constexpr size_t kMessageBytes = NLMSG_HDRLEN + MAX_AUDIT_MESSAGE_LENGTH;
 
+absl::Status Failed(const std::string& doing, int error) {
+  const std::string message = absl::StrCat("audit: cannot ", doing, ": ", std::strerror(error));
+  switch (error) {
+    case EPERM:
+    case EACCES:
+      return absl::PermissionDeniedError(message);
+    case EEXIST:
+      return absl::FailedPreconditionError("audit: another process owns the audit socket");
+    case EPROTONOSUPPORT:
+    case EAFNOSUPPORT:
+    case ECONNREFUSED:
+      return absl::UnimplementedError(message);
+    default:
+      return absl::UnavailableError(message);
+  }
+}
+
 // A process that owns the socket is asked by the kernel whether it is alive, and keeps it.
 absl::Status Own(int fd) {
   const int sent = audit_set_pid(fd, static_cast<uint32_t>(getpid()), WAIT_NO);
-  if (sent > 0) return absl::OkStatus();
-  if (sent == -EEXIST) {
-    return absl::FailedPreconditionError("audit: another process owns the audit socket");
-  }
-  return KernelError("become the owner of the audit socket", -sent);
+  return sent > 0 ? absl::OkStatus() : Failed("become the owner of the audit socket", -sent);
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AuditSocket>> AuditSocket::Open(const Options& options) {
   const int fd = ::socket(PF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_AUDIT);
-  if (fd < 0) return KernelError("open the audit socket", errno);
+  if (fd < 0) return Failed("open the audit socket", errno);
   base::FileDescriptor owner(fd);
   // Without the right to exceed what the system allows, as much of it as it allows.
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &options.receive_bytes, sizeof(int)) != 0) {
@@ -47,7 +61,7 @@ absl::StatusOr<std::unique_ptr<AuditSocket>> AuditSocket::Open(const Options& op
   address.nl_family = AF_NETLINK;
   if (options.role == Role::kListener) address.nl_groups = 1U << (AUDIT_NLGRP_READLOG - 1);
   if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return KernelError("bind the audit socket", errno);
+    return Failed("bind the audit socket", errno);
   }
   if (options.role == Role::kOwner) {
     const absl::Status owned = Own(fd);
@@ -82,7 +96,7 @@ absl::StatusOr<bool> AuditSocket::Read(Sink sink) {
   const int count = recvmmsg(socket_.get(), messages.data(), kMessages, MSG_DONTWAIT, nullptr);
   if (count < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;
-    if (errno != ENOBUFS) return KernelError("read the audit socket", errno);
+    if (errno != ENOBUFS) return Failed("read the audit socket", errno);
     if (role_ == Role::kListener) ++overruns_;
     return true;
   }

@@ -50,6 +50,24 @@ RulesWatchOptions RulesWatchOptionsOf(const AgentConfig& config) {
   return options;
 }
 
+absl::Status ApplySettings(const AuditSettings& settings, KernelAudit& kernel) {
+  using Kind = RuleSetting::Kind;
+  const struct {
+    const char* name;
+    Kind kind;
+    const std::optional<uint32_t>& value;
+  } all[] = {{"backlog_limit", Kind::kBacklogLimit, settings.backlog_limit},
+             {"backlog_wait_time", Kind::kBacklogWaitTime, settings.backlog_wait_time},
+             {"failure_mode", Kind::kFailure, settings.failure_mode},
+             {"rate_limit", Kind::kRateLimit, settings.rate_limit}};
+  for (const auto& [name, kind, value] : all) {
+    if (!value) continue;
+    const absl::Status set = kernel.Set({.kind = kind, .value = *value, .texts = {}});
+    if (!set.ok()) return absl::Status(set.code(), absl::StrCat(name, ": ", set.message()));
+  }
+  return absl::OkStatus();
+}
+
 Control::Control(asio::io_context& context, const std::string& config_file,
                  const AgentConfig& config, const Parts& parts)
     : context_(context),
@@ -82,7 +100,7 @@ AgentState Control::State() const {
                    .spool = parts_.spool.counters(),
                    .outlet = parts_.outlet.state(),
                    .losses = parts_.worker.losses(),
-                   .kernel = kernel_status_,
+                   .kernel = kernel_state_,
                    .rules = parts_.rules.state()};
   for (const std::string& series : parts_.spool.PendingSeries()) {
     state.spool_pending_bytes += parts_.spool.PendingBytes(series);
@@ -139,7 +157,7 @@ absl::Status Control::TryReload() {
   config_ = *std::move(read);
   // Rules can set the same, and count.
   if (parts_.kernel && config_.source == SourceKind::kNetlink) {
-    const absl::Status applied = parts_.kernel->Apply(config_.kernel);
+    const absl::Status applied = ApplySettings(config_.kernel, *parts_.kernel);
     if (!applied.ok()) LogErrors(applied);
   }
   parts_.rules.Use(RulesWatchOptionsOf(config_));
@@ -173,18 +191,19 @@ asio::awaitable<void> Control::WatchKernel() {
 }
 
 void Control::AskKernel() {
-  const absl::StatusOr<KernelAuditStatus> status = parts_.kernel->Status();
-  if (!status.ok()) {
-    if (kernel_status_) LogErrors(status.status());
-    kernel_status_.reset();
+  const absl::StatusOr<KernelAuditState> state = parts_.kernel->State();
+  if (!state.ok()) {
+    if (kernel_state_) LogErrors(state.status());
+    kernel_state_.reset();
     return;
   }
-  kernel_status_ = *status;
-  parts_.worker.SetKernelLost(status->lost);
-  if (config_.source == SourceKind::kNetlink && status->owner != static_cast<uint32_t>(getpid())) {
+  kernel_state_ = *state;
+  parts_.worker.SetKernelLost(state->lost);
+  const bool is_ours = state->owner_pid == static_cast<uint32_t>(getpid());
+  if (config_.source == SourceKind::kNetlink && !is_ours) {
     // Who starts us again makes it ours again, if that can be.
     failure_ = absl::UnavailableError(absl::StrCat(
-        "the kernel sends to us no more: the audit socket belongs to process ", status->owner));
+        "the kernel sends to us no more: the audit socket belongs to process ", state->owner_pid));
     context_.stop();
   }
 }

@@ -15,10 +15,10 @@
 #include "client-plugin/agent_state.h"
 #include "client-plugin/capture.h"
 #include "client-plugin/current_outlet.h"
-#include "client-plugin/kernel_audit.h"
 #include "client-plugin/line_maker.h"
 #include "client-plugin/own_records.h"
 #include "client-plugin/record_queue.h"
+#include "client-plugin/rules/kernel_audit.h"
 #include "client-plugin/rules_watch.h"
 #include "client-plugin/spool.h"
 #include "client-plugin/worker.h"
@@ -27,6 +27,9 @@ namespace client_plugin {
 
 LineMakerOptions LineMakerOptionsOf(const AgentConfig& config);
 RulesWatchOptions RulesWatchOptionsOf(const AgentConfig& config);
+
+// Sets what is set in the settings. The message of a failure names the setting.
+absl::Status ApplySettings(const AuditSettings& settings, KernelAudit& kernel);
 
 // Belongs to the thread of the context.
 class Control {
@@ -75,7 +78,7 @@ class Control {
   const Parts parts_;
   boost::asio::signal_set signals_;
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
-  std::optional<KernelAuditStatus> kernel_status_;
+  std::optional<KernelAuditState> kernel_state_;
   absl::Status failure_;
 };
 

@@ -25,12 +25,12 @@
 #include "client-plugin/control.h"
 #include "client-plugin/current_outlet.h"
 #include "client-plugin/dry_run_command.h"
-#include "client-plugin/kernel_audit.h"
 #include "client-plugin/line_maker.h"
 #include "client-plugin/log_lines.h"
 #include "client-plugin/own_records.h"
 #include "client-plugin/plugin_input.h"
 #include "client-plugin/record_queue.h"
+#include "client-plugin/rules/kernel_audit.h"
 #include "client-plugin/rules/rules_command.h"
 #include "client-plugin/rules/trace_command.h"
 #include "client-plugin/rules_watch.h"
@@ -98,22 +98,22 @@ CaptureOptions CaptureOptionsOf(SourceKind kind) {
 // Without the right to ask, nothing is known of the kernel's state, and nothing can be set.
 absl::Status SetUpKernel(const AgentConfig& config, std::optional<KernelAudit>* kernel) {
   absl::StatusOr<KernelAudit> opened = KernelAudit::Open();
-  const absl::StatusOr<KernelAuditStatus> status =
-      opened.ok() ? opened->Status() : absl::StatusOr<KernelAuditStatus>(opened.status());
-  if (!status.ok()) {
-    if (config.source == SourceKind::kNetlink) return status.status();
-    spdlog::info("what the kernel loses is not known: {}", Text(status.status()));
+  const absl::StatusOr<KernelAuditState> state =
+      opened.ok() ? opened->State() : absl::StatusOr<KernelAuditState>(opened.status());
+  if (!state.ok()) {
+    if (config.source == SourceKind::kNetlink) return state.status();
+    spdlog::info("what the kernel loses is not known: {}", Text(state.status()));
     return absl::OkStatus();
   }
   kernel->emplace(*std::move(opened));
   if (config.source != SourceKind::kNetlink) return absl::OkStatus();
-  if (status->enabled == kAuditLocked) {
+  if (state->enabled == kAuditLocked) {
     spdlog::info("the audit of the kernel is locked: its settings stay as they are");
     return absl::OkStatus();
   }
-  const absl::Status applied = (*kernel)->Apply(config.kernel);
-  if (!applied.ok() || !config.enable_audit) return applied;
-  return (*kernel)->Enable();
+  const absl::Status applied = ApplySettings(config.kernel, **kernel);
+  if (!applied.ok() || !config.enable_audit || state->enabled != 0) return applied;
+  return (*kernel)->Set({.kind = RuleSetting::Kind::kEnabled, .value = 1, .texts = {}});
 }
 
 int Fail(const absl::Status& status) {

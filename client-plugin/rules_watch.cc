@@ -5,21 +5,12 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/log.h"
-#include "client-plugin/rules/kernel_rules.h"
 #include "client-plugin/rules/rule_drift.h"
 #include "client-plugin/rules/rule_load.h"
 
 namespace client_plugin {
 
 namespace {
-
-absl::StatusOr<RuleLoad> LoadFrom(const std::vector<RulePlace>& places) {
-  absl::StatusOr<KernelRules> kernel = KernelRules::Open();
-  if (!kernel.ok()) return kernel.status();
-  const absl::StatusOr<std::vector<RuleSource>> lines = ReadRules(places, {});
-  if (!lines.ok()) return lines.status();
-  return LoadRules(*lines, *kernel);
-}
 
 // A line for people: how many of each, and one of them.
 std::string Summary(const RuleDrift& drift) {
@@ -80,7 +71,7 @@ void RulesWatch::Run() {
 }
 
 void RulesWatch::Load(const std::vector<RulePlace>& places) {
-  const absl::StatusOr<RuleLoad> loaded = LoadFrom(places);
+  const absl::StatusOr<RuleLoad> loaded = LoadRules(places);
   if (!loaded.ok()) {
     spdlog::error("rules: {}", std::string(loaded.status().message()));
     return;
@@ -91,8 +82,8 @@ void RulesWatch::Load(const std::vector<RulePlace>& places) {
   for (const RefusedRule& warning : loaded->warnings) {
     spdlog::warn("rules: {}", warning.Message());
   }
-  spdlog::info("rules: {} lines loaded, {} refused{}", loaded->accepted, loaded->refused.size(),
-               loaded->is_complete ? "" : ", the rest was not read");
+  spdlog::info("rules: {} lines loaded, {} refused, {} left out", loaded->accepted,
+               loaded->refused.size(), loaded->left_out);
 }
 
 void RulesWatch::Compare(const std::vector<RulePlace>& places) {

@@ -48,20 +48,20 @@ constexpr auto kSettingNames = std::to_array<SettingName>({
     {Kind::kLoginuidImmutable, "loginuid_immutable"},
 });
 
-uint32_t ValueOf(Kind kind, const KernelSettings& settings) {
+uint32_t ValueOf(Kind kind, const KernelAuditState& state) {
   switch (kind) {
     case Kind::kEnabled:
-      return settings.enabled;
+      return state.enabled;
     case Kind::kFailure:
-      return settings.failure;
+      return state.failure;
     case Kind::kRateLimit:
-      return settings.rate_limit;
+      return state.rate_limit;
     case Kind::kBacklogLimit:
-      return settings.backlog_limit;
+      return state.backlog_limit;
     case Kind::kBacklogWaitTime:
-      return settings.backlog_wait_time;
+      return state.backlog_wait_time;
     default:
-      return settings.is_loginuid_immutable ? 1 : 0;
+      return state.is_loginuid_immutable ? 1 : 0;
   }
 }
 
@@ -93,7 +93,7 @@ std::string RuleDrift::RecordText() const {
 }
 
 RuleDrift CompareRules(const ExpectedRules& expected, const std::vector<AuditRule>& rules,
-                       const KernelSettings& settings) {
+                       const KernelAuditState& state) {
   const std::vector<std::string> wanted = Texts(expected.rules.Rules());
   const std::vector<std::string> present = Texts(rules);
   RuleDrift drift;
@@ -105,7 +105,7 @@ RuleDrift CompareRules(const ExpectedRules& expected, const std::vector<AuditRul
   for (const auto& [kind, name] : kSettingNames) {
     const auto found = expected.rules.settings().find(kind);
     if (found == expected.rules.settings().end()) continue;
-    const uint32_t value = ValueOf(kind, settings);
+    const uint32_t value = ValueOf(kind, state);
     if (value == found->second) continue;
     drift.settings.push_back(absl::StrFormat("%s is %d, not %d", name, value, found->second));
   }
@@ -116,13 +116,13 @@ absl::StatusOr<RuleDrift> CheckDrift(const std::vector<RulePlace>& places,
                                      const ReadRulesOptions& options) {
   const absl::StatusOr<std::vector<RuleSource>> lines = ReadRules(places, options);
   if (!lines.ok()) return lines.status();
-  absl::StatusOr<KernelRules> kernel = KernelRules::Open();
+  absl::StatusOr<KernelAudit> kernel = KernelAudit::Open();
   if (!kernel.ok()) return kernel.status();
   const absl::StatusOr<std::vector<AuditRule>> rules = kernel->List();
   if (!rules.ok()) return rules.status();
-  const absl::StatusOr<KernelSettings> settings = kernel->Settings();
-  if (!settings.ok()) return settings.status();
-  return CompareRules(Expect(*lines), *rules, *settings);
+  const absl::StatusOr<KernelAuditState> state = kernel->State();
+  if (!state.ok()) return state.status();
+  return CompareRules(Expect(*lines), *rules, *state);
 }
 
 }  // namespace client_plugin

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "client-plugin/rules/kernel_rules.h"
+#include "client-plugin/rules/kernel_audit.h"
 #include "client-plugin/rules/rule_files.h"
 #include "client-plugin/rules/rule_set.h"
 
@@ -35,11 +35,11 @@ struct RuleDrift {
 
 // Rules are compared by their texts (RuleText()), settings where the files have them.
 RuleDrift CompareRules(const ExpectedRules& expected, const std::vector<AuditRule>& rules,
-                       const KernelSettings& settings);
+                       const KernelAuditState& state);
 
 // Reads the files, asks the kernel, and compares: little work, also for a thousand rules each
 // minute. For any thread, which waits for the disk, the user database and the kernel. Failures are
-// those of ReadRules() and KernelRules.
+// those of ReadRules() and KernelAudit.
 absl::StatusOr<RuleDrift> CheckDrift(const std::vector<RulePlace>& places,
                                      const ReadRulesOptions& options);
 

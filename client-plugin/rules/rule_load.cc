@@ -4,10 +4,10 @@
 
 namespace client_plugin {
 
-absl::StatusOr<RuleLoad> LoadRules(const std::vector<RuleSource>& lines, KernelRules& kernel) {
-  const absl::StatusOr<KernelSettings> settings = kernel.Settings();
-  if (!settings.ok()) return settings.status();
-  if (settings->enabled == 2) {
+absl::StatusOr<RuleLoad> LoadRules(const std::vector<RuleSource>& lines, KernelAudit& kernel) {
+  const absl::StatusOr<KernelAuditState> state = kernel.State();
+  if (!state.ok()) return state.status();
+  if (state->enabled == kAuditLocked) {
     return absl::FailedPreconditionError("the rules are locked (-e 2) until the next boot");
   }
   RuleLoad load;
@@ -32,7 +32,16 @@ absl::StatusOr<RuleLoad> LoadRules(const std::vector<RuleSource>& lines, KernelR
     if (!goes_on || counts_failures) load.is_complete = false;
     if (!goes_on) break;
   }
+  load.left_out = lines.size() - load.accepted - load.refused.size();
   return load;
+}
+
+absl::StatusOr<RuleLoad> LoadRules(const std::vector<RulePlace>& places) {
+  const absl::StatusOr<std::vector<RuleSource>> lines = ReadRules(places, {.must_be_roots = true});
+  if (!lines.ok()) return lines.status();
+  absl::StatusOr<KernelAudit> kernel = KernelAudit::Open();
+  if (!kernel.ok()) return kernel.status();
+  return LoadRules(*lines, *kernel);
 }
 
 }  // namespace client_plugin

@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include <CLI/CLI.hpp>
 
-#include "client-plugin/rules/kernel_rules.h"
+#include "client-plugin/rules/kernel_audit.h"
 #include "client-plugin/rules/rule_drift.h"
 #include "client-plugin/rules/rule_files.h"
 #include "client-plugin/rules/rule_load.h"
@@ -56,17 +56,14 @@ void PrintWarnings(const std::vector<RefusedRule>& warnings) {
 }
 
 int Load(const RulesArguments& arguments) {
-  const auto lines = ReadRules(arguments.Places(), {.must_be_roots = true});
-  if (!lines.ok()) return Trouble("load", lines.status());
-  absl::StatusOr<KernelRules> kernel = KernelRules::Open();
-  if (!kernel.ok()) return Trouble("load", kernel.status());
-  const absl::StatusOr<RuleLoad> load = LoadRules(*lines, *kernel);
+  const absl::StatusOr<RuleLoad> load = LoadRules(arguments.Places());
   if (!load.ok()) return Trouble("load", load.status());
   PrintWarnings(load->warnings);
   for (const RefusedRule& refused : load->refused) std::cerr << refused.Message() << '\n';
-  const size_t rest = lines->size() - load->accepted - load->refused.size();
   std::cout << absl::StrFormat("%d lines loaded, %d refused", load->accepted, load->refused.size());
-  if (rest > 0) std::cout << absl::StrFormat(", %d behind the refused one left out", rest);
+  if (load->left_out > 0) {
+    std::cout << absl::StrFormat(", %d behind the refused one left out", load->left_out);
+  }
   std::cout << '\n';
   return Ended("load", load->is_complete ? kWell : kFound);
 }
@@ -83,7 +80,7 @@ int Check(const RulesArguments& arguments) {
 }
 
 int List() {
-  absl::StatusOr<KernelRules> kernel = KernelRules::Open();
+  absl::StatusOr<KernelAudit> kernel = KernelAudit::Open();
   if (!kernel.ok()) return Trouble("list", kernel.status());
   const absl::StatusOr<std::vector<AuditRule>> rules = kernel->List();
   if (!rules.ok()) return Trouble("list", rules.status());

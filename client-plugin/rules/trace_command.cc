@@ -13,7 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "client-plugin/rules/held_process.h"
-#include "client-plugin/rules/kernel_rules.h"
+#include "client-plugin/rules/kernel_audit.h"
 #include "client-plugin/rules/trace_rules.h"
 
 namespace client_plugin {
@@ -45,13 +45,13 @@ std::string NowText() {
   return text.data();
 }
 
-absl::Status CheckKernel(KernelRules& kernel) {
-  const absl::StatusOr<KernelSettings> settings = kernel.Settings();
-  if (!settings.ok()) return settings.status();
-  if (settings->enabled == 0) {
+absl::Status CheckKernel(KernelAudit& kernel) {
+  const absl::StatusOr<KernelAuditState> state = kernel.State();
+  if (!state.ok()) return state.status();
+  if (state->enabled == 0) {
     return absl::FailedPreconditionError("the kernel's audit is off (`auditctl -e 1`)");
   }
-  if (settings->enabled == 2) {
+  if (state->enabled == kAuditLocked) {
     return absl::FailedPreconditionError("the rules are locked (-e 2) until the next boot");
   }
   const absl::StatusOr<std::vector<AuditRule>> rules = kernel.List();
@@ -59,7 +59,7 @@ absl::Status CheckKernel(KernelRules& kernel) {
 }
 
 int Trace(const std::vector<std::string>& command, bool resources_only) {
-  absl::StatusOr<KernelRules> kernel = KernelRules::Open();
+  absl::StatusOr<KernelAudit> kernel = KernelAudit::Open();
   if (!kernel.ok()) return Trouble(kernel.status());
   const absl::Status checked = CheckKernel(*kernel);
   if (!checked.ok()) return Trouble(checked);

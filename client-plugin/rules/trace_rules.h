@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 
 #include "client-plugin/rules/audit_rule.h"
-#include "client-plugin/rules/kernel_rules.h"
+#include "client-plugin/rules/kernel_audit.h"
 
 namespace client_plugin {
 
@@ -32,7 +32,7 @@ absl::Status CheckTraceable(const std::vector<AuditRule>& rules);
 // Rules that are in the kernel as long as it lives.
 class TemporaryRules {
  public:
-  explicit TemporaryRules(KernelRules& kernel) : kernel_(kernel) {}
+  explicit TemporaryRules(KernelAudit& kernel) : kernel_(kernel) {}
   TemporaryRules(const TemporaryRules&) = delete;
   TemporaryRules& operator=(const TemporaryRules&) = delete;
   ~TemporaryRules();
@@ -43,7 +43,7 @@ class TemporaryRules {
   absl::Status Remove();
 
  private:
-  KernelRules& kernel_;
+  KernelAudit& kernel_;
   std::vector<AuditRule> rules_;
 };
 

@@ -6,7 +6,7 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/client-plugin/rules/kernel_rules_fixture.h"
+#include "tests/client-plugin/rules/kernel_audit_fixture.h"
 
 namespace client_plugin {
 namespace {
@@ -17,7 +17,7 @@ using testing::IsEmpty;
 
 constexpr char kRule[] = "-a always,exit -F path=/etc/shadow -F perm=w -F key=shadow";
 
-class RulesWatchTest : public KernelRulesFixture {
+class RulesWatchTest : public KernelAuditFixture {
  protected:
   void Start(RulesMode mode) {
     options_ = {.mode = mode,

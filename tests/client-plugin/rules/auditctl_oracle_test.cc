@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "client-plugin/rules/rule_load.h"
-#include "tests/client-plugin/rules/kernel_rules_fixture.h"
+#include "tests/client-plugin/rules/kernel_audit_fixture.h"
 
 namespace client_plugin {
 namespace {
@@ -40,10 +40,10 @@ bool IsListedOtherwise(std::string_view text) {
   return std::ranges::find(kLinesListedOtherwise, text) != std::end(kLinesListedOtherwise);
 }
 
-class AuditctlOracleTest : public KernelRulesFixture {
+class AuditctlOracleTest : public KernelAuditFixture {
  protected:
   void SetUp() override {
-    KernelRulesFixture::SetUp();
+    KernelAuditFixture::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
     if (RealAuditctl::Path().empty()) GTEST_SKIP() << "no auditctl: see tests/fetch-real-tools.sh";
   }

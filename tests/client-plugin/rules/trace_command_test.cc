@@ -14,7 +14,7 @@
 #include "client-plugin/audit_socket.h"
 #include "client-plugin/kernel_record.h"
 #include "tests/client-plugin/rules/exit_status_of.h"
-#include "tests/client-plugin/rules/kernel_rules_fixture.h"
+#include "tests/client-plugin/rules/kernel_audit_fixture.h"
 
 namespace client_plugin {
 namespace {
@@ -22,7 +22,7 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-class TraceTest : public KernelRulesFixture {
+class TraceTest : public KernelAuditFixture {
  protected:
   static int Run(std::vector<std::string> words) {
     return ExitStatusOf([&] {

@@ -1,4 +1,4 @@
-#include "client-plugin/rules/kernel_rules.h"
+#include "client-plugin/rules/kernel_audit.h"
 
 #include <fstream>
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "client-plugin/rules/rule_drift.h"
 #include "client-plugin/rules/rule_load.h"
-#include "tests/client-plugin/rules/kernel_rules_fixture.h"
+#include "tests/client-plugin/rules/kernel_audit_fixture.h"
 
 namespace client_plugin {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class KernelRulesTest : public KernelRulesFixture {
+class KernelAuditTest : public KernelAuditFixture {
  protected:
   RuleLoad Load(const std::string& text) {
     const std::string file = WriteRules("10-test.rules", text);
@@ -38,7 +38,7 @@ class KernelRulesTest : public KernelRulesFixture {
   const std::vector<RulePlace> places_ = {{.path = directory_.path(), .is_directory = true}};
 };
 
-TEST_F(KernelRulesTest, KeepsRulesAndGivesThemBack) {
+TEST_F(KernelAuditTest, KeepsRulesAndGivesThemBack) {
   Do("-w /etc/passwd -p wa -k one");
   Do("-a never,task -F uid=12345");
   Do("-A always,exit -S all -F uid=12345 -F key=two");
@@ -50,13 +50,13 @@ TEST_F(KernelRulesTest, KeepsRulesAndGivesThemBack) {
   EXPECT_THAT(Texts(), ElementsAre("-a never,task -F uid=12345"));
 }
 
-TEST_F(KernelRulesTest, KnowsTheListOfIoUring) {
+TEST_F(KernelAuditTest, KnowsTheListOfIoUring) {
   const AuditRule rule = ParseRuleLine("-a always,io_uring -S openat,sendmsg -F uid=7 -k x")->rule;
   if (!kernel_->Append(rule).ok()) GTEST_SKIP() << "no io_uring in this kernel";
   EXPECT_THAT(Texts(), ElementsAre("-a always,io_uring -S sendmsg,openat -F uid=7 -F key=x"));
 }
 
-TEST_F(KernelRulesTest, SaysWhatTheKernelSays) {
+TEST_F(KernelAuditTest, SaysWhatTheKernelSays) {
   const AuditRule rule = ParseRuleLine("-w /etc/passwd -k one")->rule;
   EXPECT_TRUE(absl::IsNotFound(kernel_->Delete(rule)));
   ASSERT_TRUE(kernel_->Append(rule).ok());
@@ -66,17 +66,17 @@ TEST_F(KernelRulesTest, SaysWhatTheKernelSays) {
   EXPECT_TRUE(absl::IsInvalidArgument(kernel_->Append(wrong)));
 }
 
-TEST_F(KernelRulesTest, SetsAndTellsSettings) {
+TEST_F(KernelAuditTest, SetsAndTellsSettings) {
   Do("-b 321 -r 12345 --backlog_wait_time 4321 -f 0");
-  const absl::StatusOr<KernelSettings> settings = kernel_->Settings();
-  ASSERT_TRUE(settings.ok()) << settings.status();
-  EXPECT_EQ(settings->backlog_limit, 321u);
-  EXPECT_EQ(settings->rate_limit, 12345u);
-  EXPECT_EQ(settings->backlog_wait_time, 4321u);
-  EXPECT_EQ(settings->failure, 0u);
+  const absl::StatusOr<KernelAuditState> state = kernel_->State();
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->backlog_limit, 321u);
+  EXPECT_EQ(state->rate_limit, 12345u);
+  EXPECT_EQ(state->backlog_wait_time, 4321u);
+  EXPECT_EQ(state->failure, 0u);
 }
 
-TEST_F(KernelRulesTest, LoadsUntilALineIsRefused) {
+TEST_F(KernelAuditTest, LoadsUntilALineIsRefused) {
   const RuleLoad load = Load("-w /etc/passwd\n-w /no/such/directory/x\n-w /etc/group\n");
   EXPECT_FALSE(load.is_complete);
   EXPECT_EQ(load.accepted, 1u);
@@ -86,7 +86,7 @@ TEST_F(KernelRulesTest, LoadsUntilALineIsRefused) {
   EXPECT_THAT(Texts(), ElementsAre("-w /etc/passwd -p rwxa"));
 }
 
-TEST_F(KernelRulesTest, GoesOnBehindErrorsWhereTheFileSaysSo) {
+TEST_F(KernelAuditTest, GoesOnBehindErrorsWhereTheFileSaysSo) {
   const std::string rules = "-w /etc/passwd\n-w x\n-w /etc/passwd\n-w /etc/group\n";
   const RuleLoad ignoring = Load("-D\n-i\n" + rules);
   EXPECT_TRUE(ignoring.is_complete);
@@ -97,7 +97,7 @@ TEST_F(KernelRulesTest, GoesOnBehindErrorsWhereTheFileSaysSo) {
   EXPECT_THAT(Rules(), testing::SizeIs(2));
 }
 
-TEST_F(KernelRulesTest, FindsThatRulesHaveDrifted) {
+TEST_F(KernelAuditTest, FindsThatRulesHaveDrifted) {
   Load("-D\n-b 8192\n-w /etc/passwd -k one\n-a always,exit -F arch=b64 -S execve -F auid!=unset\n");
   EXPECT_TRUE(Drift().empty()) << Drift().RecordText();
 
@@ -113,7 +113,7 @@ TEST_F(KernelRulesTest, FindsThatRulesHaveDrifted) {
   EXPECT_THAT(Drift().missing, testing::SizeIs(2));
 }
 
-TEST_F(KernelRulesTest, ListsAndComparesMoreThanOneAnswerHolds) {
+TEST_F(KernelAuditTest, ListsAndComparesMoreThanOneAnswerHolds) {
   std::string text = "-D\n";
   for (int i = 0; i < 300; ++i) {
     text += "-a always,exit -F arch=b64 -S open,openat -F uid=" + std::to_string(i) + " -k many\n";

@@ -1,4 +1,4 @@
-#include "client-plugin/rules/kernel_rules.h"
+#include "client-plugin/rules/kernel_audit.h"
 
 #include <array>
 #include <cerrno>
@@ -73,16 +73,16 @@ absl::Status Answers(int socket, absl::FunctionRef<bool(const audit_reply&)> tak
 
 }  // namespace
 
-absl::StatusOr<KernelRules> KernelRules::Open() {
+absl::StatusOr<KernelAudit> KernelAudit::Open() {
   set_aumessage_mode(MSG_QUIET, DBG_NO);  // What libaudit says on standard error we say ourselves.
   const int socket = ::socket(PF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
   if (socket < 0) return Failed(errno);
-  return KernelRules(base::FileDescriptor(socket));
+  return KernelAudit(base::FileDescriptor(socket));
 }
 
-KernelRules::KernelRules(base::FileDescriptor socket) : socket_(std::move(socket)) {}
+KernelAudit::KernelAudit(base::FileDescriptor socket) : socket_(std::move(socket)) {}
 
-absl::StatusOr<std::vector<AuditRule>> KernelRules::List() {
+absl::StatusOr<std::vector<AuditRule>> KernelAudit::List() {
   const int sequence = audit_request_rules_list_data(socket_.get());
   if (sequence <= 0) return Failed(-sequence);
   std::vector<AuditRule> rules;
@@ -94,9 +94,9 @@ absl::StatusOr<std::vector<AuditRule>> KernelRules::List() {
     absl::StatusOr<AuditRule> rule = FromKernel(*reply.ruledata, NLMSG_PAYLOAD(reply.nlh, 0));
     if (!rule.ok()) {
       wrong = rule.status();
-    } else if (rules.size() == kKernelRulesMax) {
+    } else if (rules.size() == kKernelAuditKEEP) {
       wrong = absl::ResourceExhaustedError(
-          absl::StrFormat("the kernel has more than %d rules", kKernelRulesMax));
+          absl::StrFormat("the kernel has more than %d rules", kKernelAuditKEEP));
     } else {
       rules.push_back(*std::move(rule));
     }
@@ -107,30 +107,31 @@ absl::StatusOr<std::vector<AuditRule>> KernelRules::List() {
   return rules;
 }
 
-absl::StatusOr<KernelSettings> KernelRules::Settings() {
+absl::StatusOr<KernelAuditState> KernelAudit::State() {
   const int sequence = audit_request_status(socket_.get());
   if (sequence <= 0) return Failed(-sequence);
-  KernelSettings settings;
-  const absl::Status read = Answers(socket_.get(), [&settings](const audit_reply& reply) {
+  KernelAuditState state;
+  const absl::Status read = Answers(socket_.get(), [&state](const audit_reply& reply) {
     if (reply.type != AUDIT_GET) return false;
     const audit_status& status = *reply.status;
-    settings = {.enabled = status.enabled,
-                .failure = status.failure,
-                .owner_pid = status.pid,
-                .rate_limit = status.rate_limit,
-                .backlog_limit = status.backlog_limit,
-                .backlog_wait_time = status.backlog_wait_time,
-                .lost = status.lost};
+    state = {.enabled = status.enabled,
+             .failure = status.failure,
+             .owner_pid = status.pid,
+             .rate_limit = status.rate_limit,
+             .backlog_limit = status.backlog_limit,
+             .backlog_wait_time = status.backlog_wait_time,
+             .backlog = status.backlog,
+             .lost = status.lost};
     return true;
   });
   if (!read.ok()) return read;
   const absl::StatusOr<bool> is_immutable = IsLoginuidImmutable();
   if (!is_immutable.ok()) return is_immutable.status();
-  settings.is_loginuid_immutable = *is_immutable;
-  return settings;
+  state.is_loginuid_immutable = *is_immutable;
+  return state;
 }
 
-absl::StatusOr<bool> KernelRules::IsLoginuidImmutable() {
+absl::StatusOr<bool> KernelAudit::IsLoginuidImmutable() {
   const int sequence = audit_request_features(socket_.get());
   if (sequence <= 0) return Failed(-sequence);
   bool is_immutable = false;
@@ -144,9 +145,9 @@ absl::StatusOr<bool> KernelRules::IsLoginuidImmutable() {
   return is_immutable;
 }
 
-absl::Status KernelRules::Append(const AuditRule& rule) { return Add(rule, rule.list); }
+absl::Status KernelAudit::Append(const AuditRule& rule) { return Add(rule, rule.list); }
 
-absl::Status KernelRules::Add(const AuditRule& rule, uint32_t flags) {
+absl::Status KernelAudit::Add(const AuditRule& rule, uint32_t flags) {
   const KernelRule data = ToKernel(rule);
   absl::Status added = Done(audit_add_rule_data(socket_.get(), data.get(), static_cast<int>(flags),
                                                 static_cast<int>(rule.action)));
@@ -154,7 +155,7 @@ absl::Status KernelRules::Add(const AuditRule& rule, uint32_t flags) {
   return added;
 }
 
-absl::Status KernelRules::Delete(const AuditRule& rule) {
+absl::Status KernelAudit::Delete(const AuditRule& rule) {
   const KernelRule data = ToKernel(rule);
   absl::Status deleted = Done(audit_delete_rule_data(
       socket_.get(), data.get(), static_cast<int>(rule.list), static_cast<int>(rule.action)));
@@ -162,7 +163,7 @@ absl::Status KernelRules::Delete(const AuditRule& rule) {
   return deleted;
 }
 
-absl::Status KernelRules::DeleteAll(const std::string& key) {
+absl::Status KernelAudit::DeleteAll(const std::string& key) {
   const absl::StatusOr<std::vector<AuditRule>> rules = List();
   if (!rules.ok()) return rules.status();
   for (const AuditRule& rule : *rules) {
@@ -174,7 +175,7 @@ absl::Status KernelRules::DeleteAll(const std::string& key) {
   return absl::OkStatus();
 }
 
-absl::Status KernelRules::Set(const RuleSetting& setting) {
+absl::Status KernelAudit::Set(const RuleSetting& setting) {
   const int socket = socket_.get();
   switch (setting.kind) {
     case Kind::kEnabled:
@@ -211,7 +212,7 @@ absl::Status KernelRules::Set(const RuleSetting& setting) {
   return waited >= 0 ? absl::OkStatus() : Failed(-waited);
 }
 
-absl::Status KernelRules::Apply(const RuleLine& line) {
+absl::Status KernelAudit::Apply(const RuleLine& line) {
   for (const RuleSetting& setting : line.settings) {
     absl::Status set = Set(setting);
     if (!set.ok()) return set;

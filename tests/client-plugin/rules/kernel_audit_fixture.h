@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include <gtest/gtest.h>
 
-#include "client-plugin/rules/kernel_rules.h"
+#include "client-plugin/rules/kernel_audit.h"
 #include "client-plugin/rules/rule_files.h"
 #include "client-plugin/rules/rule_parser.h"
 #include "client-plugin/rules/rule_text.h"
@@ -27,20 +27,20 @@
 namespace client_plugin {
 
 // Skipped where the test may not change the rules, or there are some. Puts back what it finds.
-class KernelRulesFixture : public testing::Test {
+class KernelAuditFixture : public testing::Test {
  protected:
   void SetUp() override {
-    absl::StatusOr<KernelRules> kernel = KernelRules::Open();
+    absl::StatusOr<KernelAudit> kernel = KernelAudit::Open();
     if (!kernel.ok()) GTEST_SKIP() << kernel.status().message();
-    const absl::StatusOr<KernelSettings> settings = kernel->Settings();
-    if (!settings.ok()) GTEST_SKIP() << "needs root, and audit in the kernel";
-    if (settings->owner_pid != 0) GTEST_SKIP() << settings->owner_pid << " owns the audit socket";
-    if (settings->enabled == 2) GTEST_SKIP() << "the audit of the kernel is locked";
+    const absl::StatusOr<KernelAuditState> state = kernel->State();
+    if (!state.ok()) GTEST_SKIP() << "needs root, and audit in the kernel";
+    if (state->owner_pid != 0) GTEST_SKIP() << state->owner_pid << " owns the audit socket";
+    if (state->enabled == kAuditLocked) GTEST_SKIP() << "the audit of the kernel is locked";
     const absl::StatusOr<std::vector<AuditRule>> rules = kernel->List();
     ASSERT_TRUE(rules.ok()) << rules.status();
     if (!rules->empty()) GTEST_SKIP() << "there are rules in the kernel";
     kernel_.emplace(*std::move(kernel));
-    before_ = *settings;
+    before_ = *state;
   }
 
   void TearDown() override {
@@ -80,8 +80,8 @@ class KernelRulesFixture : public testing::Test {
   }
 
   TemporaryDirectory directory_;
-  std::optional<KernelRules> kernel_;
-  KernelSettings before_;
+  std::optional<KernelAudit> kernel_;
+  KernelAuditState before_;
 };
 
 // The unpacked tools of Debian's auditd: see tests/fetch-real-tools.sh.
