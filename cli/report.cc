@@ -18,6 +18,7 @@
 #include "cli/report_printer.h"
 #include "cli/surroundings.h"
 
+#include "base/user_database.h"
 #include "query/report/event_facts.h"
 #include "query/report/event_tally.h"
 #include "query/report/report_composer.h"
@@ -174,7 +175,7 @@ class LogReport {
 int Compose(const query::ReportOptions& options, ReportPrinter& printer) {
   const query::ReportQuestion question = options.question();
   std::optional<query::UserNamingSink> naming;
-  if (question.unnamed_users_apart) naming.emplace(question, &UserName, printer);
+  if (question.unnamed_users_apart) naming.emplace(question, &base::FindUserName, printer);
   query::ReportSink& sink = naming ? static_cast<query::ReportSink&>(*naming) : printer;
   // A pipe has no hosts.
   const bool reads_pipe = options.input.empty() && options.store.empty() &&

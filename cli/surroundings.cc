@@ -3,15 +3,15 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <grp.h>
 #include <iostream>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "absl/strings/str_format.h"
 #include "cli/log_search.h"
+
+#include "base/user_database.h"
 
 namespace cli {
 
@@ -32,18 +32,13 @@ query::TimeContext CurrentTimeContext() {
 }
 
 std::optional<uint32_t> UserNumber(const std::string& name) {
-  const passwd* const found = getpwnam(name.c_str());
-  return found == nullptr ? std::nullopt : std::optional(found->pw_uid);
+  const absl::StatusOr<uint32_t> found = base::FindUser(name);
+  return found.ok() ? std::optional(*found) : std::nullopt;
 }
 
 std::optional<uint32_t> GroupNumber(const std::string& name) {
-  const group* const found = getgrnam(name.c_str());
-  return found == nullptr ? std::nullopt : std::optional(found->gr_gid);
-}
-
-std::optional<std::string> UserName(uint32_t number) {
-  const passwd* const found = getpwuid(number);
-  return found == nullptr ? std::nullopt : std::optional<std::string>(found->pw_name);
+  const absl::StatusOr<uint32_t> found = base::FindGroup(name);
+  return found.ok() ? std::optional(*found) : std::nullopt;
 }
 
 bool StandardInputIsPipe() {

@@ -19,7 +19,6 @@ query::TimeContext CurrentTimeContext();
 
 std::optional<uint32_t> UserNumber(const std::string& name);
 std::optional<uint32_t> GroupNumber(const std::string& name);
-std::optional<std::string> UserName(uint32_t number);
 
 bool StandardInputIsPipe();
 

@@ -2,19 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <fnmatch.h>
 #include <limits>
-#include <pwd.h>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
 #include "audit/record_type.h"
 #include "base/number.h"
+#include "base/user_database.h"
+#include "client-plugin/rules/refusal.h"
 
 namespace client_plugin {
 
@@ -28,23 +26,11 @@ constexpr std::string_view kNoKey = "(null)";
 // The auid of who has not logged in.
 constexpr uint32_t kUnset = std::numeric_limits<uint32_t>::max();
 
-absl::Status Wrong(std::string_view text, std::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat("\"", absl::CHexEscape({text.data(), text.size()}),
-                                                 "\" ",
-                                                 absl::string_view(what.data(), what.size())));
-}
-
-// A record of any size that getpwnam_r(3) may need fits.
-constexpr size_t kPasswdBytes = size_t{64} << 10;
-
 absl::StatusOr<uint32_t> UserByName(const std::string& name) {
-  passwd entry;
-  passwd* found = nullptr;
-  std::vector<char> bytes(kPasswdBytes);
-  const int error = getpwnam_r(name.c_str(), &entry, bytes.data(), bytes.size(), &found);
-  if (found != nullptr) return entry.pw_uid;
-  if (error == 0 || error == ENOENT || error == ESRCH) return Wrong(name, "is no user here");
-  return absl::UnavailableError(absl::StrCat("user ", name, ": ", std::strerror(error)));
+  const absl::StatusOr<uint32_t> user = base::FindUser(name);
+  if (user.ok()) return user;
+  if (absl::IsNotFound(user.status())) return RefusalOf(name, "is no user here");
+  return absl::UnavailableError(absl::StrCat("user ", name, ": ", user.status().message()));
 }
 
 }  // namespace
@@ -58,19 +44,19 @@ absl::StatusOr<Filter> Filter::Parse(std::string_view text) {
     filter.keeps_ = words.front() == "keep";
     words.erase(words.begin());
   }
-  if (words.empty()) return Wrong(text, "has no condition");
+  if (words.empty()) return RefusalOf(text, "has no condition");
   for (const std::string& word : words) {
     const absl::Status added = filter.AddCondition(word);
     if (!added.ok()) return added;
   }
-  if (filter.types_.none()) return Wrong(text, "takes no type");
+  if (filter.types_.none()) return RefusalOf(text, "takes no type");
   return filter;
 }
 
 absl::Status Filter::AddCondition(std::string_view text) {
   const size_t equals = text.find('=');
   if (equals == 0 || equals == std::string_view::npos) {
-    return Wrong(text, "is no condition: NAME=VALUE,... or NAME!=VALUE,...");
+    return RefusalOf(text, "is no condition: NAME=VALUE,... or NAME!=VALUE,...");
   }
   const bool is_negated = text[equals - 1] == '!';
   const std::string_view name = text.substr(0, is_negated ? equals - 1 : equals);
@@ -79,7 +65,7 @@ absl::Status Filter::AddCondition(std::string_view text) {
       absl::StrSplit(absl::string_view(list.data(), list.size()), ',');
   if (std::any_of(values.begin(), values.end(),
                   [](const std::string& value) { return value.empty(); })) {
-    return Wrong(text, "lacks a value");
+    return RefusalOf(text, "lacks a value");
   }
   if (name == "type") return AddTypes(values, is_negated);
   absl::StatusOr<Condition> condition = ParseCondition(name, values, is_negated);
@@ -103,7 +89,7 @@ absl::Status Filter::AddTypes(const std::vector<std::string>& values, bool is_ne
       named.set(type);
       is_known = true;
     }
-    if (!is_known) return Wrong(value, "is no type of a record");
+    if (!is_known) return RefusalOf(value, "is no type of a record");
   }
   types_ &= is_negated ? ~named : named;
   return absl::OkStatus();
@@ -138,12 +124,12 @@ absl::StatusOr<Filter::Condition> Filter::ParseCondition(std::string_view name,
       if (const std::optional<uint32_t> number = base::ParseNumber<uint32_t>(value)) {
         syscalls.set.AddNumber(*number);
       } else if (!syscalls.set.AddName(value)) {
-        return Wrong(value, "is no system call");
+        return RefusalOf(value, "is no system call");
       }
     }
     return syscalls;
   }
-  return Wrong(name, "is none of type, key, exe, uid, auid, euid and syscall");
+  return RefusalOf(name, "is none of type, key, exe, uid, auid, euid and syscall");
 }
 
 absl::StatusOr<Filter::UserRange> Filter::ParseUsers(const std::string& value) {
@@ -157,7 +143,7 @@ absl::StatusOr<Filter::UserRange> Filter::ParseUsers(const std::string& value) {
     const auto first = base::ParseNumber<uint32_t>(text.substr(0, dash));
     const auto last = base::ParseNumber<uint32_t>(text.substr(dash + 1));
     if (first.has_value() && last.has_value()) {
-      if (*first > *last) return Wrong(value, "begins behind its end");
+      if (*first > *last) return RefusalOf(value, "begins behind its end");
       return UserRange{*first, *last};
     }
   }

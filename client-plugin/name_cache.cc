@@ -1,9 +1,6 @@
 #include "client-plugin/name_cache.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <grp.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <utility>
 
@@ -18,37 +15,12 @@ using std::chrono::seconds;
 // auditd cuts longer names. Programs of today refuse them.
 constexpr size_t kNameBytesMax = 63;
 
-// A group comes with all of its members. Who has more than fit here has no name.
-constexpr size_t kEntryBytesMax = 4 << 20;
-
-// Calls one of the functions getXXid_r(3) with more and more memory until its answer fits.
-template <typename Entry, typename Function>
-std::optional<std::string> CallWithRoom(Function function, uint32_t id, char* Entry::*name) {
-  Entry entry{};
-  Entry* found = nullptr;
-  std::vector<char> buffer(1024);
-  int error = function(id, &entry, buffer.data(), buffer.size(), &found);
-  while (error == ERANGE && buffer.size() < kEntryBytesMax) {
-    buffer.resize(buffer.size() * 4);
-    error = function(id, &entry, buffer.data(), buffer.size(), &found);
-  }
-  if (error != 0 || found == nullptr) return std::nullopt;
-  return std::string(found->*name);
-}
-
 }  // namespace
 
-std::optional<std::string> FindUserName(uint32_t id) {
-  return CallWithRoom<passwd>(getpwuid_r, id, &passwd::pw_name);
-}
-
-std::optional<std::string> FindGroupName(uint32_t id) {
-  return CallWithRoom<group>(getgrgid_r, id, &group::gr_name);
-}
-
 std::string EncodeName(std::string_view name) {
+  // What is no printable ASCII, whether char is signed here or not.
   const bool is_odd = std::ranges::any_of(
-      name, [](char byte) { return byte <= ' ' || byte == '"' || byte == '\x7f' || byte < 0; });
+      name, [](unsigned char byte) { return byte <= ' ' || byte == '"' || byte >= 0x7f; });
   if (!is_odd) return "\"" + std::string(name) + "\"";
   std::string digits;
   for (const char byte : name) {

@@ -13,12 +13,9 @@
 
 #include "absl/container/flat_hash_map.h"
 
-namespace client_plugin {
+#include "base/user_database.h"
 
-// What the name services of this host (nsswitch.conf(5)) call a user or a group. None if they do
-// not know it, or do not answer. For any thread; waits as long as they do.
-std::optional<std::string> FindUserName(uint32_t id);
-std::optional<std::string> FindGroupName(uint32_t id);
+namespace client_plugin {
 
 // A name as it stands in a record: in quotes, or in hexadecimal digits if it has odd bytes.
 std::string EncodeName(std::string_view name);
@@ -26,8 +23,8 @@ std::string EncodeName(std::string_view name);
 struct NameCacheOptions {
   using Find = std::function<std::optional<std::string>(uint32_t id)>;
 
-  Find find_user = FindUserName;
-  Find find_group = FindGroupName;
+  Find find_user = base::FindUserName;
+  Find find_group = base::FindGroupName;
 
   // When one of them changes, all names are forgotten.
   std::vector<std::string> files = {"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"};

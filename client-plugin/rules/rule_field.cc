@@ -4,11 +4,9 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <grp.h>
 #include <limits>
 #include <linux/limits.h>
 #include <optional>
-#include <pwd.h>
 #include <string>
 #include <sys/socket.h>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 
+#include "base/user_database.h"
 #include "client-plugin/rules/refusal.h"
 
 namespace client_plugin {
@@ -167,40 +166,14 @@ bool IsSignedNumber(std::string_view text) {
   return IsDigits(text) || (text.starts_with('-') && IsDigits(text.substr(1)));
 }
 
-// What a name service tells of a name: the entry takes as much memory as it says it needs, up to
-// a limit that no entry of a sane directory reaches.
-template <typename Entry, typename Look>
-std::optional<Entry> LookUp(Look look) {
-  constexpr size_t kEntryBytesMax = 1 << 20;
-  std::vector<char> buffer(1024);
-  for (;;) {
-    Entry entry{};
-    Entry* found = nullptr;
-    const int error = look(&entry, buffer.data(), buffer.size(), &found);
-    if (error == ERANGE && buffer.size() < kEntryBytesMax) {
-      buffer.resize(buffer.size() * 4);
-      continue;
-    }
-    if (error != 0 || found == nullptr) return std::nullopt;
-    return entry;
-  }
-}
-
 absl::StatusOr<uint32_t> UserNumber(const std::string& name) {
-  const auto user = LookUp<passwd>([&](passwd* entry, char* buffer, size_t size, passwd** found) {
-    return getpwnam_r(name.c_str(), entry, buffer, size, found);
-  });
-  if (!user) return RefusalOf(name, "is no user of this host");
-  return user->pw_uid;
+  const absl::StatusOr<uint32_t> user = base::FindUser(name);
+  return user.ok() ? user : RefusalOf(name, "is no user of this host");
 }
 
 absl::StatusOr<uint32_t> GroupNumber(const std::string& name) {
-  const auto found_group =
-      LookUp<group>([&](group* entry, char* buffer, size_t size, group** found) {
-        return getgrnam_r(name.c_str(), entry, buffer, size, found);
-      });
-  if (!found_group) return RefusalOf(name, "is no group of this host");
-  return found_group->gr_gid;
+  const absl::StatusOr<uint32_t> found = base::FindGroup(name);
+  return found.ok() ? found : RefusalOf(name, "is no group of this host");
 }
 
 absl::StatusOr<uint32_t> ExitNumber(const std::string& text) {

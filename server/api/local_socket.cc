@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/user_database.h"
 #include "server/end_process.h"
 
 namespace server {
@@ -60,12 +60,12 @@ LocalSocket::~LocalSocket() { Stop(); }
 absl::Status LocalSocket::Start() {
   if (options_.path.empty()) return absl::OkStatus();
   if (!options_.group.empty()) {
-    const group* const found = getgrnam(options_.group.c_str());
-    if (found == nullptr) {
+    const absl::StatusOr<uint32_t> found = base::FindGroup(options_.group);
+    if (!found.ok()) {
       return absl::NotFoundError(
           absl::StrFormat("api_socket_group: there is no group %s", options_.group));
     }
-    group_ = found->gr_gid;
+    group_ = *found;
   }
   const absl::Status listening = Listen(group_);
   if (!listening.ok()) return listening;

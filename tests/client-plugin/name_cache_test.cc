@@ -146,10 +146,10 @@ TEST_F(NameCacheTest, IsBounded) {
 }
 
 TEST(FindName, KnowsTheNamesOfThisHost) {
-  EXPECT_EQ(FindUserName(0), "root");
-  EXPECT_EQ(FindGroupName(0), "root");
-  EXPECT_EQ(FindUserName(3'999'999'999), std::nullopt);
-  EXPECT_EQ(FindGroupName(3'999'999'999), std::nullopt);
+  EXPECT_EQ(base::FindUserName(0), "root");
+  EXPECT_EQ(base::FindGroupName(0), "root");
+  EXPECT_EQ(base::FindUserName(3'999'999'999), std::nullopt);
+  EXPECT_EQ(base::FindGroupName(3'999'999'999), std::nullopt);
 }
 
 }  // namespace
