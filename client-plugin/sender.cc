@@ -1,7 +1,6 @@
 #include "client-plugin/sender.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -12,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/small_file.h"
+#include "base/tls13.h"
 
 namespace client_plugin {
 
@@ -21,10 +21,6 @@ using std::chrono::milliseconds;
 
 // Far more than a chain of certificates.
 constexpr size_t kFileBytesMax = 1 << 20;
-
-// The cipher suites of TLS 1.2 that we offer: one that needs a pre-shared key, so none. gRPC 1.51
-// has no other way to ask for 1.3.
-constexpr char kOldCipherSuites[] = "ECDHE-PSK-CHACHA20-POLY1305";
 
 // Of what a collector says of itself or of a failure.
 constexpr size_t kShownBytesMax = 300;
@@ -44,7 +40,7 @@ std::string Shown(absl::string_view text) {
 }  // namespace
 
 void PrepareGrpc() {
-  setenv("GRPC_SSL_CIPHER_SUITES", kOldCipherSuites, 1);
+  base::AllowTls13Only();
   gpr_set_log_function([](gpr_log_func_args*) {});
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include "base/small_file.h"
+#include "base/tls13.h"
 
 namespace cli {
 
@@ -26,10 +26,6 @@ constexpr int kMessageBytesMax = INT_MAX;
 // A collector that is gone is noticed within twice this, also in the middle of a long search.
 // Servers of gRPC do not like to be asked more often than every five minutes.
 constexpr int kKeepaliveMs = 310'000;
-
-// The cipher suites of TLS 1.2 that we offer: one that needs a pre-shared key, so none. gRPC 1.51
-// has no other way to ask for 1.3.
-constexpr char kOldCipherSuites[] = "ECDHE-PSK-CHACHA20-POLY1305";
 
 absl::StatusOr<std::string> ReadKeyFile(const ClientConfig& config, const char* key,
                                         const std::string& path) {
@@ -104,7 +100,7 @@ std::string WhyUnavailable(const ServerChoice& choice, const std::string& messag
 }  // namespace
 
 void PrepareGrpc() {
-  setenv("GRPC_SSL_CIPHER_SUITES", kOldCipherSuites, 1);
+  base::AllowTls13Only();
   // What it says to standard error is not for whoever has asked.
   gpr_set_log_function([](gpr_log_func_args*) {});
 }

@@ -1,6 +1,5 @@
 #include "server/api/api_server.h"
 
-#include <cstdlib>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -22,6 +21,7 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 
+#include "base/tls13.h"
 #include "pki/authority.h"
 #include "server/api/grpc_log.h"
 #include "server/host_metrics.h"
@@ -34,11 +34,6 @@ namespace asio = boost::asio;
 using grpc::experimental::FileWatcherCertificateProvider;
 using grpc::experimental::TlsServerCredentialsOptions;
 using std::chrono::milliseconds;
-
-// gRPC 1.51 has no option for the lowest version of TLS, but one for the cipher suites of TLS 1.2;
-// those of 1.3 are others. We leave it one that needs a pre-shared key, which nobody has: whoever
-// offers 1.2 is refused.
-constexpr char kOldCipherSuites[] = "ECDHE-PSK-CHACHA20-POLY1305";
 
 // A connection that has not shown who it is within this is closed.
 constexpr milliseconds kHandshakeTime{10'000};
@@ -83,7 +78,7 @@ std::string InvitationsOf(const ApiOptions& options) {
 }  // namespace
 
 void PrepareGrpc() {
-  setenv("GRPC_SSL_CIPHER_SUITES", kOldCipherSuites, 1);
+  base::AllowTls13Only();
   TakeGrpcLog();
   google::protobuf::SetLogHandler(nullptr);  // It tells of what is on the wire.
   grpc::EnableDefaultHealthCheckService(true);
