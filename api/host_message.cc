@@ -35,13 +35,28 @@ void Fill(const storage::HostContents& contents, HostsResponse::Contents* messag
   if (contents.first_ms) message->set_first_ms(*contents.first_ms);
   if (contents.last_ms) message->set_last_ms(*contents.last_ms);
   message->set_address(contents.address);
+  message->set_bytes(contents.bytes);
 }
 
 storage::HostContents ContentsOf(const HostsResponse::Contents& message) {
-  storage::HostContents contents{.records = message.records(), .address = message.address()};
+  storage::HostContents contents{
+      .records = message.records(), .bytes = message.bytes(), .address = message.address()};
   if (message.has_first_ms()) contents.first_ms = message.first_ms();
   if (message.has_last_ms()) contents.last_ms = message.last_ms();
   return contents;
+}
+
+void Fill(const storage::HostPace& pace, HostsResponse::Pace* message) {
+  message->set_records_per_second(pace.records_per_second);
+  if (pace.clock_lag_ms) message->set_clock_lag_ms(*pace.clock_lag_ms);
+  message->set_last_received_ms(pace.last_received_ms);
+}
+
+storage::HostPace PaceOf(const HostsResponse::Pace& message) {
+  storage::HostPace pace{.records_per_second = message.records_per_second(),
+                         .last_received_ms = message.last_received_ms()};
+  if (message.has_clock_lag_ms()) pace.clock_lag_ms = message.clock_lag_ms();
+  return pace;
 }
 
 }  // namespace
@@ -51,6 +66,7 @@ void Fill(const storage::ListedHost& host, HostsResponse::Host* message) {
   message->set_identity(MessageOf(host.host.kind));
   if (host.contents) Fill(*host.contents, message->mutable_contents());
   if (host.losses) Fill(*host.losses, message->mutable_losses());
+  if (host.pace) Fill(*host.pace, message->mutable_pace());
 }
 
 storage::ListedHost HostOf(const HostsResponse::Host& message) {
@@ -58,6 +74,7 @@ storage::ListedHost HostOf(const HostsResponse::Host& message) {
       .host = {.kind = IdentityKindOf(message.identity()), .name = message.name()}};
   if (message.has_contents()) host.contents = ContentsOf(message.contents());
   if (message.has_losses()) host.losses = TotalsOf(message.losses());
+  if (message.has_pace()) host.pace = PaceOf(message.pace());
   return host;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/host_printer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <ctime>
 #include <optional>
@@ -8,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include <nlohmann/json.hpp>
 
-#include "base/utf8.h"
 #include "query/escape.h"
 #include "query/local_time.h"
 #include "query/utc_time.h"
@@ -18,8 +19,19 @@ namespace cli {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr char kUnknown[] = "-";
 constexpr std::string_view kBetween = "  ";
+
+// What delivers the records of a host.
+std::string_view SenderOf(const storage::ListedHost& host) {
+  if (host.host.kind == storage::IdentityKind::kCollector) return "itself";
+  const bool came_from_nowhere =
+      host.contents && host.contents->records > 0 && host.contents->address.empty();
+  if (came_from_nowhere) return "import";
+  return host.host.kind == storage::IdentityKind::kCertificate ? "agent" : "audisp-remote";
+}
 
 // ---- Text ----
 
@@ -61,11 +73,23 @@ std::vector<Column> ColumnsOf(const std::vector<storage::ListedHost>& hosts,
   add("host", false, [](const ListedHost& host) { return TextOf(host.host.name); });
   add("identity", false,
       [](const ListedHost& host) { return std::string(storage::KindName(host.host.kind)); });
+  add("sender", false, [](const ListedHost& host) { return std::string(SenderOf(host)); });
   add("address", false, [&](const ListedHost& host) {
     return of_contents(host, [](const HostContents& of) { return TextOf(of.address); });
   });
   add("records", true, [&](const ListedHost& host) {
     return of_contents(host, [](const HostContents& of) { return absl::StrCat(of.records); });
+  });
+  add("bytes", true, [&](const ListedHost& host) {
+    return of_contents(host, [](const HostContents& of) { return absl::StrCat(of.bytes); });
+  });
+  add("records/s", true, [](const ListedHost& host) {
+    return host.pace ? absl::StrFormat("%.1f", host.pace->records_per_second) : kUnknown;
+  });
+  add("clock lag", true, [](const ListedHost& host) {
+    const bool is_known = host.pace && host.pace->clock_lag_ms;
+    return is_known ? absl::StrFormat("%.1fs", static_cast<double>(*host.pace->clock_lag_ms) / 1000)
+                    : kUnknown;
   });
   for (const storage::LossCause& cause : storage::kLossCauses) {
     add(cause.name, true, [&](const ListedHost& host) {
@@ -83,41 +107,26 @@ std::vector<Column> ColumnsOf(const std::vector<storage::ListedHost>& hosts,
 
 // ---- JSON ----
 
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char character : base::ToUtf8(text)) {
-    if (character == '"' || character == '\\') quoted.push_back('\\');
-    if (static_cast<unsigned char>(character) < 0x20) {
-      absl::StrAppendFormat(&quoted, "\\u%04x", character);
-    } else {
-      quoted.push_back(character);
-    }
-  }
-  quoted.push_back('"');
-  return quoted;
+void AddContents(const storage::HostContents& contents, Json* json) {
+  if (!contents.address.empty()) (*json)["address"] = contents.address;
+  (*json)["records"] = contents.records;
+  (*json)["bytes"] = contents.bytes;
+  if (contents.first_ms) (*json)["first_event"] = query::UtcTimeText(*contents.first_ms);
+  if (contents.last_ms) (*json)["last_event"] = query::UtcTimeText(*contents.last_ms);
 }
 
-void AppendContents(const storage::HostContents& contents, std::string* text) {
-  if (!contents.address.empty()) {
-    absl::StrAppend(text, ",\"address\":", Quoted(contents.address));
-  }
-  absl::StrAppend(text, ",\"records\":", contents.records);
-  const auto add_time = [&](std::string_view name, const std::optional<uint64_t>& time_ms) {
-    if (!time_ms) return;
-    absl::StrAppendFormat(text, ",\"%s\":\"%s\"", name, query::UtcTimeText(*time_ms));
-  };
-  add_time("first_event", contents.first_ms);
-  add_time("last_event", contents.last_ms);
+void AddPace(const storage::HostPace& pace, Json* json) {
+  (*json)["records_per_second"] = std::round(pace.records_per_second * 1000) / 1000;
+  if (pace.clock_lag_ms) (*json)["clock_lag_ms"] = *pace.clock_lag_ms;
+  (*json)["last_received"] = query::UtcTimeText(pace.last_received_ms);
 }
 
-void AppendLosses(const storage::Losses& losses, std::string* text) {
-  absl::StrAppend(text, ",\"lost\":{");
-  const char* comma = "";
+Json LossesOf(const storage::Losses& losses) {
+  Json json;
   for (const storage::LossCause& cause : storage::kLossCauses) {
-    absl::StrAppendFormat(text, "%s\"%s\":%d", comma, cause.name, losses.*cause.total);
-    comma = ",";
+    json[cause.name] = losses.*cause.total;
   }
-  text->push_back('}');
+  return json;
 }
 
 }  // namespace
@@ -149,12 +158,14 @@ std::string HostTable(const std::vector<storage::ListedHost>& hosts, const absl:
 
 std::string HostLines(const std::vector<storage::ListedHost>& hosts) {
   std::string text;
-  for (const auto& [host, contents, losses] : hosts) {
-    absl::StrAppendFormat(&text, "{\"host\":%s,\"identity\":\"%s\"", Quoted(host.name),
-                          storage::KindName(host.kind));
-    if (contents) AppendContents(*contents, &text);
-    if (losses) AppendLosses(*losses, &text);
-    text.append("}\n");
+  for (const storage::ListedHost& host : hosts) {
+    Json json = {{"host", host.host.name},
+                 {"identity", storage::KindName(host.host.kind)},
+                 {"sender", SenderOf(host)}};
+    if (host.contents) AddContents(*host.contents, &json);
+    if (host.pace) AddPace(*host.pace, &json);
+    if (host.losses) json["lost"] = LossesOf(*host.losses);
+    absl::StrAppend(&text, json.dump(-1, ' ', false, Json::error_handler_t::replace), "\n");
   }
   return text;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "storage/batch.h"
+#include "storage/host_pace.h"
 #include "storage/losses.h"
 
 namespace storage {
@@ -34,6 +35,9 @@ struct HostListRequest {
 struct HostContents {
   uint64_t records = 0;  // Malformed ones included.
 
+  // Of what is in blocks, on the disk, without the index.
+  uint64_t bytes = 0;
+
   // The lowest and the highest time of an event, of a malformed record that of its receipt. None:
   // there is no event.
   std::optional<uint64_t> first_ms = {};
@@ -50,6 +54,7 @@ struct ListedHost {
   Identity host;
   std::optional<HostContents> contents = {};  // If it was asked for.
   std::optional<Losses> losses = {};          // In all its boots. None: it has told none.
+  std::optional<HostPace> pace = {};          // None: nothing came since the store was opened.
 
   friend bool operator==(const ListedHost&, const ListedHost&) = default;
 };

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "audit/record.h"
 #include "storage/host_state.h"
 #include "storage/log_import.h"
 #include "storage/store_tables.h"
@@ -73,6 +74,7 @@ absl::Status EventStore::Engine::OpenDatabase() {
     ++same;
   }
   activity_.resize(same);
+  pace_.resize(same);
   hosts_ = std::move(tables.hosts);
   lost_ = losses_.Sums();
   next_connection_ = tables.generation << 32;
@@ -168,8 +170,8 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
     if (delivery->receipt.outcome == Receipt::Outcome::kRepeated) {
       for (const Batch& batch : batches) {
         result->duplicates_dropped += batch.record_count();
-        delivered_.emplace_back(HostFor(batch.host(), batch.address(), write),
-                                HostActivity{.duplicates_dropped = batch.record_count()});
+        delivered_.push_back({.host = HostFor(batch.host(), batch.address(), write),
+                              .activity = {.duplicates_dropped = batch.record_count()}});
       }
     }
     if (delivery->receipt.outcome != Receipt::Outcome::kStored) return;
@@ -198,7 +200,7 @@ void EventStore::Engine::AddDelivery(Delivery* delivery, rocksdb::WriteBatch* wr
     if (repeated) {
       batches.front().RemoveFirst();
       ++result->duplicates_dropped;
-      delivered_.emplace_back(first_host, HostActivity{.duplicates_dropped = 1});
+      delivered_.push_back({.host = first_host, .activity = {.duplicates_dropped = 1}});
     }
   }
   for (size_t i = 0; i < batches.size(); ++i) {
@@ -222,10 +224,14 @@ void EventStore::Engine::AddBatch(Batch batch, JournalHeader header, rocksdb::Wr
   result->records += batch.record_count();
   result->bytes += batch.encoded().size();
   result->malformed += batch.malformed_count();
-  delivered_.emplace_back(host, HostActivity{.records = batch.record_count(),
-                                             .bytes = batch.encoded().size(),
-                                             .malformed = batch.malformed_count(),
-                                             .last_received_ms = header.received_ms});
+  Delivered& delivered =
+      delivered_.emplace_back(Delivered{.host = host,
+                                        .activity = {.records = batch.record_count(),
+                                                     .bytes = batch.encoded().size(),
+                                                     .malformed = batch.malformed_count(),
+                                                     .last_received_ms = header.received_ms}});
+  const absl::StatusOr<audit::Record> last = audit::ParseRecord(batch.last());
+  if (last.ok()) delivered.stamp_ms = last->stamp.time_ms;
   Indexer::Group& group = groups_.emplace_back();
   group.key = {.host = host, .arrival = next_arrival_++};
   group.value = std::move(batch).ReleaseBehind(EncodeJournalHeader(header));
@@ -265,8 +271,12 @@ absl::Status EventStore::Engine::Write(rocksdb::WriteBatch* write, uint64_t reco
 void EventStore::Engine::NoteActivity() {
   const std::lock_guard lock(mutex_);
   activity_.resize(hosts_.size());
-  for (const auto& [host, delivered] : delivered_) {
+  pace_.resize(hosts_.size());
+  for (const auto& [host, delivered, stamp_ms] : delivered_) {
     HostActivity& activity = activity_[host];
+    if (delivered.records > 0) {
+      pace_[host].Add(delivered.records, delivered.last_received_ms, stamp_ms);
+    }
     activity.records += delivered.records;
     activity.bytes += delivered.bytes;
     activity.malformed += delivered.malformed;

@@ -18,6 +18,7 @@
 #include "storage/block_merger.h"
 #include "storage/event_store.h"
 #include "storage/host_losses.h"
+#include "storage/host_pace.h"
 #include "storage/host_table.h"
 #include "storage/indexer.h"
 #include "storage/journal.h"
@@ -98,6 +99,13 @@ class EventStore::Engine {
  private:
   class WantedHosts;
 
+  // What a host has delivered.
+  struct Delivered {
+    HostId host = 0;
+    HostActivity activity = {};
+    std::optional<uint64_t> stamp_ms = {};  // Of the last record, unless it is malformed.
+  };
+
   absl::Status OpenDatabase();
   absl::Status Reopen();
   void CloseAfterFailure();
@@ -127,11 +135,11 @@ class EventStore::Engine {
   WholeEvents whole_{options_.follow_bytes_max};
 
   // Of the thread that appends.
-  std::shared_ptr<Running> writing_;    // running_ as well; null after a failed write.
-  std::vector<Indexer::Group> groups_;  // Of the write that is being made,
-  std::vector<std::pair<HostId, HostActivity>> delivered_;  // likewise,
-  absl::flat_hash_map<HostId, Losses> told_losses_;         // likewise.
-  std::string damage_;                                      // Not told yet.
+  std::shared_ptr<Running> writing_;                 // running_ as well; null after a failed write.
+  std::vector<Indexer::Group> groups_;               // Of the write that is being made,
+  std::vector<Delivered> delivered_;                 // likewise,
+  absl::flat_hash_map<HostId, Losses> told_losses_;  // likewise.
+  std::string damage_;                               // Not told yet.
   RetryMarks marks_;
   BatchNumbers numbers_{options_.hosts_max};
   HostLosses losses_;
@@ -145,6 +153,7 @@ class EventStore::Engine {
   bool indexer_failed_ = false;
   HostTable hosts_;
   std::vector<HostActivity> activity_;        // By number; no longer than hosts_.
+  std::vector<HostPaceMeter> pace_;           // Likewise.
   absl::flat_hash_map<HostId, Losses> lost_;  // What is written of losses_.
   uint64_t next_connection_ = 0;
 };

@@ -36,6 +36,7 @@ absl::Status ReadBlocks(const StoreView& view, HostId host, bool with_address,
       ForEachBlock(*view.rocks, options, host, 0, std::numeric_limits<Day>::max(),
                    [&](const BlockId& id, const BlockSummary& block) {
                      contents->records += block.record_count;
+                     contents->bytes += block.columns_bytes;
                      AddTime(block.time.from_ms, block.time.to_ms, contents);
                      if (!last || block.order_max > last->first) last = {block.order_max, id};
                      return true;
@@ -113,9 +114,12 @@ absl::StatusOr<HostList> EventStore::Engine::ListHosts(const HostListRequest& re
   }
   // After a disk error the numbers may be those of other hosts by now.
   for (size_t i = 0; i < ids.size(); ++i) {
+    if (hosts_.identity(ids[i]) != list.hosts[i].host) continue;
     const auto lost = lost_.find(ids[i]);
-    if (lost == lost_.end() || hosts_.identity(ids[i]) != list.hosts[i].host) continue;
-    list.hosts[i].losses = lost->second;
+    if (lost != lost_.end()) list.hosts[i].losses = lost->second;
+    if (ids[i] >= pace_.size()) continue;
+    const HostPace pace = pace_[ids[i]].At(options_.now_ms());
+    if (pace.last_received_ms > 0) list.hosts[i].pace = pace;
   }
   return list;
 }

@@ -41,7 +41,7 @@ LIBRARIES = [
     (r"<google/protobuf/", {"api", "cli", "client-plugin", "server"}),
     (r"<spdlog/", {"base"}),
     (r"<CLI/", {"server", "cli", "client-plugin"}),
-    (r"<nlohmann/", {"query", "client-plugin"}),
+    (r"<nlohmann/", {"query", "cli", "client-plugin"}),
     (r"<systemd/", {"client-plugin"}),
 ]
 

@@ -19,8 +19,12 @@ TEST(HostMessage, ComesBackAsItWas) {
       {.host = identity},
       {.host = identity, .contents = storage::HostContents(), .losses = storage::Losses()},
       {.host = identity,
-       .contents = storage::HostContents{.records = 5, .first_ms = 0, .last_ms = 7, .address = "a"},
-       .losses = storage::Losses{1, 2, 3, 4, 5, 6, 7}},
+       .contents =
+           storage::HostContents{
+               .records = 5, .bytes = 8, .first_ms = 0, .last_ms = 7, .address = "a"},
+       .losses = storage::Losses{1, 2, 3, 4, 5, 6, 7},
+       .pace = storage::HostPace{2.5, -7, 9}},
+      {.host = identity, .pace = storage::HostPace{.last_received_ms = 9}},
   };
   for (const storage::ListedHost& host : hosts) EXPECT_EQ(SentAndRead(host), host);
 }

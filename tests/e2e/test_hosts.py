@@ -10,6 +10,7 @@ import auspex
 import test_remote
 
 # What an agent says, field by field: Losses of ingest.proto, behind the boot_id.
+PACE = ["records_per_second", "clock_lag_ms", "last_received"]
 CAUSES = ["kernel", "overruns", "missing", "queue", "spool", "aged", "errors"]
 
 
@@ -89,22 +90,27 @@ class HostsTest(unittest.TestCase):
         self.root = self.collector.config()
         self.agent = Agent(self.collector, "web1")
 
-    def hosts(self, *options):
-        """What the command prints, which it does alike for the store and for its collector. Without
-        a host it is of all but the collector, which writes down each question."""
+    def hosts(self, place, *options):
+        """What the command prints. Without a host it is of all but the collector, which writes down
+        each question."""
         if "--host" not in options:
             options = ("--host", "[!a]*", *options)
-        store = self.collector.run("hosts", "--store", self.collector.server.store, *options)
-        for address in (self.collector.tls, self.collector.unix):
-            asked = self.collector.run("hosts", "--server", address, *options, config=self.root)
-            self.assertEqual(asked, store)
-        status, text, said = store
+        status, text, said = self.collector.run("hosts", *place, *options, config=self.root)
         self.assertEqual((status, said), (0, b"") if text else (1, b"<no matches>\n"))
         return text.decode()
 
     def told(self, *options):
-        """By name, what it tells of each as JSON."""
-        hosts = map(json.loads, self.hosts("--format", "json", *options).splitlines())
+        """By name, what it tells of each as JSON, which is the same for the store and for its
+        collector; the collector knows how fast a host sends, too."""
+        options = ("--format", "json", *options)
+        of_store = self.hosts(("--store", self.collector.server.store), *options)
+        hosts = [json.loads(line) for line in of_store.splitlines()]
+        for address in (self.collector.tls, self.collector.unix):
+            asked = self.hosts(("--server", address), *options)
+            of_server = [json.loads(line) for line in asked.splitlines()]
+            self.pace = {host["host"]: {key: host.pop(key) for key in PACE if key in host}
+                         for host in of_server}
+            self.assertEqual(of_server, hosts)
         return {host["host"]: host for host in hosts}
 
     def expect_lost(self, **lost):
@@ -117,19 +123,28 @@ class HostsTest(unittest.TestCase):
         self.assertEqual(told["web1"], {
             "host": "web1",
             "identity": "certificate",
+            "sender": "agent",
             "address": "127.0.0.1",
             "records": 2,
+            "bytes": 0,
             "first_event": "2020-09-13T12:26:40.000Z",
             "last_event": "2023-11-14T22:13:20.042Z",
         })
-        self.assertEqual(told["h"]["identity"], "node")
+        self.assertEqual(self.pace["web1"].keys(), set(PACE))
+        self.assertGreater(self.pace["web1"]["records_per_second"], 0)
+        # It has sent what is years old.
+        self.assertGreater(self.pace["web1"]["clock_lag_ms"], 365 * 86_400_000)
+        self.assertEqual(self.pace["h"], {})
+        self.assertEqual((told["h"]["identity"], told["h"]["sender"]), ("node", "import"))
+        self.assertGreater(told["h"]["bytes"], 0)
         by_address = told[self.collector.address]
         self.assertEqual((by_address["identity"], by_address["records"]), ("address", 3))
         self.assertEqual(by_address["address"], self.collector.address)
         imported = sum(host["records"] for host in told.values()) - 2 - 3
         self.assertEqual(imported, len(self.collector.log.read_bytes().splitlines()))
         self.assertEqual(list(self.told("--host", "web1", "--host", "h")), ["h", "web1"])
-        self.assertEqual(self.hosts("--host", "no-such-host"), "")
+        of_store = ("--store", self.collector.server.store)
+        self.assertEqual(self.hosts(of_store, "--host", "no-such-host"), "")
         status, text, _ = self.collector.run("hosts", "--store", self.collector.server.store)
         self.assertEqual(status, 0)
         self.assertIn(b"auspexd", text)
@@ -137,11 +152,14 @@ class HostsTest(unittest.TestCase):
     def test_prints_a_table(self):
         self.agent.deliver(batch(1, [b"type=USER msg=audit(1700000000.042:7): pid=1"], b"boot1",
                                  kernel=12, spool=3))
-        heading, line = self.hosts("--host", "web1", "--utc").splitlines()
-        self.assertEqual(heading.split(), ["host", "identity", "address", "records", *CAUSES,
+        of_store = ("--store", self.collector.server.store)
+        heading, line = self.hosts(of_store, "--host", "web1", "--utc").splitlines()
+        self.assertEqual(heading.split(), ["host", "identity", "sender", "address", "records",
+                                           "bytes", "records/s", "clock", "lag", *CAUSES,
                                            "first", "event", "last", "event"])
-        self.assertEqual(line.split(), ["web1", "certificate", "127.0.0.1", "1", "12", "0", "0", "0",
-                                        "3", "0", "0", *["11/14/23", "22:13:20.042"] * 2])
+        self.assertEqual(line.split(), ["web1", "certificate", "agent", "127.0.0.1", "1", "0", "-",
+                                        "-", "12", "0", "0", "0", "3", "0", "0",
+                                        *["11/14/23", "22:13:20.042"] * 2])
         self.assertEqual(heading.index("first event"), line.index("11/14/23"))
 
     def test_tells_losses_once_over_a_crash(self):

@@ -17,7 +17,7 @@ using testing::IsEmpty;
 class HostListTest : public testing::Test {
  protected:
   HostListTest() {
-    auto opened = EventStore::Open(path_, {});
+    auto opened = EventStore::Open(path_, {.now_ms = [this] { return now_ms_; }});
     EXPECT_TRUE(opened.ok()) << opened.status();
     store_ = *std::move(opened);
   }
@@ -62,7 +62,7 @@ class HostListTest : public testing::Test {
       const auto list = store.ListHosts({.with_contents = true});
       EXPECT_TRUE(list.ok()) << list.status();
       std::vector<std::string> told;
-      for (const auto& [host, contents, losses] : list->hosts) {
+      for (const auto& [host, contents, losses, pace] : list->hosts) {
         told.push_back(absl::StrCat(host.name, ": ", contents->records, " ",
                                     contents->first_ms.value_or(0), "-",
                                     contents->last_ms.value_or(0), " ", contents->address));
@@ -78,6 +78,7 @@ class HostListTest : public testing::Test {
 
   TemporaryDirectory temporary_;
   const std::string path_ = temporary_.path() + "/store";
+  uint64_t now_ms_ = 0;
   std::unique_ptr<EventStore> store_;
   uint64_t received_ms_ = 1626611364000;
   uint32_t serial_ = 0;
@@ -122,6 +123,23 @@ TEST_F(HostListTest, TellsWhatIsStoredInBlocksAndBeside) {
   ASSERT_TRUE(store_->Settle({}).ok());
   EXPECT_THAT(Contents(),
               ElementsAre("auspexd: 1 1000-1000 ", "web1: 4 172800000-432000000 192.0.2.8"));
+}
+
+TEST_F(HostListTest, TellsWhatBlocksTakeAndHowFastAHostSends) {
+  now_ms_ = received_ms_ = 1626611364000;
+  Deliver({IdentityKind::kNode, "web1"}, {received_ms_ - 4, received_ms_ - 2});
+  const auto told = [&] {
+    const auto list = store_->ListHosts({.with_contents = true});
+    EXPECT_TRUE(list.ok()) << list.status();
+    return list->hosts.at(0);
+  };
+  EXPECT_EQ(told().contents->bytes, 0U);
+  EXPECT_EQ(told().pace, (HostPace{.records_per_second = 2.0 / 60,
+                                   .clock_lag_ms = 3,
+                                   .last_received_ms = received_ms_}));
+  ASSERT_TRUE(store_->Settle({}).ok());
+  EXPECT_GT(told().contents->bytes, 50U);
+  EXPECT_EQ((*EventStore::OpenForReading(path_))->ListHosts({})->hosts.at(0).pace, std::nullopt);
 }
 
 TEST_F(HostListTest, CountsAMalformedRecordByItsReceipt) {

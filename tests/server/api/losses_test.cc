@@ -60,7 +60,7 @@ class LossesTest : public ApiTest {
     const auto list = store_->ListHosts({});
     EXPECT_TRUE(list.ok()) << list.status();
     std::vector<std::string> lost;
-    for (const auto& [host, contents, losses] : list->hosts) {
+    for (const auto& [host, contents, losses, pace] : list->hosts) {
       if (losses) lost.push_back(absl::StrCat(host.name, " ", losses->kernel_records));
     }
     return lost;
