@@ -20,16 +20,6 @@ storage::Losses TotalsOf(const Message& message) {
           .error_records = message.error_records()};
 }
 
-void Fill(const storage::Losses& losses, HostsResponse::Losses* message) {
-  message->set_kernel_records(losses.kernel_records);
-  message->set_overruns(losses.overruns);
-  message->set_missing_events(losses.missing_events);
-  message->set_queue_records(losses.queue_records);
-  message->set_spool_records(losses.spool_records);
-  message->set_aged_records(losses.aged_records);
-  message->set_error_records(losses.error_records);
-}
-
 void Fill(const storage::HostContents& contents, HostsResponse::Contents* message) {
   message->set_records(contents.records);
   if (contents.first_ms) message->set_first_ms(*contents.first_ms);
@@ -60,6 +50,18 @@ storage::HostPace PaceOf(const HostsResponse::Pace& message) {
 }
 
 }  // namespace
+
+void Fill(const storage::Losses& losses, HostsResponse::Losses* message) {
+  message->set_kernel_records(losses.kernel_records);
+  message->set_overruns(losses.overruns);
+  message->set_missing_events(losses.missing_events);
+  message->set_queue_records(losses.queue_records);
+  message->set_spool_records(losses.spool_records);
+  message->set_aged_records(losses.aged_records);
+  message->set_error_records(losses.error_records);
+}
+
+storage::Losses LossesOf(const HostsResponse::Losses& message) { return TotalsOf(message); }
 
 void Fill(const storage::ListedHost& host, HostsResponse::Host* message) {
   message->set_name(host.host.name);

@@ -16,6 +16,10 @@ void Fill(const storage::ListedHost& host, auspex::v1::HostsResponse::Host* mess
 // The reverse.
 storage::ListedHost HostOf(const auspex::v1::HostsResponse::Host& message);
 
+// Likewise, of all hosts together.
+void Fill(const storage::Losses& losses, auspex::v1::HostsResponse::Losses* message);
+storage::Losses LossesOf(const auspex::v1::HostsResponse::Losses& message);
+
 storage::BootLosses LossesOf(const auspex::v1::Losses& message);
 
 }  // namespace api

@@ -34,7 +34,7 @@ constexpr std::string_view kUsage =
     "  import   bring logs that exist into a store\n"
     "  store    look at a store as a whole: stats, check, export\n"
     "  status   how a collector is doing\n"
-    "  server   tell a collector what to do: reload, seal, suspend, resume\n"
+    "  server   tell a collector what to do: reload, seal, suspend, resume, state, stop\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
     "  ca       a private CA for the API: init, issue, invite, revoke, list\n"
     "  enroll   get this host the certificate that it was invited to\n"

@@ -52,6 +52,8 @@ void Committer::SetSuspended(bool suspended) {
   counters_.suspended = suspended ? 1 : 0;
 }
 
+double Committer::records_per_second() const { return pace_.At(base::NowMs()).records_per_second; }
+
 asio::awaitable<absl::StatusOr<storage::Receipt>> Committer::Append(storage::Delivery delivery) {
   if (suspended_) {
     ++counters_.deliveries_refused_suspended_total;
@@ -194,6 +196,7 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
   counters_.commit_us_max = std::max(counters_.commit_us_max, commit_us);
   if (result.ok()) {
     records_of_commits_.Add(result->records);
+    pace_.Add(result->records, base::NowMs(), std::nullopt);
     counters_.records_stored_total += result->records;
     counters_.record_bytes_stored_total += result->bytes;
     counters_.records_malformed_total += result->malformed;

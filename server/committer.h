@@ -24,6 +24,7 @@
 #include "server/histogram.h"
 #include "server/ingest.h"
 #include "storage/event_store.h"
+#include "storage/host_pace.h"
 
 namespace server {
 
@@ -64,6 +65,9 @@ class Committer : public Ingest {
   // In microseconds, from the moment when a delivery was handed in until its sender was told that
   // it is stored.
   const Histogram& latency_us() const { return latency_us_; }
+
+  // Stored, as the mean of about the last minute.
+  double records_per_second() const;
 
   // Of each write, how many records it has stored.
   const Histogram& records_of_commits() const { return records_of_commits_; }
@@ -124,6 +128,7 @@ class Committer : public Ingest {
   size_t pending_bytes_ = 0;
   size_t own_records_pending_ = 0;
   bool suspended_ = false;
+  storage::HostPaceMeter pace_;  // Of all hosts together.
   Histogram latency_us_{kLatencyBoundsUs};
   Histogram records_of_commits_{kRecordCountBounds};
   absl::AnyInvocable<void(const std::string&)> on_damage_;

@@ -149,6 +149,17 @@ struct StoreOptions {
   friend bool operator==(const StoreOptions&, const StoreOptions&) = default;
 };
 
+// How it tells of itself.
+struct StateOptions {
+  // Written on SIGCONT, in place of what is there. An absolute path. Ours: auditd's is built in.
+  std::string state_file = "/run/auspex/auspexd.state";
+
+  // Seconds after which it is written again and again. 0: never, auditd's default.
+  uint32_t report_interval_s = 0;
+
+  friend bool operator==(const StateOptions&, const StateOptions&) = default;
+};
+
 // How node= in front of our own DAEMON_* records names this machine.
 enum class NameFormat {
   kNone,      // No node=.
@@ -174,6 +185,7 @@ struct Config {
   ListenerOptions listener;
   ApiOptions api;
   StoreOptions store;
+  StateOptions state;
   DaemonIdentity identity;
 
   friend bool operator==(const Config&, const Config&) = default;

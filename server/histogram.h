@@ -2,10 +2,12 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -40,6 +42,20 @@ class Histogram {
   // Of each bucket; the last one has no upper end.
   std::span<const uint64_t> counts() const { return counts_; }
   uint64_t sum() const { return sum_; }
+  uint64_t count() const { return std::accumulate(counts_.begin(), counts_.end(), uint64_t{0}); }
+
+  // The upper end of the bucket that so large a share of all values, from 0 to 1, does not exceed;
+  // of the last bucket its lower one. 0 for none.
+  uint64_t BoundOf(double share) const {
+    const double wanted = share * static_cast<double>(count());
+    uint64_t below = 0;
+    for (size_t bucket = 0; bucket < counts_.size(); ++bucket) {
+      below += counts_[bucket];
+      if (below == 0 || static_cast<double>(below) < wanted) continue;
+      return bounds_[std::min(bucket, bounds_.size() - 1)];
+    }
+    return 0;
+  }
 
  private:
   std::span<const uint64_t> bounds_;

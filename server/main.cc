@@ -1,6 +1,7 @@
 // auspexd: the collector. See auspexd(8).
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -9,12 +10,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/log.h"
@@ -27,6 +31,7 @@
 #include "server/listener.h"
 #include "server/metrics.h"
 #include "server/own_records.h"
+#include "server/state_report.h"
 #include "storage/event_store.h"
 
 namespace server {
@@ -126,8 +131,8 @@ class StoreWatch {
 class Control {
  public:
   Control(asio::io_context& network, const std::string& config_file, const Config& config,
-          Committer& committer, OwnRecords& own_records, Listener& listener, ApiServer& api,
-          const Counters& counters)
+          storage::EventStore& store, Committer& committer, OwnRecords& own_records,
+          Listener& listener, ApiServer& api, const Counters& counters)
       : network_(network),
         config_file_(config_file),
         config_(config),
@@ -136,8 +141,17 @@ class Control {
         listener_(listener),
         api_(api),
         counters_(counters),
+        state_report_({.config = config_,
+                       .store = store,
+                       .committer = committer,
+                       .counters = counters,
+                       .metrics = [this] { return api_.Metrics(); },
+                       .endpoints = [this] { return Endpoints(); },
+                       .policies = {}}),
+        report_timer_(network),
         signals_(network, SIGTERM, SIGINT, SIGHUP) {
     for (const int signal : {SIGUSR1, SIGUSR2, SIGCONT}) signals_.add(signal);
+    WriteStateAtIntervals();
   }
 
   asio::awaitable<void> HandleSignals() {
@@ -155,6 +169,7 @@ class Control {
           break;
         case SIGCONT:
           spdlog::info("state {}", ToText(api_.Metrics()));
+          WriteState();
           break;
         default:
           EndAtOnceOnNextSignal();
@@ -191,6 +206,10 @@ class Control {
     spdlog::warn(suspended ? "suspended: nothing is taken in" : "resumed");
   }
 
+  void FillStatus(auspex::v1::StatusResponse* status) const { state_report_.Fill(status); }
+
+  StateFile State() const { return state_report_.File(); }
+
   // Whether all sessions ended in good order.
   bool in_good_order() const { return in_good_order_; }
 
@@ -199,6 +218,36 @@ class Control {
     own_records_.Reconfigured(false);
     spdlog::error("reload failed, the old configuration stays: {}", Text(why));
     return why;
+  }
+
+  std::vector<NamedEndpoint> Endpoints() const {
+    std::vector<NamedEndpoint> endpoints;
+    for (const auto& endpoint : listener_.endpoints()) {
+      endpoints.push_back({"audisp-remote", endpoint});
+    }
+    for (const auto& endpoint : api_.endpoints()) endpoints.push_back({"api", endpoint});
+    for (const auto& endpoint : api_.json_endpoints()) endpoints.push_back({"json", endpoint});
+    return endpoints;
+  }
+
+  // The disk may take its time, and sessions must not wait for it.
+  void WriteState() {
+    asio::post(state_writer_, [file = State()] {
+      const absl::Status written = Write(file);
+      if (!written.ok()) spdlog::error("state_file: {}", Text(written));
+    });
+  }
+
+  // Also begins anew, with another interval.
+  void WriteStateAtIntervals() {
+    report_timer_.cancel();
+    if (config_.state.report_interval_s == 0) return;
+    report_timer_.expires_after(std::chrono::seconds(config_.state.report_interval_s));
+    report_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+      if (cancelled) return;
+      WriteState();
+      WriteStateAtIntervals();
+    });
   }
 
   static absl::Status FirstWrong(const ParsedConfig& parsed) {
@@ -228,6 +277,7 @@ class Control {
       store.SetFlush(options.flush, options.flush_records);
     });
     LogWeakFlush(config_.store.flush);
+    WriteStateAtIntervals();
   }
 
   // Only a second TERM or INT counts: systemd sends CONT after each TERM.
@@ -248,6 +298,7 @@ class Control {
     const bool listener_in_good_order = co_await listener_.Stop();
     in_good_order_ = api_in_good_order && listener_in_good_order;
     own_records_.End();
+    report_timer_.cancel();
     network_.stop();
   }
 
@@ -259,6 +310,9 @@ class Control {
   Listener& listener_;
   ApiServer& api_;
   const Counters& counters_;
+  const StateReport state_report_;
+  asio::steady_timer report_timer_;
+  asio::thread_pool state_writer_{1};
   asio::signal_set signals_;
   bool in_good_order_ = true;
 };
@@ -316,7 +370,10 @@ int Run(const Arguments& arguments) {
   Control* control_of_signals = nullptr;  // Set before the network runs, where actions are taken.
   ApiServer api(network, **store, committer, own_records, counters, host_sessions, config.api,
                 ApiLimits(),
-                {.reload = [&] { return control_of_signals->Reload(); },
+                {.fill_status = [&](auto* status) { control_of_signals->FillStatus(status); },
+                 .state_file = [&] { return control_of_signals->State(); },
+                 .stop = [] { std::raise(SIGTERM); },
+                 .reload = [&] { return control_of_signals->Reload(); },
                  .seal = [&] { control_of_signals->Seal(); },
                  .set_suspended = [&](bool it_is) { control_of_signals->SetSuspended(it_is); },
                  .is_suspended = [&] { return committer.is_suspended(); }});
@@ -326,8 +383,8 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
-  Control control(network, arguments.config_file, config, committer, own_records, listener, api,
-                  counters);
+  Control control(network, arguments.config_file, config, **store, committer, own_records, listener,
+                  api, counters);
   control_of_signals = &control;
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
   for (const auto& endpoint : api.endpoints()) {

@@ -17,8 +17,8 @@
 #include <CLI/CLI.hpp>
 #include <google/protobuf/util/json_util.h>
 
+#include "api/status_text.h"
 #include "proto/auspex/v1/admin.grpc.pb.h"
-#include "query/utc_time.h"
 
 namespace cli {
 
@@ -62,11 +62,12 @@ absl::Status Do(const std::string& server,
   return Call(*connection, method, request, &response);
 }
 
-absl::Status PrintStatus(const std::string& server, const std::string& format) {
+absl::Status PrintStatus(const std::string& server, const auspex::v1::StatusRequest& request,
+                         const std::string& format) {
   const absl::StatusOr<Connection> connection = Connect(server);
   if (!connection.ok()) return connection.status();
   auspex::v1::StatusResponse status;
-  const absl::Status called = Call(*connection, &AdminService::Stub::Status, {}, &status);
+  const absl::Status called = Call(*connection, &AdminService::Stub::Status, request, &status);
   if (!called.ok()) return called;
   if (format == "json") {
     std::string json;
@@ -78,16 +79,8 @@ absl::Status PrintStatus(const std::string& server, const std::string& format) {
     std::cout << json << '\n';
     return absl::OkStatus();
   }
-  std::cout << absl::StrFormat(
-      "collector  %s\nversion    %s\nstarted    %s\nrecords    %s\nhosts      %d\n\n",
-      connection->choice().address, status.version(), query::UtcTimeText(status.started_ms()),
-      status.suspended() ? "refused: suspended" : "taken in", status.hosts());
-  size_t width = 0;
-  for (const auto& counter : status.counters()) width = std::max(width, counter.name().size());
-  for (const auto& counter : status.counters()) {
-    std::cout << absl::StrFormat("%-*s  %d\n", static_cast<int>(width), counter.name(),
-                                 counter.value());
-  }
+  std::cout << absl::StrFormat("collector     %s\n", connection->choice().address)
+            << api::StatusText(status);
   return absl::OkStatus();
 }
 
@@ -96,8 +89,11 @@ absl::Status PrintStatus(const std::string& server, const std::string& format) {
 int Status(int argc, char** argv) {
   std::string server;
   std::string format = "text";
+  uint32_t largest_hosts = 0;
   CLI::App app("Tells how a collector is doing", "auspex status");
   app.add_option("--server", server, kServerHelp);
+  app.add_option("--largest", largest_hosts, "So many hosts, of those that take most of the store")
+      ->check(CLI::Range(0, 1000));
   app.add_option("--format", format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -106,12 +102,15 @@ int Status(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {  // Also --help.
     return app.exit(error) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   }
-  return ExitStatus("auspex status", PrintStatus(server, format));
+  auspex::v1::StatusRequest request;
+  request.set_largest_hosts(largest_hosts);
+  return ExitStatus("auspex status", PrintStatus(server, request, format));
 }
 
 int Server(int argc, char** argv) {
   std::string server;
   auspex::v1::SuspendRequest suspension;
+  auspex::v1::StopRequest end;
   CLI::App app("Tells a collector what to do", "auspex server");
   app.require_subcommand(1);
   CLI::App* const reload = app.add_subcommand("reload", "Read its configuration again");
@@ -120,10 +119,13 @@ int Server(int argc, char** argv) {
       "suspend",
       "Take nothing in until it is resumed, or restarted; answer questions all the same");
   CLI::App* const resume = app.add_subcommand("resume", "Take records in again");
-  for (CLI::App* const command : {reload, seal, suspend, resume}) {
+  CLI::App* const state = app.add_subcommand("state", "Write how it is doing into its state file");
+  CLI::App* const stop = app.add_subcommand("stop", "End in good order");
+  for (CLI::App* const command : {reload, seal, suspend, resume, state, stop}) {
     command->add_option("--server", server, kServerHelp);
   }
   suspend->add_option("--reason", *suspension.mutable_reason(), "For the collector's own records");
+  stop->add_option("--reason", *end.mutable_reason(), "For the collector's own records");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -131,23 +133,22 @@ int Server(int argc, char** argv) {
   }
 
   using Stub = AdminService::Stub;
+  using namespace auspex::v1;  // The messages.
+  const auto done = [](const CLI::App* command, const absl::Status& status) {
+    return ExitStatus("auspex server " + command->get_name(), status);
+  };
   if (reload->parsed()) {
-    return ExitStatus(
-        "auspex server reload",
-        Do<auspex::v1::ReloadRequest, auspex::v1::ReloadResponse>(server, &Stub::Reload));
+    return done(reload, Do<ReloadRequest, ReloadResponse>(server, &Stub::Reload));
   }
-  if (seal->parsed()) {
-    return ExitStatus("auspex server seal",
-                      Do<auspex::v1::SealRequest, auspex::v1::SealResponse>(server, &Stub::Seal));
-  }
+  if (seal->parsed()) return done(seal, Do<SealRequest, SealResponse>(server, &Stub::Seal));
   if (suspend->parsed()) {
-    return ExitStatus("auspex server suspend",
-                      Do<auspex::v1::SuspendRequest, auspex::v1::SuspendResponse>(
-                          server, &Stub::Suspend, suspension));
+    return done(suspend, Do<SuspendRequest, SuspendResponse>(server, &Stub::Suspend, suspension));
   }
-  return ExitStatus(
-      "auspex server resume",
-      Do<auspex::v1::ResumeRequest, auspex::v1::ResumeResponse>(server, &Stub::Resume));
+  if (state->parsed()) {
+    return done(state, Do<WriteStateRequest, WriteStateResponse>(server, &Stub::WriteState));
+  }
+  if (stop->parsed()) return done(stop, Do<StopRequest, StopResponse>(server, &Stub::Stop, end));
+  return done(resume, Do<ResumeRequest, ResumeResponse>(server, &Stub::Resume));
 }
 
 }  // namespace cli

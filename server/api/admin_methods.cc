@@ -1,5 +1,6 @@
 #include "server/api/admin_methods.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -8,7 +9,7 @@
 
 #include <boost/asio/post.hpp>
 
-#include "base/clock.h"
+#include "api/host_message.h"
 
 namespace server {
 
@@ -17,6 +18,16 @@ namespace {
 using namespace auspex::v1;  // The messages of one service.
 
 constexpr char kService[] = "auspex.v1.AdminService";
+
+constexpr uint32_t kLargestHostsMax = 1000;
+
+void FillLargest(std::vector<storage::ListedHost> hosts, size_t count, StatusResponse* response) {
+  std::ranges::stable_sort(hosts, std::greater<>(), [](const storage::ListedHost& host) {
+    return host.contents ? host.contents->bytes : 0;
+  });
+  hosts.resize(std::min(hosts.size(), count));
+  for (const storage::ListedHost& host : hosts) api::Fill(host, response->add_largest_hosts());
+}
 
 // A method that answers with nothing but its status.
 template <typename Request, typename Response>
@@ -31,12 +42,8 @@ Method Action(std::string_view name, std::function<absl::Status(Call&, const Req
 }  // namespace
 
 AdminMethods::AdminMethods(boost::asio::io_context& network, const storage::EventStore& store,
-                           AdminActions actions, std::function<std::vector<Metric>()> metrics)
-    : network_(network),
-      store_(store),
-      actions_(std::move(actions)),
-      metrics_(std::move(metrics)),
-      started_ms_(base::NowMs()) {}
+                           AdminActions actions)
+    : network_(network), store_(store), actions_(std::move(actions)) {}
 
 std::vector<Method> AdminMethods::All() {
   const auto set_suspended = [this](const Call& call, bool suspended) {
@@ -48,8 +55,8 @@ std::vector<Method> AdminMethods::All() {
   return {
       UnaryMethod<StatusRequest, StatusResponse>(
           kService, "Status", Role::kAdmin,
-          [this](Call& call, const StatusRequest&, StatusResponse* response) {
-            return Status(call, response);
+          [this](Call& call, const StatusRequest& request, StatusResponse* response) {
+            return Status(call, request, response);
           }),
       Action<ReloadRequest, ReloadResponse>(
           "Reload",
@@ -65,29 +72,51 @@ std::vector<Method> AdminMethods::All() {
           "Suspend", [=](Call& call, const SuspendRequest&) { return set_suspended(call, true); }),
       Action<ResumeRequest, ResumeResponse>(
           "Resume", [=](Call& call, const ResumeRequest&) { return set_suspended(call, false); }),
+      UnaryMethod<WriteStateRequest, WriteStateResponse>(
+          kService, "WriteState", Role::kAdmin,
+          [this](Call& call, const WriteStateRequest&, WriteStateResponse* response) {
+            const auto file = std::make_shared<StateFile>();
+            absl::Status done = Do(call.stop, [this, file] {
+              *file = actions_.state_file();
+              return absl::OkStatus();
+            });
+            if (done.ok()) done = Write(*file);
+            if (done.ok()) response->set_path(file->path);
+            return done;
+          }),
+      Action<StopRequest, StopResponse>("Stop",
+                                        [this](Call& call, const StopRequest&) {
+                                          return Do(call.stop, [this] {
+                                            actions_.stop();
+                                            return absl::OkStatus();
+                                          });
+                                        }),
   };
 }
 
-absl::Status AdminMethods::Status(Call& call, StatusResponse* response) const {
-  // Shared: the call may be over before they are there.
-  const auto metrics = std::make_shared<std::vector<Metric>>();
-  const auto suspended = std::make_shared<bool>();
-  const absl::Status done = Do(call.stop, [this, metrics, suspended] {
-    *metrics = metrics_();
-    *suspended = actions_.is_suspended();
+absl::Status AdminMethods::Status(Call& call, const StatusRequest& request,
+                                  StatusResponse* response) const {
+  // Shared: the call may be over before it is there.
+  const auto status = std::make_shared<StatusResponse>();
+  const absl::Status done = Do(call.stop, [this, status] {
+    actions_.fill_status(status.get());
     return absl::OkStatus();
   });
   if (!done.ok()) return done;
-  response->set_version(AUSPEX_VERSION);
-  response->set_started_ms(started_ms_);
-  response->set_suspended(*suspended);
-  const absl::StatusOr<storage::HostList> list = store_.ListHosts({});
+  *response = std::move(*status);
+  const bool with_contents = request.largest_hosts() > 0;
+  absl::StatusOr<storage::HostList> list =
+      store_.ListHosts({.with_contents = with_contents, .stop = call.stop});
   if (!list.ok()) return list.status();
   response->set_hosts(list->hosts.size());
-  for (Metric& metric : *metrics) {
-    StatusResponse::Counter& counter = *response->add_counters();
-    counter.set_name(std::move(metric.name));
-    counter.set_value(metric.value);
+  storage::Losses losses;
+  for (const storage::ListedHost& host : list->hosts) {
+    if (host.losses) storage::AddLosses(*host.losses, &losses);
+  }
+  api::Fill(losses, response->mutable_losses());
+  if (with_contents) {
+    FillLargest(std::move(list->hosts), std::min(request.largest_hosts(), kLargestHostsMax),
+                response);
   }
   call.results = 1;
   return absl::OkStatus();

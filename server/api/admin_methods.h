@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <stop_token>
 #include <vector>
@@ -12,13 +11,18 @@
 
 #include "proto/auspex/v1/admin.pb.h"
 #include "server/api/method.h"
-#include "server/metrics.h"
+#include "server/state_report.h"
 #include "storage/event_store.h"
 
 namespace server {
 
 // What the collector can be told, on its network thread.
 struct AdminActions {
+  // See StateReport.
+  std::function<void(auspex::v1::StatusResponse*)> fill_status;
+  std::function<StateFile()> state_file;
+
+  std::function<void()> stop;
   std::function<absl::Status()> reload;
   std::function<void()> seal;
   std::function<void(bool suspended)> set_suspended;
@@ -29,9 +33,8 @@ struct AdminActions {
 class AdminMethods {
  public:
   // `network` must run as long as there are calls; it, `store` and this object must outlive them.
-  // `metrics` is called on the network thread.
   AdminMethods(boost::asio::io_context& network, const storage::EventStore& store,
-               AdminActions actions, std::function<std::vector<Metric>()> metrics);
+               AdminActions actions);
 
   std::vector<Method> All();
 
@@ -40,13 +43,12 @@ class AdminMethods {
   // first: it is done all the same.
   absl::Status Do(const std::stop_token& stop, std::function<absl::Status()> action) const;
 
-  absl::Status Status(Call& call, auspex::v1::StatusResponse* response) const;
+  absl::Status Status(Call& call, const auspex::v1::StatusRequest& request,
+                      auspex::v1::StatusResponse* response) const;
 
   boost::asio::io_context& network_;
   const storage::EventStore& store_;
   const AdminActions actions_;
-  const std::function<std::vector<Metric>()> metrics_;
-  const uint64_t started_ms_;
 };
 
 }  // namespace server

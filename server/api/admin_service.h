@@ -37,6 +37,16 @@ class AdminService : public auspex::v1::AdminService::CallbackService {
                                    auspex::v1::ResumeResponse* response) override {
     return calls_.Unary("/auspex.v1.AdminService/Resume", context, request, response);
   }
+  grpc::ServerUnaryReactor* WriteState(grpc::CallbackServerContext* context,
+                                       const auspex::v1::WriteStateRequest* request,
+                                       auspex::v1::WriteStateResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/WriteState", context, request, response);
+  }
+  grpc::ServerUnaryReactor* Stop(grpc::CallbackServerContext* context,
+                                 const auspex::v1::StopRequest* request,
+                                 auspex::v1::StopResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/Stop", context, request, response);
+  }
 
  private:
   GrpcCalls& calls_;

@@ -107,7 +107,7 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
       calls_(callers_, LimitsOf(limits.calls, options),
              [this](const EndedCall& call) { Record(call); }),
       query_methods_(store, limits.query),
-      admin_methods_(network, store, std::move(actions), [this] { return Metrics(); }),
+      admin_methods_(network, store, std::move(actions)),
       enroll_methods_(options.enroll_ca),
       local_socket_(
           network, local_callers_, options.socket,

@@ -153,6 +153,7 @@ class Server:
             "tcp_listen_port": 0,
             "listen_address": "127.0.0.1",
             "store_dir": self.store,
+            "state_file": self.directory / "state",
             **(keys or {}),
         }
         self.port = None

@@ -98,10 +98,23 @@ class SignalTest(auspex.ServerTest):
         server.process.send_signal(signal.SIGTERM)
         self.assertEqual(server.process.wait(timeout=auspex.PATIENCE_S), 0)
 
-    def test_cont_writes_the_counters(self):
+    def test_cont_writes_the_counters_and_its_state(self):
         self.client().deliver(unique_record())
         self.signal(signal.SIGCONT)
         self.wait_log("info state", "sessions_open=1", "commit_errors_total=0")
+        self.wait_state("sessions      1")
+
+    def test_writes_its_state_again_and_again(self):
+        self.server.keys["report_interval"] = 1
+        self.server.write_config()
+        self.signal(signal.SIGHUP)
+        self.wait_state("records       taken in")
+        self.client().deliver(unique_record())
+        self.wait_state("sessions      1")
+
+    def wait_state(self, line):
+        path = self.server.directory / "state"
+        auspex.wait_for(lambda: path.exists() and line in path.read_text().splitlines(), line)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ constexpr std::string_view kKeysWithoutMeaning[] = {
     "krb5_key_file",       "tls_psk_file",       "tls_psk_identity", "tls_cipher_suites",
     "tls_key_exchange",    "tls_require_pqc",    "tls_auth",         "tls_crypto_profile",
     "tls_allowed_clients", "distribute_network", "q_depth",          "overflow_action",
-    "max_restarts",        "plugin_dir",         "report_interval",  "end_of_event_timeout",
+    "max_restarts",        "plugin_dir",         "end_of_event_timeout",
 };
 
 // The report of --check-config on one line of the file.

@@ -21,7 +21,10 @@ class AdminServiceTest : public ApiTest {
  protected:
   AdminServiceTest() {
     SetAccess("admin root\nviewer alice web*\n");
-    actions_ = {.reload = [this] { return reloaded_; },
+    actions_ = {.fill_status = {},
+                .state_file = {},
+                .stop = [this] { ++stops_; },
+                .reload = [this] { return reloaded_; },
                 .seal = [this] { ++seals_; },
                 .set_suspended = [this](bool it_is) { committer_->SetSuspended(it_is); },
                 .is_suspended = [this] { return committer_->is_suspended(); }};
@@ -52,6 +55,7 @@ class AdminServiceTest : public ApiTest {
 
   absl::Status reloaded_;
   int seals_ = 0;
+  int stops_ = 0;
 };
 
 TEST_F(AdminServiceTest, TellsHowTheCollectorIs) {
@@ -67,6 +71,43 @@ TEST_F(AdminServiceTest, TellsHowTheCollectorIs) {
     if (counter.name() == "auspexd_calls_open") calls = absl::StrCat(counter.value());
   }
   EXPECT_EQ(calls, "1");  // This one.
+  EXPECT_TRUE(response.store().is_open());
+  EXPECT_EQ(response.settings(0).name(), "listen_address");
+}
+
+TEST_F(AdminServiceTest, TellsWhatHostsTakeAndHaveLost) {
+  Start();
+  DeliverMuch();
+  Deliver("web2", {1});
+  ASSERT_TRUE(store_->Settle({}).ok());
+  grpc::ClientContext context;
+  auspex::v1::StatusRequest request;
+  request.set_largest_hosts(1);
+  auspex::v1::StatusResponse response;
+  const grpc::Status status = StubAs("root")->Status(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.hosts(), 2u);
+  ASSERT_EQ(response.largest_hosts_size(), 1);
+  EXPECT_EQ(response.largest_hosts(0).name(), "web1");
+  EXPECT_GT(response.largest_hosts(0).contents().bytes(), 0u);
+  EXPECT_TRUE(response.has_losses());
+  EXPECT_GT(response.store().table_bytes(), 0u);
+}
+
+TEST_F(AdminServiceTest, WritesItsStateIntoAFile) {
+  Start();
+  const auto write = [&](auspex::v1::WriteStateResponse* response) {
+    grpc::ClientContext context;
+    return StubAs("root")->WriteState(&context, {}, response);
+  };
+  auspex::v1::WriteStateResponse response;
+  const grpc::Status written = write(&response);
+  ASSERT_TRUE(written.ok()) << written.error_message();
+  EXPECT_EQ(response.path(), config_.state.state_file);
+  EXPECT_THAT(ReadWhole(response.path()),
+              AllOf(HasSubstr("uptime"), HasSubstr("auspexd_calls_open"), HasSubstr("flush")));
+  config_.state.state_file = directory_.path() + "/none/state";
+  EXPECT_THAT(write(&response).error_message(), HasSubstr("/none/state"));
 }
 
 TEST_F(AdminServiceTest, DoesWhatSignalsDo) {
@@ -82,6 +123,12 @@ TEST_F(AdminServiceTest, DoesWhatSignalsDo) {
     grpc::ClientContext context;
     auspex::v1::ReloadResponse response;
     EXPECT_TRUE(stub->Reload(&context, {}, &response).ok());
+  }
+  {
+    grpc::ClientContext context;
+    auspex::v1::StopResponse response;
+    EXPECT_TRUE(stub->Stop(&context, {}, &response).ok());
+    EXPECT_EQ(stops_, 1);
   }
   reloaded_ = absl::InvalidArgumentError("auspexd.conf:3: wrong");
   grpc::ClientContext context;

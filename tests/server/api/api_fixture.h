@@ -22,6 +22,7 @@
 #include <gtest/gtest.h>
 
 #include "server/api/api_server.h"
+#include "server/state_report.h"
 #include "tests/server/api/certificates.h"
 #include "tests/storage/temporary_directory.h"
 
@@ -69,8 +70,21 @@ class ApiTest : public testing::Test {
         .enroll_ca = enroll_ca_,
         .max_time_s = max_time_s_,
         .socket = {.path = socket_path_, .group = socket_group_}};
+    config_.api = options;
+    config_.state.state_file = directory_.path() + "/state";
+    state_report_.emplace(
+        StateReport::Sources{.config = config_,
+                             .store = *store_,
+                             .committer = *committer_,
+                             .counters = counters_,
+                             .metrics = [this] { return api_->Metrics(); },
+                             .endpoints = [] { return std::vector<NamedEndpoint>(); },
+                             .policies = {}});
+    AdminActions actions = actions_;
+    actions.fill_status = [this](auto* status) { state_report_->Fill(status); };
+    actions.state_file = [this] { return state_report_->File(); };
     api_.emplace(network_, *store_, *committer_, *own_records_, counters_, host_sessions_, options,
-                 limits_, actions_);
+                 limits_, std::move(actions));
     const absl::Status started = api_->Start();
     ASSERT_TRUE(started.ok()) << started;
   }
@@ -189,7 +203,7 @@ class ApiTest : public testing::Test {
   TemporaryDirectory directory_;
   const TestCa ca_{directory_.path(), "ours"};
   ApiLimits limits_;
-  AdminActions actions_;
+  AdminActions actions_;  // Save those about the state.
   uint16_t api_port_ = 0;
   std::optional<uint16_t> json_port_;
   std::vector<std::string> json_origins_;
@@ -211,6 +225,8 @@ class ApiTest : public testing::Test {
   std::unique_ptr<storage::EventStore> store_;
   std::optional<Committer> committer_;
   std::optional<OwnRecords> own_records_;
+  Config config_;
+  std::optional<StateReport> state_report_;
   std::optional<ApiServer> api_;
 };
 

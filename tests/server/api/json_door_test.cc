@@ -28,7 +28,10 @@ class JsonDoorTest : public ApiTest {
   JsonDoorTest() {
     json_port_ = 0;
     SetAccess("admin root\nviewer alice web*\ningest web*\n");
-    actions_ = {.reload = [] { return absl::OkStatus(); },
+    actions_ = {.fill_status = {},
+                .state_file = {},
+                .stop = [] {},
+                .reload = [] { return absl::OkStatus(); },
                 .seal = [] {},
                 .set_suspended = [this](bool it_is) { committer_->SetSuspended(it_is); },
                 .is_suspended = [this] { return committer_->is_suspended(); }};
@@ -84,7 +87,8 @@ TEST_F(JsonDoorTest, AnswersCallsInJson) {
   const JsonAnswer hosts = client->Call(kHosts, "{}", "Connect-Protocol-Version: 1\r\n");
   EXPECT_EQ(hosts.status, 200);
   EXPECT_EQ(hosts.Field("Content-Type"), "application/json");
-  EXPECT_EQ(hosts.body, R"({"hosts":[{"name":"d2ViMQ==","identity":"IDENTITY_KIND_NODE"}]})");
+  EXPECT_EQ(hosts.body, R"({"hosts":[{"name":"d2ViMQ==","identity":"IDENTITY_KIND_NODE",)"
+                        R"("pace":{"clockLagMs":"998","lastReceivedMs":"1626611364000"}}]})");
   const JsonAnswer found =
       client->CallStream(kSearch, R"({"predicate":{"serial":2},"order":"ORDER_TIME"})");
   EXPECT_EQ(found.status, 200);

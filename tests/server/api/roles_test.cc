@@ -32,6 +32,7 @@ const std::map<std::string, std::string> kWhoMay = {
     {"QueryService/Histogram", "viewer"},   {"AdminService/Status", "admin"},
     {"AdminService/Reload", "admin"},       {"AdminService/Seal", "admin"},
     {"AdminService/Suspend", "admin"},      {"AdminService/Resume", "admin"},
+    {"AdminService/WriteState", "admin"},   {"AdminService/Stop", "admin"},
     {"EnrollService/Enroll", "invited"},
 };
 
@@ -51,7 +52,10 @@ class RolesTest : public ApiTest {
     SetAccess(
         "ingest agent\nviewer viewer *\nadmin admin\nnone none\n"
         "ingest token:agent\nviewer token:viewer *\nadmin token:admin\nnone token:none\n");
-    actions_ = {.reload = [] { return absl::OkStatus(); },
+    actions_ = {.fill_status = {},
+                .state_file = {},
+                .stop = [] {},
+                .reload = [] { return absl::OkStatus(); },
                 .seal = [] {},
                 .set_suspended = [](bool) {},
                 .is_suspended = [] { return false; }};
