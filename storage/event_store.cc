@@ -106,6 +106,10 @@ absl::Status EventStore::ReadFacts(const FactsRequest& request,
   return ReadFactsOf(moment->view, moment->hosts, request, sink);
 }
 
+absl::StatusOr<BackupResult> EventStore::Backup(const BackupRequest& request) {
+  return engine_->Backup(request);
+}
+
 absl::StatusOr<StoreStats> EventStore::Stats() const {
   absl::StatusOr<Engine::Moment> moment = engine_->Look({}, {});
   if (!moment.ok()) return moment.status();

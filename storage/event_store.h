@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 
 #include "base/clock.h"
+#include "storage/backup.h"
 #include "storage/batch.h"
 #include "storage/flush.h"
 #include "storage/host_activity.h"
@@ -176,6 +177,16 @@ class EventStore {
   // Whether it can be written and searched. Not after a disk error, until Append() has brought it
   // back. For any thread.
   bool is_open() const;
+
+  // Makes a backup of all that was appended before, and of some that is appended meanwhile, while
+  // the store goes on; on the disk when it returns, and what a failure or a crash leaves harms no
+  // other backup. One at a time. Files that the store deletes meanwhile take their space until the
+  // end. Fails as ListBackups() does; with kFailedPrecondition, too, if the backups there are of
+  // another store or in use, or one is being made; kResourceExhausted if the disk is full, which
+  // harms the store only if it is its own; kCancelled if `stop` is requested; kUnavailable if the
+  // store had to be closed after a disk error. A failure to delete old backups is told as one, and
+  // the message says that the backup was made.
+  absl::StatusOr<BackupResult> Backup(const BackupRequest& request);
 
   // Reads everything, and calls `wrong` with one line for each thing that is not as it should be: a
   // block, a term or a part of the journal that is damaged, that does not agree with the others, or

@@ -6,13 +6,15 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+
+#include "base/number.h"
 
 namespace storage {
 
@@ -20,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kFormatPrefix[] = "auspex store format ";
+constexpr std::string_view kFormatPrefix = "auspex store format ";
 
 absl::Status Failed(const std::string& path, const char* what, int error) {
   const std::string message = absl::StrFormat("store %s: %s: %s", path, what, strerror(error));
@@ -41,16 +43,13 @@ absl::StatusOr<int> ReadFormat(const std::string& path) {
   if (!stream) return Failed(path, "FORMAT", errno);
   std::string line;
   std::getline(stream, line);
-  int format = 0;
-  if (!line.starts_with(kFormatPrefix) ||
-      !absl::SimpleAtoi(line.substr(sizeof(kFormatPrefix) - 1), &format) || format < 1) {
-    return Refused(path, "FORMAT does not say which format the store has");
-  }
-  if (format > kStoreFormat) {
+  const absl::StatusOr<int> format = ParseFormatLine(line);
+  if (!format.ok()) return Refused(path, "FORMAT does not say which format the store has");
+  if (*format > kStoreFormat) {
     return Refused(path, absl::StrFormat("has format %d, this program knows formats up to %d",
-                                         format, kStoreFormat));
+                                         *format, kStoreFormat));
   }
-  return format;
+  return *format;
 }
 
 absl::Status SyncDirectory(const std::string& path) {
@@ -60,23 +59,6 @@ absl::Status SyncDirectory(const std::string& path) {
   const int error = errno;
   close(fd);
   return result == 0 ? absl::OkStatus() : Failed(path, "cannot sync", error);
-}
-
-// Written whole or not at all: a crash leaves either no store or one whose format is known.
-absl::Status WriteFormat(const std::string& path) {
-  const std::string temporary = path + "/FORMAT.new";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (fd < 0) return Failed(path, "cannot write FORMAT", errno);
-  const std::string line = absl::StrFormat("%s%d\n", kFormatPrefix, kStoreFormat);
-  const bool written =
-      write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
-  const int error = errno;
-  close(fd);
-  if (!written) return Failed(path, "cannot write FORMAT", error);
-  if (rename(temporary.c_str(), (path + "/FORMAT").c_str()) != 0) {
-    return Failed(path, "cannot write FORMAT", errno);
-  }
-  return SyncDirectory(path);
 }
 
 absl::StatusOr<int> Lock(const std::string& path) {
@@ -103,17 +85,35 @@ bool HoldsForeignFiles(const std::string& path) {
   return false;
 }
 
-}  // namespace
-
-std::string DatabasePath(const std::string& store_path) { return store_path + "/db"; }
-
-absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string& path) {
+absl::Status MakeDirectory(const std::string& path) {
   if (mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
     return Failed(path, "cannot create the directory", errno);
   }
   if (access(path.c_str(), R_OK | W_OK | X_OK) != 0) {
     return Failed(path, "cannot write to the directory", errno);
   }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string DatabasePath(const std::string& store_path) { return store_path + "/db"; }
+std::string RestoringPath(const std::string& store_path) { return store_path + "/restoring"; }
+
+std::string FormatLine(int format) { return absl::StrFormat("%s%d", kFormatPrefix, format); }
+
+absl::StatusOr<int> ParseFormatLine(std::string_view line) {
+  std::optional<int> format;
+  if (line.starts_with(kFormatPrefix)) {
+    format = base::ParseNumber<int>(line.substr(kFormatPrefix.size()));
+  }
+  if (!format || *format < 1) return absl::InvalidArgumentError("store: this tells no format");
+  return *format;
+}
+
+absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string& path) {
+  const absl::Status made = MakeDirectory(path);
+  if (!made.ok()) return made;
   std::error_code error;
   const bool is_new = !fs::exists(path + "/FORMAT", error);
   if (error) return Failed(path, "FORMAT", error.value());
@@ -130,10 +130,50 @@ absl::StatusOr<StoreDirectory> StoreDirectory::OpenForWriting(const std::string&
   if (!lock.ok()) return lock.status();
   StoreDirectory directory(path, *lock);
   if (format < kStoreFormat) {
-    const absl::Status written = WriteFormat(path);
+    const absl::Status written = directory.WriteFormat(kStoreFormat);
     if (!written.ok()) return written;
   }
   return directory;
+}
+
+absl::StatusOr<StoreDirectory> StoreDirectory::OpenForRestore(const std::string& path) {
+  const absl::Status made = MakeDirectory(path);
+  if (!made.ok()) return made;
+  if (!fs::is_directory(path)) return Refused(path, "is not a directory");
+  std::error_code error;
+  const bool is_store = fs::exists(path + "/FORMAT", error);
+  const bool was_begun = fs::exists(RestoringPath(path), error) && !is_store;
+  if (is_store || (!was_begun && HoldsForeignFiles(path))) {
+    return absl::AlreadyExistsError(
+        absl::StrFormat("store %s: is not empty, and nothing is written over", path));
+  }
+  const absl::StatusOr<int> lock = Lock(path);
+  if (!lock.ok()) return lock.status();
+  StoreDirectory directory(path, *lock);
+  if (was_begun) {
+    fs::remove_all(DatabasePath(path), error);
+    if (!error) fs::remove_all(RestoringPath(path), error);
+    if (error) return Failed(path, "cannot remove what a restore has left", error.value());
+    if (HoldsForeignFiles(path)) return Refused(path, "holds files, but no store");
+  }
+  return directory;
+}
+
+// Written whole or not at all: a crash leaves either no store or one whose format is known.
+absl::Status StoreDirectory::WriteFormat(int format) const {
+  const std::string temporary = path_ + "/FORMAT.new";
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return Failed(path_, "cannot write FORMAT", errno);
+  const std::string line = FormatLine(format) + "\n";
+  const bool written =
+      write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
+  const int error = errno;
+  close(fd);
+  if (!written) return Failed(path_, "cannot write FORMAT", error);
+  if (rename(temporary.c_str(), (path_ + "/FORMAT").c_str()) != 0) {
+    return Failed(path_, "cannot write FORMAT", errno);
+  }
+  return SyncDirectory(path_);
 }
 
 absl::Status StoreDirectory::CheckForReading(const std::string& path) {

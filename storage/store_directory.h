@@ -3,10 +3,13 @@
 //   FORMAT  one line, "auspex store format N": which programs may open the store
 //   LOCK    locked (flock) by the one process that may write; holds its process id
 //   db/     RocksDB
+//
+// and restoring/ while a backup is restored into it, which is no store before that has ended.
 
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 
@@ -29,6 +32,14 @@ class StoreDirectory {
   // writes).
   static absl::StatusOr<StoreDirectory> OpenForWriting(const std::string& path);
 
+  // Takes the directory at `path`, which is empty or missing, or holds what a restore has left that
+  // did not end: that is removed. It is no store before WriteFormat(). Fails as above, and with
+  // kAlreadyExists if it is not empty.
+  static absl::StatusOr<StoreDirectory> OpenForRestore(const std::string& path);
+
+  // Makes a store of the directory, durably.
+  absl::Status WriteFormat(int format) const;
+
   // Checks that a store that can be read is at `path`. Fails as above.
   static absl::Status CheckForReading(const std::string& path);
 
@@ -47,5 +58,12 @@ class StoreDirectory {
 
 // Where RocksDB's files are.
 std::string DatabasePath(const std::string& store_path);
+
+// Where a restore keeps what is not whole yet. While it is there, `db/` may be such, too.
+std::string RestoringPath(const std::string& store_path);
+
+// The line of the FORMAT file. kInvalidArgument if it is none.
+std::string FormatLine(int format);
+absl::StatusOr<int> ParseFormatLine(std::string_view line);
 
 }  // namespace storage

@@ -83,6 +83,7 @@ absl::Status EventStore::Engine::OpenDatabase() {
 
 // Closing waits for RocksDB's own threads, so it happens outside of the lock.
 void EventStore::Engine::CloseDatabase() {
+  if (writing_ != nullptr) writing_->closing.request_stop();
   writing_.reset();
   std::shared_ptr<Running> closed;
   {

@@ -48,6 +48,7 @@ struct Running {
                  .on_failure = std::move(on_failure)}) {}
 
   const std::shared_ptr<Rocks> rocks;
+  std::stop_source closing;  // For who holds `rocks` for long: else it is not opened again.
   BlockNumbers numbers;
   BlockMerger merger;
   Indexer indexer;
@@ -77,6 +78,7 @@ class EventStore::Engine {
   absl::Status Settle(std::stop_token stop);
   absl::Status DropDay(const Identity& host, Day day);
   absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
+  absl::StatusOr<BackupResult> Backup(const BackupRequest& request);
 
   // The store as it is, and the hosts that match one of the patterns, by number.
   struct Moment {
@@ -146,6 +148,8 @@ class EventStore::Engine {
   uint64_t next_arrival_ = 0;
   uint64_t records_unsynced_ = 0;
   std::chrono::steady_clock::time_point last_reopen_{};
+
+  std::mutex backup_mutex_;  // Held by the one backup that is made.
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::shared_ptr<Running> running_;
