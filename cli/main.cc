@@ -19,7 +19,7 @@
 #include "cli/report.h"
 #include "cli/search.h"
 #include "cli/send.h"
-#include "cli/store.h"
+#include "cli/store_command.h"
 #include "cli/token.h"
 #include <CLI/CLI.hpp>
 
@@ -32,7 +32,7 @@ constexpr std::string_view kUsage =
     "  report   report on them, with the options of aureport(8)\n"
     "  hosts    list the hosts, what is stored of each, and what it has lost before\n"
     "  import   bring logs that exist into a store\n"
-    "  store    look at a store as a whole: stats, check, export\n"
+    "  store    a store as a whole: stats, check, export, backup, restore\n"
     "  status   how a collector is doing\n"
     "  server   tell a collector what to do: reload, seal, suspend, resume, state, stop\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
@@ -81,50 +81,6 @@ int RunImport(int argc, char** argv) {
   return cli::ExitStatus("auspex import", cli::Import(arguments, std::cout, progress));
 }
 
-int RunStore(int argc, char** argv) {
-  std::string store;
-  std::vector<std::string> hosts;
-  std::string from;
-  std::string to;
-  CLI::App app("Looks at a store as a whole, also while auspexd writes to it", "auspex store");
-  app.require_subcommand(1);
-  CLI::App* const stats = app.add_subcommand("stats", "How much there is, and what it takes");
-  CLI::App* const check =
-      app.add_subcommand("check", "Read everything, and name what is damaged or does not agree");
-  CLI::App* const records =
-      app.add_subcommand("export", "Print records as they were received, host by host");
-  for (CLI::App* const command : {stats, check, records}) {
-    command->add_option("--store", store, "The store")->required();
-  }
-  records->add_option("--host", hosts, "Hosts whose name matches the shell pattern");
-  records->add_option("--from", from, "From this time on: 2026-11-24, 2026-11-24T12:00:00Z");
-  records->add_option("--to", to, "Before this time");
-  CLI11_PARSE(app, argc, argv);
-
-  if (stats->parsed()) {
-    return cli::ExitStatus("auspex store stats", cli::PrintStoreStats(store, std::cout));
-  }
-  if (check->parsed()) {
-    const absl::StatusOr<uint64_t> wrong = cli::CheckStore(store, std::cout);
-    if (!wrong.ok()) return cli::ExitStatus("auspex store check", wrong.status());
-    if (*wrong == 0) std::cout << "all is well\n";
-    return *wrong == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-  query::TimeRange time;
-  if (!from.empty()) {
-    const absl::StatusOr<uint64_t> from_ms = cli::ParseExportTime(from);
-    if (!from_ms.ok()) return cli::ExitStatus("auspex store export", from_ms.status());
-    time.from_ms = *from_ms;
-  }
-  if (!to.empty()) {
-    const absl::StatusOr<uint64_t> to_ms = cli::ParseExportTime(to);
-    if (!to_ms.ok()) return cli::ExitStatus("auspex store export", to_ms.status());
-    if (*to_ms == 0) return EXIT_SUCCESS;
-    time.to_ms = *to_ms - 1;
-  }
-  return cli::ExitStatus("auspex store export", cli::ExportStore(store, hosts, time, std::cout));
-}
-
 int Run(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "search") {
@@ -137,7 +93,7 @@ int Run(int argc, char** argv) {
   }
   if (command == "hosts") return cli::Hosts(argc - 1, argv + 1);
   if (command == "import") return RunImport(argc - 1, argv + 1);
-  if (command == "store") return RunStore(argc - 1, argv + 1);
+  if (command == "store") return cli::StoreCommand(argc - 1, argv + 1);
   if (command == "status") return cli::Status(argc - 1, argv + 1);
   if (command == "server") return cli::Server(argc - 1, argv + 1);
   if (command == "send") return RunSend(argc - 1, argv + 1);

@@ -131,6 +131,9 @@ struct StoreOptions {
   // Where packages may keep state (FHS /var/lib). An absolute path. Ours.
   std::string store_dir = "/var/lib/auspex/store";
 
+  // Where backups may be made, and below it. Empty: none by the API. Ours.
+  std::string backup_dir = {};
+
   // An acknowledgement means durable. auditd's stock file says INCREMENTAL_ASYNC, under which
   // a power failure loses what was acknowledged; one commit for all clients makes sync cheap.
   storage::Flush flush = storage::Flush::kSync;

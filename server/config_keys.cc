@@ -358,6 +358,11 @@ constexpr HonouredKey kHonouredKeys[] = {
     {"store_dir", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->store.store_dir); },
      [](const auto& c) { return c.store.store_dir; }},
+    {"backup_dir", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->store.backup_dir); },
+     [](const auto& c) {
+       return c.store.backup_dir.empty() ? "no backups by the API" : c.store.backup_dir;
+     }},
     {"state_file", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->state.state_file); },
      [](const auto& c) { return c.state.state_file; }},

@@ -208,6 +208,8 @@ class Control {
 
   void FillStatus(auspex::v1::StatusResponse* status) const { state_report_.Fill(status); }
 
+  const std::string& backup_dir() const { return config_.store.backup_dir; }
+
   StateFile State() const { return state_report_.File(); }
 
   // Whether all sessions ended in good order.
@@ -373,6 +375,7 @@ int Run(const Arguments& arguments) {
                 {.fill_status = [&](auto* status) { control_of_signals->FillStatus(status); },
                  .state_file = [&] { return control_of_signals->State(); },
                  .stop = [] { std::raise(SIGTERM); },
+                 .backup_dir = [&] { return control_of_signals->backup_dir(); },
                  .reload = [&] { return control_of_signals->Reload(); },
                  .seal = [&] { control_of_signals->Seal(); },
                  .set_suspended = [&](bool it_is) { control_of_signals->SetSuspended(it_is); },

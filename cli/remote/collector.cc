@@ -1,19 +1,14 @@
 #include "cli/remote/collector.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
-#include <memory>
-#include <optional>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "cli/exit_status.h"
+#include "cli/remote/admin_call.h"
 #include "cli/remote/connection.h"
-#include "cli/server_choice.h"
 #include <CLI/CLI.hpp>
 #include <google/protobuf/util/json_util.h>
 
@@ -26,48 +21,12 @@ namespace {
 
 using auspex::v1::AdminService;
 
-// All of these are done at once, unless the collector hangs.
-constexpr std::chrono::seconds kPatience{60};
-
-constexpr char kServerHelp[] = "The collector: HOST:PORT, or unix:PATH";
-
-absl::StatusOr<Connection> Connect(const std::string& asked_for) {
-  absl::StatusOr<std::optional<ServerChoice>> choice = ChooseServer(asked_for);
-  if (!choice.ok()) return choice.status();
-  if (!*choice) return absl::NotFoundError("which collector is to be asked? --server is missing");
-  return Connection::Open(**std::move(choice));
-}
-
-template <typename Request, typename Response>
-absl::Status Call(const Connection& connection,
-                  grpc::Status (AdminService::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                             Response*),
-                  const Request& request, Response* response) {
-  AdminService::Stub stub(connection.channel());
-  grpc::ClientContext context;
-  connection.Prepare(&context);
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
-  return connection.StatusOf((stub.*method)(&context, request, response));
-}
-
-// A call whose answer is only that it was done.
-template <typename Request, typename Response>
-absl::Status Do(const std::string& server,
-                grpc::Status (AdminService::Stub::*method)(grpc::ClientContext*, const Request&,
-                                                           Response*),
-                const Request& request = {}) {
-  const absl::StatusOr<Connection> connection = Connect(server);
-  if (!connection.ok()) return connection.status();
-  Response response;
-  return Call(*connection, method, request, &response);
-}
-
 absl::Status PrintStatus(const std::string& server, const auspex::v1::StatusRequest& request,
                          const std::string& format) {
-  const absl::StatusOr<Connection> connection = Connect(server);
+  const absl::StatusOr<Connection> connection = ConnectForAdmin(server);
   if (!connection.ok()) return connection.status();
   auspex::v1::StatusResponse status;
-  const absl::Status called = Call(*connection, &AdminService::Stub::Status, request, &status);
+  const absl::Status called = CallAdmin(*connection, &AdminService::Stub::Status, request, &status);
   if (!called.ok()) return called;
   if (format == "json") {
     std::string json;
@@ -138,17 +97,19 @@ int Server(int argc, char** argv) {
     return ExitStatus("auspex server " + command->get_name(), status);
   };
   if (reload->parsed()) {
-    return done(reload, Do<ReloadRequest, ReloadResponse>(server, &Stub::Reload));
+    return done(reload, TellAdmin<ReloadRequest, ReloadResponse>(server, &Stub::Reload));
   }
-  if (seal->parsed()) return done(seal, Do<SealRequest, SealResponse>(server, &Stub::Seal));
+  if (seal->parsed()) return done(seal, TellAdmin<SealRequest, SealResponse>(server, &Stub::Seal));
   if (suspend->parsed()) {
-    return done(suspend, Do<SuspendRequest, SuspendResponse>(server, &Stub::Suspend, suspension));
+    return done(suspend,
+                TellAdmin<SuspendRequest, SuspendResponse>(server, &Stub::Suspend, suspension));
   }
   if (state->parsed()) {
-    return done(state, Do<WriteStateRequest, WriteStateResponse>(server, &Stub::WriteState));
+    return done(state, TellAdmin<WriteStateRequest, WriteStateResponse>(server, &Stub::WriteState));
   }
-  if (stop->parsed()) return done(stop, Do<StopRequest, StopResponse>(server, &Stub::Stop, end));
-  return done(resume, Do<ResumeRequest, ResumeResponse>(server, &Stub::Resume));
+  if (stop->parsed())
+    return done(stop, TellAdmin<StopRequest, StopResponse>(server, &Stub::Stop, end));
+  return done(resume, TellAdmin<ResumeRequest, ResumeResponse>(server, &Stub::Resume));
 }
 
 }  // namespace cli

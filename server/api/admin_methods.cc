@@ -1,15 +1,11 @@
 #include "server/api/admin_methods.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
 #include "api/host_message.h"
+#include "server/api/network_task.h"
 
 namespace server {
 
@@ -124,22 +120,7 @@ absl::Status AdminMethods::Status(Call& call, const StatusRequest& request,
 
 absl::Status AdminMethods::Do(const std::stop_token& stop,
                               std::function<absl::Status()> action) const {
-  struct Outcome {
-    std::mutex mutex;
-    std::condition_variable_any done;
-    std::optional<absl::Status> status;  // Guarded by mutex.
-  };
-  const auto outcome = std::make_shared<Outcome>();
-  boost::asio::post(network_, [outcome, action = std::move(action)] {
-    absl::Status status = action();
-    const std::lock_guard lock(outcome->mutex);
-    outcome->status = std::move(status);
-    outcome->done.notify_all();
-  });
-  std::unique_lock lock(outcome->mutex);
-  const auto is_done = [&] { return outcome->status.has_value(); };
-  if (!outcome->done.wait(lock, stop, is_done)) return absl::CancelledError();
-  return *outcome->status;
+  return DoOnNetwork(network_, stop, std::move(action));
 }
 
 }  // namespace server

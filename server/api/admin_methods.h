@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +24,9 @@ struct AdminActions {
   std::function<StateFile()> state_file;
 
   std::function<void()> stop;
+
+  // The key of that name, as it is in force.
+  std::function<std::string()> backup_dir;
   std::function<absl::Status()> reload;
   std::function<void()> seal;
   std::function<void(bool suspended)> set_suspended;
@@ -39,8 +43,6 @@ class AdminMethods {
   std::vector<Method> All();
 
  private:
-  // Does something on the network thread, and waits for it. kCancelled if `stop` is requested
-  // first: it is done all the same.
   absl::Status Do(const std::stop_token& stop, std::function<absl::Status()> action) const;
 
   absl::Status Status(Call& call, const auspex::v1::StatusRequest& request,

@@ -47,6 +47,11 @@ class AdminService : public auspex::v1::AdminService::CallbackService {
                                  auspex::v1::StopResponse* response) override {
     return calls_.Unary("/auspex.v1.AdminService/Stop", context, request, response);
   }
+  grpc::ServerUnaryReactor* Backup(grpc::CallbackServerContext* context,
+                                   const auspex::v1::BackupRequest* request,
+                                   auspex::v1::BackupResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/Backup", context, request, response);
+  }
 
  private:
   GrpcCalls& calls_;

@@ -85,10 +85,9 @@ void PrepareGrpc() {
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 }
 
-ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store,
-                     Committer& committer, OwnRecords& own_records, Counters& counters,
-                     HostSessions& host_sessions, const ApiOptions& options,
-                     const ApiLimits& limits, AdminActions actions)
+ApiServer::ApiServer(asio::io_context& network, storage::EventStore& store, Committer& committer,
+                     OwnRecords& own_records, Counters& counters, HostSessions& host_sessions,
+                     const ApiOptions& options, const ApiLimits& limits, AdminActions actions)
     : network_(network),
       store_(store),
       committer_(committer),
@@ -107,7 +106,8 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
       calls_(callers_, LimitsOf(limits.calls, options),
              [this](const EndedCall& call) { Record(call); }),
       query_methods_(store, limits.query),
-      admin_methods_(network, store, std::move(actions)),
+      admin_methods_(network, store, actions),
+      store_methods_(network, store, actions),
       enroll_methods_(options.enroll_ca),
       local_socket_(
           network, local_callers_, options.socket,
@@ -123,6 +123,7 @@ ApiServer::ApiServer(asio::io_context& network, const storage::EventStore& store
                  options, limits.json, limits.tls_refresh) {
   methods_.Add(query_methods_.All());
   methods_.Add(admin_methods_.All());
+  methods_.Add(store_methods_.All());
   if (!options.enroll_ca.empty()) methods_.Add(enroll_methods_.All());
 }
 

@@ -31,6 +31,7 @@
 #include "server/api/method.h"
 #include "server/api/query_methods.h"
 #include "server/api/query_service.h"
+#include "server/api/store_methods.h"
 #include "server/config.h"
 
 namespace server {
@@ -56,10 +57,9 @@ void PrepareGrpc();
 class ApiServer {
  public:
   // All must outlive the server. The network must run until Stop() has returned.
-  ApiServer(boost::asio::io_context& network, const storage::EventStore& store,
-            Committer& committer, OwnRecords& own_records, Counters& counters,
-            HostSessions& host_sessions, const ApiOptions& options, const ApiLimits& limits,
-            AdminActions actions);
+  ApiServer(boost::asio::io_context& network, storage::EventStore& store, Committer& committer,
+            OwnRecords& own_records, Counters& counters, HostSessions& host_sessions,
+            const ApiOptions& options, const ApiLimits& limits, AdminActions actions);
   ~ApiServer();
 
   // Serves from here on; does nothing without api_listen_port, api_json_port and api_socket. A
@@ -117,6 +117,7 @@ class ApiServer {
   Calls calls_;
   QueryMethods query_methods_;
   AdminMethods admin_methods_;
+  StoreMethods store_methods_;
   EnrollMethods enroll_methods_;
   MethodTable methods_;
   GrpcCalls grpc_calls_{calls_, grpc_callers_, methods_};

@@ -42,15 +42,41 @@ constexpr std::string_view kAggregator =
 
 // All keys of audit 3.0.9 and 4.2 that are not honoured.
 constexpr std::string_view kKeysWithoutMeaning[] = {
-    "local_events",        "write_logs",         "log_file",         "log_format",
-    "log_group",           "num_logs",           "max_log_file",     "max_log_file_action",
-    "space_left",          "space_left_action",  "admin_space_left", "admin_space_left_action",
-    "disk_full_action",    "disk_error_action",  "action_mail_acct", "verify_email",
-    "priority_boost",      "dispatcher",         "disp_qos",         "krb5_principal",
-    "krb5_key_file",       "tls_psk_file",       "tls_psk_identity", "tls_cipher_suites",
-    "tls_key_exchange",    "tls_require_pqc",    "tls_auth",         "tls_crypto_profile",
-    "tls_allowed_clients", "distribute_network", "q_depth",          "overflow_action",
-    "max_restarts",        "plugin_dir",         "end_of_event_timeout",
+    "local_events",
+    "write_logs",
+    "log_file",
+    "log_format",
+    "log_group",
+    "num_logs",
+    "max_log_file",
+    "max_log_file_action",
+    "space_left",
+    "space_left_action",
+    "admin_space_left",
+    "admin_space_left_action",
+    "disk_full_action",
+    "disk_error_action",
+    "action_mail_acct",
+    "verify_email",
+    "priority_boost",
+    "dispatcher",
+    "disp_qos",
+    "krb5_principal",
+    "krb5_key_file",
+    "tls_psk_file",
+    "tls_psk_identity",
+    "tls_cipher_suites",
+    "tls_key_exchange",
+    "tls_require_pqc",
+    "tls_auth",
+    "tls_crypto_profile",
+    "tls_allowed_clients",
+    "distribute_network",
+    "q_depth",
+    "overflow_action",
+    "max_restarts",
+    "plugin_dir",
+    "end_of_event_timeout",
 };
 
 // The report of --check-config on one line of the file.
@@ -408,10 +434,11 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
 
   std::vector<std::string> unset;
   for (const DefaultInForce& key : example->defaults) unset.push_back(key.key);
-  EXPECT_THAT(unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports",
-                                 "api_listen_port", "api_json_port", "api_json_origins",
-                                 "api_access_file", "api_token_file", "api_crl_file",
-                                 "api_enroll_ca", "api_socket", "api_socket_group", "name"));
+  EXPECT_THAT(
+      unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
+                         "api_json_port", "api_json_origins", "api_access_file", "api_token_file",
+                         "api_crl_file", "api_enroll_ca", "api_socket", "api_socket_group",
+                         "backup_dir", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));

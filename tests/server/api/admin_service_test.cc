@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include <gmock/gmock.h>
@@ -24,6 +26,7 @@ class AdminServiceTest : public ApiTest {
     actions_ = {.fill_status = {},
                 .state_file = {},
                 .stop = [this] { ++stops_; },
+                .backup_dir = [this] { return backup_dir_; },
                 .reload = [this] { return reloaded_; },
                 .seal = [this] { ++seals_; },
                 .set_suspended = [this](bool it_is) { committer_->SetSuspended(it_is); },
@@ -136,6 +139,39 @@ TEST_F(AdminServiceTest, DoesWhatSignalsDo) {
   const grpc::Status refused = stub->Reload(&context, {}, &response);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(refused.error_message(), "auspexd.conf:3: wrong");
+}
+
+TEST_F(AdminServiceTest, MakesABackupWhereTheConfigurationHasAPlace) {
+  Start();
+  Deliver("web1", {1, 2, 3});
+  const auto stub = StubAs("root");
+  auspex::v1::BackupResponse response;
+  const auto backup = [&](const std::string& directory) {
+    grpc::ClientContext context;
+    auspex::v1::BackupRequest request;
+    request.set_directory(directory);
+    return stub->Backup(&context, request, &response);
+  };
+  EXPECT_EQ(backup("").error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  backup_dir_ = directory_.path() + "/backups";
+  ASSERT_TRUE(std::filesystem::create_directory(backup_dir_));
+  for (const char* const place : {"..", "/tmp", "daily/../../x", "/"}) {
+    EXPECT_EQ(backup(place).error_code(), grpc::StatusCode::INVALID_ARGUMENT) << place;
+  }
+  for (const std::string& place : {std::string("daily"), backup_dir_ + "/daily"}) {
+    const grpc::Status made = backup(place);
+    ASSERT_TRUE(made.ok()) << made.error_message();
+    EXPECT_EQ(response.directory(), backup_dir_ + "/daily");
+  }
+  EXPECT_EQ(response.id(), 2u);
+  const auto restored = storage::RestoreBackup(
+      {.backup_directory = response.directory(), .store_directory = directory_.path() + "/again"});
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  const auto again = storage::EventStore::OpenForReading(directory_.path() + "/again");
+  ASSERT_TRUE(again.ok()) << again.status();
+  const auto hosts = (*again)->ListHosts({.host_patterns = {"web1"}, .with_contents = true});
+  ASSERT_TRUE(hosts.ok()) << hosts.status();
+  EXPECT_EQ(hosts->hosts.at(0).contents->records, 3u);
 }
 
 TEST_F(AdminServiceTest, TakesNothingInWhileItIsSuspended) {

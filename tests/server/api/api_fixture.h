@@ -213,6 +213,7 @@ class ApiTest : public testing::Test {
   std::string token_file_;
   std::string crl_file_;
   std::string enroll_ca_;
+  std::string backup_dir_;
   uint32_t max_time_s_ = 0;
   const std::string socket_path_ = directory_.path() + "/api.sock";
   std::string socket_group_;

@@ -31,6 +31,7 @@ class JsonDoorTest : public ApiTest {
     actions_ = {.fill_status = {},
                 .state_file = {},
                 .stop = [] {},
+                .backup_dir = [this] { return backup_dir_; },
                 .reload = [] { return absl::OkStatus(); },
                 .seal = [] {},
                 .set_suspended = [this](bool it_is) { committer_->SetSuspended(it_is); },

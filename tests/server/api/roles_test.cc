@@ -33,7 +33,7 @@ const std::map<std::string, std::string> kWhoMay = {
     {"AdminService/Reload", "admin"},       {"AdminService/Seal", "admin"},
     {"AdminService/Suspend", "admin"},      {"AdminService/Resume", "admin"},
     {"AdminService/WriteState", "admin"},   {"AdminService/Stop", "admin"},
-    {"EnrollService/Enroll", "invited"},
+    {"AdminService/Backup", "admin"},       {"EnrollService/Enroll", "invited"},
 };
 
 // Whether a role may call what needs a role: agents deliver and do nothing else, nobody else
@@ -55,6 +55,7 @@ class RolesTest : public ApiTest {
     actions_ = {.fill_status = {},
                 .state_file = {},
                 .stop = [] {},
+                .backup_dir = [this] { return backup_dir_; },
                 .reload = [] { return absl::OkStatus(); },
                 .seal = [] {},
                 .set_suspended = [](bool) {},

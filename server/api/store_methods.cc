@@ -1,0 +1,81 @@
+#include "server/api/store_methods.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "server/api/network_task.h"
+#include "storage/backup.h"
+
+namespace server {
+
+namespace {
+
+using namespace auspex::v1;  // The messages of one service.
+namespace fs = std::filesystem;
+
+constexpr char kService[] = "auspex.v1.AdminService";
+
+// A path in its shortest form, without a slash at its end.
+fs::path WithoutEnd(const fs::path& path) { return (path.lexically_normal() / "").parent_path(); }
+
+// The directory that is asked for, if it is that of the configuration or below it, as it is
+// written: an admin of the API is not to write anywhere else.
+absl::StatusOr<std::string> BackupDirectory(const std::string& allowed, const std::string& asked) {
+  if (allowed.empty()) {
+    return absl::FailedPreconditionError("the collector's configuration has no backup_dir");
+  }
+  const fs::path base = WithoutEnd(allowed);
+  const fs::path wanted = WithoutEnd(base / asked);
+  if (std::ranges::mismatch(base, wanted).in1 == base.end()) return wanted.string();
+  return absl::InvalidArgumentError(
+      absl::StrCat("directory: ", asked, " is not below the collector's backup_dir, ", allowed));
+}
+
+}  // namespace
+
+StoreMethods::StoreMethods(boost::asio::io_context& network, storage::EventStore& store,
+                           const AdminActions& actions)
+    : network_(network), store_(store), actions_(actions) {}
+
+std::vector<Method> StoreMethods::All() {
+  Method backup = UnaryMethod<BackupRequest, BackupResponse>(
+      kService, "Backup", Role::kAdmin,
+      [this](Call& call, const BackupRequest& request, BackupResponse* response) {
+        return Backup(call, request, response);
+      });
+  backup.is_endless = true;  // As far as api_max_time is concerned.
+  return {std::move(backup)};
+}
+
+absl::Status StoreMethods::Backup(Call& call, const BackupRequest& request,
+                                  BackupResponse* response) const {
+  const auto allowed = std::make_shared<std::string>();
+  const absl::Status told = DoOnNetwork(network_, call.stop, [this, allowed] {
+    *allowed = actions_.backup_dir();
+    return absl::OkStatus();
+  });
+  if (!told.ok()) return told;
+  absl::StatusOr<std::string> directory = BackupDirectory(*allowed, request.directory());
+  if (!directory.ok()) return directory.status();
+  storage::BackupRequest wanted{.directory = *std::move(directory), .stop = call.stop};
+  if (request.keep_count() > 0) wanted.keep_count = request.keep_count();
+  const absl::StatusOr<storage::BackupResult> made = store_.Backup(wanted);
+  if (!made.ok()) return made.status();
+  response->set_directory(wanted.directory);
+  response->set_id(made->id);
+  response->set_bytes(made->bytes);
+  response->set_bytes_new(made->bytes_new);
+  response->set_files(made->files);
+  response->set_files_new(made->files_new);
+  response->mutable_deleted()->Add(made->deleted.begin(), made->deleted.end());
+  response->mutable_damaged()->Add(made->damaged.begin(), made->damaged.end());
+  call.results = 1;
+  return absl::OkStatus();
+}
+
+}  // namespace server

@@ -1,0 +1,35 @@
+// The methods of AdminService (proto/auspex/v1/admin.proto) that are about the store: backups.
+
+#pragma once
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include <boost/asio/io_context.hpp>
+
+#include "proto/auspex/v1/admin.pb.h"
+#include "server/api/admin_methods.h"
+#include "server/api/method.h"
+#include "storage/event_store.h"
+
+namespace server {
+
+// For any thread.
+class StoreMethods {
+ public:
+  // `network` must run as long as there are calls; it, `store` and this object must outlive them.
+  StoreMethods(boost::asio::io_context& network, storage::EventStore& store,
+               const AdminActions& actions);
+
+  std::vector<Method> All();
+
+ private:
+  absl::Status Backup(Call& call, const auspex::v1::BackupRequest& request,
+                      auspex::v1::BackupResponse* response) const;
+
+  boost::asio::io_context& network_;
+  storage::EventStore& store_;
+  const AdminActions actions_;
+};
+
+}  // namespace server
