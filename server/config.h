@@ -45,6 +45,9 @@ inline constexpr size_t kJsonOriginsMax = 64;
 // HOST_NAME_MAX of POSIX. The name stands in front of each of our own records.
 inline constexpr size_t kNameBytesMax = 255;
 
+// Of a quota: records a second, or MB in a day. Beyond it a mistake is more likely than a wish.
+inline constexpr uint32_t kQuotaMax = 1'000'000'000;
+
 // Ports from first to last, both included.
 struct PortRange {
   uint16_t first = 0;
@@ -126,6 +129,20 @@ struct ApiOptions {
   friend bool operator==(const ApiOptions&, const ApiOptions&) = default;
 };
 
+// What one host may deliver: see quotas.h. All of it is ours.
+struct QuotaOptions {
+  // Records a second. 0: as many as come, since what is much for one fleet is little for another.
+  uint32_t records = 0;
+
+  // MB in a day of UTC. 0: as many as come.
+  uint32_t bytes_day = 0;
+
+  // Hosts that are exceptions: see quota_rules.h. Empty: none.
+  std::string file = {};
+
+  friend bool operator==(const QuotaOptions&, const QuotaOptions&) = default;
+};
+
 // Where records are kept, and how safely.
 struct StoreOptions {
   // Where packages may keep state (FHS /var/lib). An absolute path. Ours.
@@ -187,6 +204,7 @@ struct DaemonIdentity {
 struct Config {
   ListenerOptions listener;
   ApiOptions api;
+  QuotaOptions quotas;
   StoreOptions store;
   StateOptions state;
   DaemonIdentity identity;

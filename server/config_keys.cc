@@ -338,6 +338,17 @@ constexpr HonouredKey kHonouredKeys[] = {
     {"api_max_time", "seconds from 0 (as long as it takes) to 2147483647",
      [](auto value, auto* c) { return SetNumber(value, 0, kIntMax, &c->api.max_time_s); },
      [](const auto& c) { return std::to_string(c.api.max_time_s); }},
+    {"quota_records", "records a second from 0 (as many as come) to 1000000000",
+     [](auto value, auto* c) { return SetNumber(value, 0, kQuotaMax, &c->quotas.records); },
+     [](const auto& c) { return std::to_string(c.quotas.records); }},
+    {"quota_bytes_day", "MB in a day from 0 (as many as come) to 1000000000",
+     [](auto value, auto* c) { return SetNumber(value, 0, kQuotaMax, &c->quotas.bytes_day); },
+     [](const auto& c) { return std::to_string(c.quotas.bytes_day); }},
+    {"quota_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->quotas.file); },
+     [](const auto& c) {
+       return c.quotas.file.empty() ? "the same quotas for all hosts" : c.quotas.file;
+     }},
     {"api_socket", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->api.socket.path); },
      [](const auto& c) {

@@ -53,7 +53,14 @@ struct Counters {
   X(deliveries_refused_suspended_total, "deliveries that came while it was suspended, refused")  \
   X(deliveries_pending, "gauge: deliveries handed in and not yet stored")                        \
   X(bytes_pending, "gauge: their bytes")                                                         \
-  X(waits_for_room_total, "reads put off because too much waited for the disk")
+  X(waits_for_room_total, "reads put off because too much waited for the disk")                  \
+  X(quota_hosts, "gauge: hosts whose quotas are not untouched")                                  \
+  X(quota_hosts_overflowed_total, "reads charged to all others: too many hosts had quotas")      \
+  X(quota_delays_total, "reads put off because their host was over a quota")                     \
+  X(quota_refused_records_total, "deliveries refused: too far over quota_records")               \
+  X(quota_refused_bytes_day_total, "deliveries refused: over quota_bytes_day")                   \
+  X(quota_days_passed_total, "times that a host passed quota_bytes_day: once a day and host")    \
+  X(quota_records_lost_total, "records in ascii format lost, since a quota refused them")
 #define AUSPEX_DECLARE(name, meaning) uint64_t name = 0;
   AUSPEX_COUNTERS(AUSPEX_DECLARE)
 #undef AUSPEX_DECLARE

@@ -41,8 +41,9 @@ bool ListensElsewhere(const ListenerOptions& a, const ListenerOptions& b) {
 }  // namespace
 
 Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_records,
-                   Counters& counters, HostSessions& host_sessions, NextConnection next_connection,
-                   const ListenerOptions& options, const ListenerLimits& limits)
+                   Counters& counters, HostSessions& host_sessions, Quotas& quotas,
+                   NextConnection next_connection, const ListenerOptions& options,
+                   const ListenerLimits& limits)
     : network_(network),
       own_records_(own_records),
       counters_(counters),
@@ -53,6 +54,7 @@ Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_re
       context_{.ingest = ingest,
                .counters = counters,
                .host_sessions = host_sessions,
+               .quotas = quotas,
                .connections_max = options_.tcp_max_per_addr,
                .read_buffer = read_buffer_},
       watch_(network),

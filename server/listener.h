@@ -52,8 +52,9 @@ class Listener {
   // All references must outlive the listener. The network must not run when it is destroyed, or
   // Stop() must have returned.
   Listener(boost::asio::io_context& network, Ingest& ingest, OwnRecords& own_records,
-           Counters& counters, HostSessions& host_sessions, NextConnection next_connection,
-           const ListenerOptions& options, const ListenerLimits& limits);
+           Counters& counters, HostSessions& host_sessions, Quotas& quotas,
+           NextConnection next_connection, const ListenerOptions& options,
+           const ListenerLimits& limits);
   ~Listener();
 
   // Listens and accepts from here on; does nothing without tcp_listen_port. A failure names the

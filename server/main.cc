@@ -31,6 +31,7 @@
 #include "server/listener.h"
 #include "server/metrics.h"
 #include "server/own_records.h"
+#include "server/quotas.h"
 #include "server/state_report.h"
 #include "storage/event_store.h"
 
@@ -127,17 +128,28 @@ class StoreWatch {
   base::LogLimit error_log_{1};
 };
 
+Quotas::Passed TellOfQuotas(OwnRecords& own_records) {
+  return [&own_records, log = base::LogLimit(50)](const storage::Identity& host,
+                                                  const QuotaLimits& limits) mutable {
+    own_records.QuotaPassed(host.name, limits.bytes_per_day);
+    if (!log.Allow()) return;
+    spdlog::warn("quota_bytes_day passed host={} limit={} unlogged={}", host.name,
+                 limits.bytes_per_day, log.TakeSuppressed());
+  };
+}
+
 // What a signal asks for, on the network thread. All members outlive the signals.
 class Control {
  public:
   Control(asio::io_context& network, const std::string& config_file, const Config& config,
-          storage::EventStore& store, Committer& committer, OwnRecords& own_records,
+          storage::EventStore& store, Committer& committer, OwnRecords& own_records, Quotas& quotas,
           Listener& listener, ApiServer& api, const Counters& counters)
       : network_(network),
         config_file_(config_file),
         config_(config),
         committer_(committer),
         own_records_(own_records),
+        quotas_(quotas),
         listener_(listener),
         api_(api),
         counters_(counters),
@@ -272,6 +284,9 @@ class Control {
     const absl::Status listening = listener_.Reconfigure(config_.listener);
     if (!listening.ok()) spdlog::error("reload: {}", Text(listening));
     if (listener_.endpoints() != endpoints) LogEndpoints("listening", listener_);
+    absl::StatusOr<QuotaRules> quotas = QuotaRules::Read(config_.quotas);
+    if (quotas.ok()) quotas_.SetRules(*std::move(quotas));
+    if (!quotas.ok()) spdlog::error("reload: quotas stay as they were: {}", Text(quotas.status()));
     if (config_.identity != identity) own_records_.SetIdentity(config_.identity);
     const absl::Status access = api_.ReloadAccess();
     if (!access.ok()) spdlog::error("reload: access stays as it was: {}", Text(access));
@@ -309,6 +324,7 @@ class Control {
   Config config_;
   Committer& committer_;
   OwnRecords& own_records_;
+  Quotas& quotas_;
   Listener& listener_;
   ApiServer& api_;
   const Counters& counters_;
@@ -360,8 +376,17 @@ int Run(const Arguments& arguments) {
   watch.TellTo(&own_records);
   own_records.Start();
 
+  Quotas quotas(counters);
+  absl::StatusOr<QuotaRules> quota_rules = QuotaRules::Read(config.quotas);
+  if (!quota_rules.ok()) {
+    spdlog::error("{}", Text(quota_rules.status()));
+    return EXIT_FAILURE;
+  }
+  quotas.SetRules(*std::move(quota_rules));
+  quotas.OnDayPassed(TellOfQuotas(own_records));
+
   Listener listener(
-      network, committer, own_records, counters, host_sessions,
+      network, committer, own_records, counters, host_sessions, quotas,
       [&store] { return (*store)->NextConnection(); }, config.listener, limits);
   const absl::Status listening = listener.Start();
   if (!listening.ok()) {
@@ -370,8 +395,8 @@ int Run(const Arguments& arguments) {
   }
 
   Control* control_of_signals = nullptr;  // Set before the network runs, where actions are taken.
-  ApiServer api(network, **store, committer, own_records, counters, host_sessions, config.api,
-                ApiLimits(),
+  ApiServer api(network, **store, committer, own_records, counters, host_sessions, quotas,
+                config.api, ApiLimits(),
                 {.fill_status = [&](auto* status) { control_of_signals->FillStatus(status); },
                  .state_file = [&] { return control_of_signals->State(); },
                  .stop = [] { std::raise(SIGTERM); },
@@ -386,8 +411,8 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
-  Control control(network, arguments.config_file, config, **store, committer, own_records, listener,
-                  api, counters);
+  Control control(network, arguments.config_file, config, **store, committer, own_records, quotas,
+                  listener, api, counters);
   control_of_signals = &control;
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
   for (const auto& endpoint : api.endpoints()) {

@@ -140,6 +140,11 @@ void OwnRecords::BatchesLost(std::string_view agent, std::string_view boot_id, u
                                       Encoded(boot_id), count));
 }
 
+void OwnRecords::QuotaPassed(std::string_view host, uint64_t bytes_per_day) {
+  Write("DAEMON_ERR",
+        absl::StrFormat("op=quota-bytes-day host=%s limit=%d res=failed", host, bytes_per_day));
+}
+
 void OwnRecords::StoreDamaged(std::string_view what) {
   Write("DAEMON_ERR", absl::StrFormat("op=recover-store reason=%s res=failed", Encoded(what)));
 }

@@ -51,6 +51,9 @@ class OwnRecords {
   // An agent says that it has lost batches.
   void BatchesLost(std::string_view agent, std::string_view boot_id, uint64_t count);
 
+  // A host has delivered all that it may in a day; what more it sends is refused.
+  void QuotaPassed(std::string_view host, uint64_t bytes_per_day);
+
   // Something failed that no write returned: blocks cannot be made or read.
   void StoreFailed(std::string_view what);
 

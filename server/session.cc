@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "audit/record.h"
 #include "base/clock.h"
@@ -20,6 +23,27 @@ constexpr size_t kNodeBytesMax = 255;
 // How many hosts of one read are told apart without a search through all of them. A client speaks
 // for one host, a relay for a few at a time.
 constexpr size_t kBatchesSearchedMax = 16;
+
+// One read of a client that is over its quotas: a dozen records. More would be a debt that keeps it
+// out for long.
+constexpr size_t kQuotaReadBytes = 4096;
+
+storage::Identity PayerOf(const Peer& peer) {
+  return {.kind = storage::IdentityKind::kAddress, .name = peer.address};
+}
+
+Quotas::Delivered CountOf(const storage::Delivery& delivery) {
+  Quotas::Delivered count;
+  for (const storage::Batch& batch : delivery.batches) {
+    count.records += batch.record_count();
+    count.bytes += batch.encoded().size();
+  }
+  return count;
+}
+
+uint32_t FirstSequence(const storage::Delivery& delivery) {
+  return delivery.retry ? delivery.retry->first_sequence : 0;
+}
 
 // The batch of `host` among the last ones, or a new one. Records of one host stay in order either
 // way.
@@ -39,11 +63,15 @@ Session::Session(std::unique_ptr<Transport> transport, Peer peer, const SessionC
     : transport_(std::move(transport)),
       peer_(std::move(peer)),
       context_(context),
-      place_(context.host_sessions) {}
+      place_(context.host_sessions),
+      payer_(PayerOf(peer_)) {}
 
 asio::awaitable<std::string> Session::Serve() {
   for (Progress progress = Progress::kNothing; progress != Progress::kOver && !stopping_;) {
     co_await transport_->WaitReadable();
+    if (stopping_) break;
+    TakeTurn();
+    if (turn_.wait.count() > 0) co_await WaitForTurn();
     if (stopping_) break;
     if (!context_.ingest.has_room()) co_await WaitForRoom();
     if (stopping_) break;
@@ -51,7 +79,10 @@ asio::awaitable<std::string> Session::Serve() {
   }
   if (stopping_ && end_reason_.empty()) {
     Progress progress = protocol_.ascii() ? Progress::kSomething : Progress::kNothing;
-    while (progress == Progress::kSomething) progress = co_await ServeRead();
+    while (progress == Progress::kSomething) {
+      turn_ = {.has_place = true};  // There will be no other read: this is not the time to wait.
+      progress = co_await ServeRead();
+    }
     if (!protocol_.ascii()) co_await Send(EndingReply(0));
     Abort("server stops");
   }
@@ -62,12 +93,37 @@ asio::awaitable<std::string> Session::Serve() {
 
 void Session::Stop() {
   stopping_ = true;
+  if (pause_ != nullptr) pause_->cancel();
   if (!send_stalled_) transport_->Cancel();
 }
 
 void Session::Abort(std::string reason) {
   if (end_reason_.empty()) end_reason_ = std::move(reason);
+  if (pause_ != nullptr) pause_->cancel();
   transport_->Close();
+}
+
+void Session::TakeTurn() {
+  turn_ = context_.quotas.TakeTurn(payer_, context_.quota_delay_max, Quotas::Moment::Now());
+}
+
+// Before the read, so that what waits does so in the kernel, and at its sender. The client is not
+// silent meanwhile: we do not listen. An ascii client waits for no reply, so it can wait for as
+// long as it takes, but for the end of the day.
+asio::awaitable<void> Session::WaitForTurn() {
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  asio::steady_timer pause(executor);
+  awaits_store_ = true;
+  pause_ = &pause;
+  for (bool is_to_wait = true; is_to_wait && !stopping_ && end_reason_.empty();) {
+    pause.expires_after(turn_.wait);
+    boost::system::error_code cancelled;
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    is_to_wait = protocol_.ascii() && !turn_.has_place && !turn_.day_is_over;
+    if (is_to_wait) TakeTurn();
+  }
+  pause_ = nullptr;
+  StoreIsDone();
 }
 
 // Time that passes here is the disk's, not the client's.
@@ -85,8 +141,14 @@ void Session::StoreIsDone() {
 
 // One read of the socket, and all that follows from it.
 asio::awaitable<Session::Progress> Session::ServeRead() {
-  const absl::StatusOr<size_t> read = transport_->Read(context_.read_buffer);
-  if (absl::IsUnavailable(read.status())) co_return Progress::kNothing;
+  const bool is_over_quota = turn_.wait.count() > 0 || !turn_.has_place;
+  const std::span<char> buffer =
+      is_over_quota ? context_.read_buffer.first(kQuotaReadBytes) : context_.read_buffer;
+  const absl::StatusOr<size_t> read = transport_->Read(buffer);
+  if (absl::IsUnavailable(read.status())) {
+    context_.quotas.Charge(payer_, std::exchange(turn_, {}), {}, Quotas::Moment::Now());
+    co_return Progress::kNothing;
+  }
   if (!read.ok() || *read == 0) {
     Abort(read.ok() ? "client closed" : std::string(read.status().message()));
     co_return Progress::kOver;
@@ -119,10 +181,17 @@ asio::awaitable<void> Session::StoreRest() {
 }
 
 asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string replies) {
+  const Quotas::Delivered count = CountOf(delivery);
+  // What it has sent before we knew its format would be lost. It is charged, so what follows waits.
+  if (protocol_.ascii()) turn_.has_place = true;
+  const Quotas::Refusal refusal =
+      context_.quotas.Charge(payer_, std::exchange(turn_, {}), count, Quotas::Moment::Now());
+  if (refusal != Quotas::Refusal::kNone) {
+    const bool goes_on = co_await Refuse(refusal, std::move(delivery));
+    co_return goes_on;
+  }
   if (!delivery.batches.empty()) {
-    const uint32_t sequence = delivery.retry ? delivery.retry->first_sequence : 0;
-    uint64_t records = 0;
-    for (const storage::Batch& batch : delivery.batches) records += batch.record_count();
+    const uint32_t sequence = FirstSequence(delivery);
     awaits_store_ = true;
     const absl::StatusOr<storage::Receipt> stored =
         co_await context_.ingest.Append(std::move(delivery));
@@ -130,7 +199,7 @@ asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string rep
     if (!stored.ok()) {
       ++context_.counters.sessions_ended_store_total;
       // Nobody sends these again: their client does not know.
-      if (protocol_.ascii()) context_.counters.records_lost_total += records;
+      if (protocol_.ascii()) context_.counters.records_lost_total += count.records;
       if (!protocol_.ascii()) co_await Send(EndingReply(sequence));
       Abort("store cannot write");
       co_return false;
@@ -141,6 +210,18 @@ asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string rep
   if (SendNow(&rest)) co_return end_reason_.empty();
   const bool sent = co_await Send(std::string(rest));
   co_return sent;
+}
+
+// A managed client keeps what it has sent, and comes again. An ascii client would not, so its
+// connection goes on: what of it is lost can be counted then.
+asio::awaitable<bool> Session::Refuse(Quotas::Refusal refusal, storage::Delivery delivery) {
+  if (protocol_.ascii()) {
+    context_.counters.quota_records_lost_total += CountOf(delivery).records;
+    co_return end_reason_.empty();
+  }
+  co_await Send(EndingReply(FirstSequence(delivery)));
+  Abort(std::string(RefusalText(refusal)));
+  co_return false;
 }
 
 asio::awaitable<bool> Session::Send(std::string bytes) {

@@ -12,11 +12,13 @@
 #include <string_view>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "server/client_protocol.h"
 #include "server/counters.h"
 #include "server/host_sessions.h"
 #include "server/ingest.h"
+#include "server/quotas.h"
 #include "server/transport.h"
 
 namespace server {
@@ -33,10 +35,15 @@ struct SessionContext {
   Ingest& ingest;
   Counters& counters;
   HostSessions& host_sessions;
+  Quotas& quotas;
   const uint16_t& connections_max;  // tcp_max_per_addr, as it is now.
 
   // Where a session reads to. One for all is enough: a session is done with it before it waits.
   std::span<char> read_buffer;
+
+  // How long a client may have to wait by its quotas: a stock client waits for 5 s for an
+  // acknowledgement, and part of that is the disk's.
+  std::chrono::milliseconds quota_delay_max{2000};
 };
 
 struct SessionLimits {
@@ -87,9 +94,12 @@ class Session {
 
   boost::asio::awaitable<Progress> ServeRead();
   boost::asio::awaitable<void> StoreRest();
+  void TakeTurn();
+  boost::asio::awaitable<void> WaitForTurn();
   boost::asio::awaitable<void> WaitForRoom();
   void StoreIsDone();
   boost::asio::awaitable<bool> Store(storage::Delivery delivery, std::string replies);
+  boost::asio::awaitable<bool> Refuse(Quotas::Refusal refusal, storage::Delivery delivery);
   boost::asio::awaitable<bool> Send(std::string bytes);
   bool SendNow(std::string_view* rest);
   storage::Delivery MakeDelivery(const Input& input);
@@ -100,6 +110,9 @@ class Session {
   const SessionContext& context_;
   ClientProtocol protocol_;
   HostSessions::Place place_;
+  const storage::Identity payer_;  // Whose quotas count. It cannot be chosen, as node= can.
+  Quotas::Turn turn_;              // Of the next read.
+  boost::asio::steady_timer* pause_ = nullptr;  // While the turn has not come.
 
   bool stopping_ = false;
   bool has_stored_ = false;    // A first record has been handed in.

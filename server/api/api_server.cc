@@ -87,7 +87,8 @@ void PrepareGrpc() {
 
 ApiServer::ApiServer(asio::io_context& network, storage::EventStore& store, Committer& committer,
                      OwnRecords& own_records, Counters& counters, HostSessions& host_sessions,
-                     const ApiOptions& options, const ApiLimits& limits, AdminActions actions)
+                     Quotas& quotas, const ApiOptions& options, const ApiLimits& limits,
+                     AdminActions actions)
     : network_(network),
       store_(store),
       committer_(committer),
@@ -101,7 +102,7 @@ ApiServer::ApiServer(asio::io_context& network, storage::EventStore& store, Comm
                                        .invitations = InvitationsOf(options),
                                        .revoked = options.crl_file,
                                        .ca = options.tls.ca}),
-      ingest_(network, committer, own_records, counters, host_sessions, grpc_callers_,
+      ingest_(network, committer, own_records, counters, host_sessions, quotas, grpc_callers_,
               limits.ingest),
       calls_(callers_, LimitsOf(limits.calls, options),
              [this](const EndedCall& call) { Record(call); }),

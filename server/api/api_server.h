@@ -59,7 +59,8 @@ class ApiServer {
   // All must outlive the server. The network must run until Stop() has returned.
   ApiServer(boost::asio::io_context& network, storage::EventStore& store, Committer& committer,
             OwnRecords& own_records, Counters& counters, HostSessions& host_sessions,
-            const ApiOptions& options, const ApiLimits& limits, AdminActions actions);
+            Quotas& quotas, const ApiOptions& options, const ApiLimits& limits,
+            AdminActions actions);
   ~ApiServer();
 
   // Serves from here on; does nothing without api_listen_port, api_json_port and api_socket. A

@@ -64,7 +64,8 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
                 .address = peer_.address,
                 .records_max = service.limits_.batch_records_max},
         place_(service.host_sessions_),
-        deadline_(service.network_) {}
+        deadline_(service.network_),
+        pause_(service.network_) {}
 
   // What follows is for gRPC's threads.
 
@@ -139,6 +140,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   void End(const grpc::Status& status) {
     if (end_) return;
     end_ = status;
+    pause_.cancel();
     EndAfter(service_.limits_.end_time, "");
     Proceed();
   }
@@ -212,6 +214,13 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
 
   void TakeBatch(ReceivedBatch batch, size_t bytes) {
     if (!is_welcome_) return End(Wrong("the first message is not Hello"));
+    const Quotas::Refusal refusal = service_.quotas_.Charge(
+        Identity(), std::exchange(turn_, {}),
+        {.records = batch.records.record_count(), .bytes = batch.records.encoded().size()},
+        Quotas::Moment::Now());
+    if (refusal != Quotas::Refusal::kNone) {
+      return End(Refusal(grpc::StatusCode::UNAVAILABLE, std::string(RefusalText(refusal))));
+    }
     storage::Delivery delivery{.received_ms = base::NowMs()};
     delivery.number = {.boot_id = boot_id_, .number = batch.number, .follows = batch.follows};
     delivery.batches.push_back(std::move(batch.records));
@@ -309,14 +318,24 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
                           unacknowledged_bytes_ < service_.limits_.unacknowledged_bytes_max;
     if (!may_read) return;
     is_reading_ = true;
-    if (service_.committer_.has_room()) return StartRead(&request_);
+    if (is_welcome_) {
+      turn_ = service_.quotas_.TakeTurn(Identity(), service_.limits_.quota_delay_max,
+                                        Quotas::Moment::Now());
+    }
+    if (turn_.wait.count() == 0 && service_.committer_.has_room()) return StartRead(&request_);
     asio::co_spawn(
-        service_.network_, [self = shared_from_this()] { return self->ReadWhenThereIsRoom(); },
+        service_.network_, [self = shared_from_this()] { return self->ReadInTurn(); },
         EndProcessOnError);
   }
 
-  asio::awaitable<void> ReadWhenThereIsRoom() {
-    co_await service_.committer_.WaitForRoom();
+  // What waits does so at the agent: gRPC takes no more of it than its window.
+  asio::awaitable<void> ReadInTurn() {
+    if (turn_.wait.count() > 0) {
+      pause_.expires_after(turn_.wait);
+      boost::system::error_code cancelled;
+      co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    }
+    if (!end_) co_await service_.committer_.WaitForRoom();
     if (!is_finished_) StartRead(&request_);
   }
 
@@ -362,17 +381,20 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   size_t at_store_ = 0;  // Batches, and the question for the last one, that are under way.
   std::optional<grpc::Status> end_;
   asio::steady_timer deadline_;
+  Quotas::Turn turn_;         // Of the read that is under way.
+  asio::steady_timer pause_;  // Until the turn comes.
 };
 
 IngestService::IngestService(asio::io_context& network, Committer& committer,
                              OwnRecords& own_records, Counters& counters,
-                             HostSessions& host_sessions, const GrpcCallers& callers,
-                             const IngestLimits& limits)
+                             HostSessions& host_sessions, Quotas& quotas,
+                             const GrpcCallers& callers, const IngestLimits& limits)
     : network_(network),
       committer_(committer),
       own_records_(own_records),
       counters_(counters),
       host_sessions_(host_sessions),
+      quotas_(quotas),
       callers_(callers),
       limits_(limits),
       ended_(network, asio::steady_timer::time_point::max()) {}

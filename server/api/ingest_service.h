@@ -22,6 +22,7 @@
 #include "server/committer.h"
 #include "server/host_sessions.h"
 #include "server/own_records.h"
+#include "server/quotas.h"
 
 namespace server {
 
@@ -40,6 +41,9 @@ struct IngestLimits {
   // An agent that has begun a stream says Hello within this.
   std::chrono::milliseconds hello_time{10'000};
 
+  // How long an agent may have to wait by its quotas. It waits for 30 s for an acknowledgement.
+  std::chrono::milliseconds quota_delay_max{10'000};
+
   // A stream that is to end has so long to take what is left to be said to it. Then it is cut off.
   std::chrono::milliseconds end_time{5'000};
 };
@@ -49,8 +53,8 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
  public:
   // All must outlive the service, and the network must run until Stop() has returned.
   IngestService(boost::asio::io_context& network, Committer& committer, OwnRecords& own_records,
-                Counters& counters, HostSessions& host_sessions, const GrpcCallers& callers,
-                const IngestLimits& limits);
+                Counters& counters, HostSessions& host_sessions, Quotas& quotas,
+                const GrpcCallers& callers, const IngestLimits& limits);
 
   // Called by gRPC.
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Deliver(
@@ -75,6 +79,7 @@ class IngestService : public auspex::v1::IngestService::WithRawCallbackMethod_De
   OwnRecords& own_records_;
   Counters& counters_;
   HostSessions& host_sessions_;
+  Quotas& quotas_;
   const GrpcCallers& callers_;
   const IngestLimits limits_;
 

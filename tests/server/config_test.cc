@@ -141,7 +141,8 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
       "/access\napi_certificate_file = /a.crt\napi_key_file = "
       "/a.key\napi_ca_file = /ca.crt\napi_json_port = 8443\n"
       "api_json_origins = https://a.example, http://localhost:3000\n"
-      "api_token_file = /tokens\napi_crl_file = /crl\napi_enroll_ca = /ca\napi_max_time = 30\n",
+      "api_token_file = /tokens\napi_crl_file = /crl\napi_enroll_ca = /ca\napi_max_time = 30\n"
+      "quota_records = 500\nquota_bytes_day = 2000\nquota_file = /quotas\n",
       "f");
   ASSERT_TRUE(parsed.ok()) << FormatReport(parsed);
 
@@ -160,6 +161,7 @@ TEST(ParseConfig, SetsWhatEachHonouredKeySays) {
                   .enroll_ca = "/ca",
                   .max_time_s = 30,
                   .socket = {.path = "/run/s", .group = "adm"}};
+  expected.quotas = {.records = 500, .bytes_day = 2000, .file = "/quotas"};
   expected.listener.tcp_listen_port = 0;
   expected.listener.tcp_listen_queue = 128;
   expected.listener.tcp_max_per_addr = 1024;
@@ -437,8 +439,8 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
   EXPECT_THAT(
       unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
                          "api_json_port", "api_json_origins", "api_access_file", "api_token_file",
-                         "api_crl_file", "api_enroll_ca", "api_socket", "api_socket_group",
-                         "backup_dir", "name"));
+                         "api_crl_file", "api_enroll_ca", "quota_file", "api_socket",
+                         "api_socket_group", "backup_dir", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));

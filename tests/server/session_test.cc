@@ -164,17 +164,41 @@ class SessionTest : public testing::Test {
     RunUntilQuiet();
   }
 
+  void SetQuotas(QuotaLimits limits) {
+    absl::StatusOr<QuotaRules> rules = QuotaRules::Parse(limits, "", "");
+    ASSERT_TRUE(rules.ok());
+    quotas_.SetRules(*std::move(rules));
+  }
+
+  // Another connection of the same address has delivered so many records.
+  void ChargeEarlier(uint64_t records) {
+    const storage::Identity payer = {.kind = storage::IdentityKind::kAddress, .name = "192.0.2.7"};
+    quotas_.Charge(payer, {.has_place = true}, {.records = records}, Quotas::Moment::Now());
+  }
+
+  // Lets time pass until something is so.
+  template <typename Condition>
+  void RunUntil(Condition condition) {
+    network_.restart();
+    while (!condition()) {
+      ASSERT_GT(network_.run_one_for(seconds(60)), 0u) << "waited in vain";
+    }
+  }
+
   asio::io_context network_;
   FakeIngest ingest_;
   Counters counters_;
   HostSessions host_sessions_;
+  Quotas quotas_{counters_};
   std::vector<char> buffer_ = std::vector<char>(65536);
   uint16_t connections_max_ = 1;
   const SessionContext context_{.ingest = ingest_,
                                 .counters = counters_,
                                 .host_sessions = host_sessions_,
+                                .quotas = quotas_,
                                 .connections_max = connections_max_,
-                                .read_buffer = buffer_};
+                                .read_buffer = buffer_,
+                                .quota_delay_max = std::chrono::milliseconds(50)};
   FakeTransport* transport_ = nullptr;
   std::optional<Session> session_;
   bool ended_ = false;
@@ -329,6 +353,100 @@ TEST_F(SessionTest, SaysNothingToAnAsciiClientWhenTheServerStops) {
   RunUntilQuiet();
   EXPECT_EQ(transport_->written, "");
   EXPECT_TRUE(ended_);
+}
+
+TEST_F(SessionTest, PutsOffTheReadOfWhoIsOverItsQuota) {
+  SetQuotas({.records_per_second = 1'000});
+  ChargeEarlier(10'020);
+  Say({Message(1, "a\n")});
+  EXPECT_EQ(transport_->pieces.size(), 1u);
+  EXPECT_EQ(transport_->written, "");
+  RunUntil([this] { return !transport_->written.empty(); });
+  EXPECT_EQ(transport_->written, Ack(1));
+  EXPECT_GE(counters_.quota_delays_total, 1u);
+}
+
+TEST_F(SessionTest, DoesNotBlameAClientForItsQuota) {
+  SetQuotas({.records_per_second = 1});
+  ChargeEarlier(11);
+  Say({Message(1, "a\n")});
+  CheckLimits({.idle_max = seconds(10), .stall_max = seconds(10)}, seconds(60));
+  EXPECT_FALSE(ended_);
+}
+
+TEST_F(SessionTest, SaysEndingToWhoIsTooFarOverItsQuota) {
+  SetQuotas({.records_per_second = 1});
+  ChargeEarlier(1000);
+  Say({Message(3, "a\n")});
+  EXPECT_FALSE(ended_);
+  RunUntil([this] { return ended_; });
+  EXPECT_EQ(transport_->written, Frame(FrameType::kEnding, 3));
+  EXPECT_EQ(reason_, "over quota_records");
+  EXPECT_THAT(ingest_.last_lines, IsEmpty());
+  EXPECT_EQ(counters_.quota_refused_records_total, 1u);
+}
+
+TEST_F(SessionTest, ChargesTheAddressWhateverNodeItsRecordsName) {
+  SetQuotas({.bytes_per_day = 100});
+  const std::string body = "type=CWD msg=audit(1626611363.720:2): cwd=\"" + std::string(60, '/');
+  Say({Message(1, "node=a " + body + "\n")});
+  EXPECT_EQ(transport_->written, Ack(1));
+  Say({Message(2, "node=b " + body + "\n")});
+  RunUntil([this] { return ended_; });
+  EXPECT_EQ(transport_->written, Ack(1) + Frame(FrameType::kEnding, 2));
+  EXPECT_EQ(reason_, "over quota_bytes_day until the day of UTC ends");
+  EXPECT_THAT(ingest_.hosts, ElementsAre("a"));
+  EXPECT_EQ(counters_.quota_days_passed_total, 1u);
+}
+
+TEST_F(SessionTest, AnswersHeartbeatsOfWhoIsOverItsQuota) {
+  SetQuotas({.records_per_second = 1});
+  ChargeEarlier(1000);
+  Say({Frame(FrameType::kHeartbeat, 5)});
+  RunUntil([this] { return !transport_->written.empty(); });
+  EXPECT_EQ(transport_->written, Ack(5));
+  EXPECT_FALSE(ended_);
+}
+
+TEST_F(SessionTest, LetsAnAsciiClientWaitForItsTurn) {
+  SetQuotas({.records_per_second = 1'000});
+  ChargeEarlier(10'200);
+  Say({"one\n", "two\n"});
+  RunUntil([this] { return ingest_.record_count == 2; });
+  EXPECT_EQ(counters_.quota_records_lost_total, 0u);
+  EXPECT_EQ(counters_.quota_refused_records_total, 0u);
+}
+
+TEST_F(SessionTest, CountsWhatAnAsciiClientLosesByItsQuota) {
+  SetQuotas({.bytes_per_day = 3});
+  Say({"one\ntwo\n", "three\nfour\n"});
+  RunUntil([this] { return counters_.quota_records_lost_total == 2; });
+  EXPECT_FALSE(ended_);
+  HangUp();
+  RunUntil([this] { return ended_; });
+  EXPECT_EQ(reason_, "client closed");
+  EXPECT_THAT(ingest_.last_lines, ElementsAre("two"));
+}
+
+TEST_F(SessionTest, DoesNotWaitForATurnWhenTheServerStops) {
+  SetQuotas({.records_per_second = 1});
+  ChargeEarlier(1000);
+  Say({Message(1, "a\n")});
+  session_->Stop();
+  RunUntilQuiet();
+  EXPECT_TRUE(ended_);
+  EXPECT_EQ(transport_->written, Frame(FrameType::kEnding, 0));
+  EXPECT_THAT(ingest_.last_lines, IsEmpty());
+}
+
+TEST_F(SessionTest, DoesNotWaitForATurnWhenItIsAborted) {
+  SetQuotas({.records_per_second = 1});
+  ChargeEarlier(1000);
+  Say({Message(1, "a\n")});
+  session_->Abort("stale");
+  RunUntilQuiet();
+  EXPECT_TRUE(ended_);
+  EXPECT_EQ(reason_, "stale");
 }
 
 TEST_F(SessionTest, SendsTheRestOfAReplyWhenThePeerTakesIt) {

@@ -83,8 +83,8 @@ class ApiTest : public testing::Test {
     AdminActions actions = actions_;
     actions.fill_status = [this](auto* status) { state_report_->Fill(status); };
     actions.state_file = [this] { return state_report_->File(); };
-    api_.emplace(network_, *store_, *committer_, *own_records_, counters_, host_sessions_, options,
-                 limits_, std::move(actions));
+    api_.emplace(network_, *store_, *committer_, *own_records_, counters_, host_sessions_, quotas_,
+                 options, limits_, std::move(actions));
     const absl::Status started = api_->Start();
     ASSERT_TRUE(started.ok()) << started;
   }
@@ -223,6 +223,7 @@ class ApiTest : public testing::Test {
   std::thread thread_;
   Counters counters_;
   HostSessions host_sessions_;
+  Quotas quotas_{counters_};
   std::unique_ptr<storage::EventStore> store_;
   std::optional<Committer> committer_;
   std::optional<OwnRecords> own_records_;

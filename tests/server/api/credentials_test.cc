@@ -169,8 +169,8 @@ TEST_F(CredentialsTest, RefusesToStartWithAListThatItCannotUse) {
     auto opened = storage::EventStore::Open(directory_.path() + "/store", {});
     Committer committer(network_, **opened, counters_, CommitterOptions());
     OwnRecords own_records(committer, DaemonIdentity());
-    ApiServer api(network_, **opened, committer, own_records, counters_, host_sessions_, options,
-                  limits_, {});
+    ApiServer api(network_, **opened, committer, own_records, counters_, host_sessions_, quotas_,
+                  options, limits_, {});
     return std::string(api.Start().message());
   };
   crl_file_ = directory_.path() + "/missing.pem";

@@ -1,0 +1,103 @@
+#include "server/quota_rules.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fnmatch.h>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+
+#include "base/small_file.h"
+
+namespace server {
+
+namespace {
+
+// Room for kQuotaLinesMax lines with their comments.
+constexpr size_t kFileBytesMax = 1 << 20;
+
+constexpr uint64_t kMegabyte = 1 << 20;
+
+// Sets what a pair of words of a line says. Returns what is wrong with it, or nothing.
+std::string SetLimit(const std::string& word, const std::string& value, QuotaLimits* limits) {
+  if (word != "records" && word != "bytes_day") {
+    return absl::StrFormat("\"%s\" is no limit: records or bytes_day", absl::CHexEscape(word));
+  }
+  uint32_t number = 0;
+  const char* const end = value.data() + value.size();
+  const auto [parsed_end, errc] = std::from_chars(value.data(), end, number);
+  if (errc != std::errc{} || parsed_end != end || number > kQuotaMax) {
+    return absl::StrFormat("%s \"%s\" is not a number from 0 to %d", word, absl::CHexEscape(value),
+                           kQuotaMax);
+  }
+  if (word == "records") {
+    limits->records_per_second = number;
+  } else {
+    limits->bytes_per_day = number * kMegabyte;
+  }
+  return {};
+}
+
+bool LimitSomething(const QuotaLimits& limits) { return limits != QuotaLimits(); }
+
+}  // namespace
+
+absl::StatusOr<QuotaRules> QuotaRules::Parse(QuotaLimits defaults, std::string_view text,
+                                             const std::string& file_name) {
+  if (text.size() > kFileBytesMax) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: longer than 1 MB", file_name));
+  }
+  QuotaRules rules;
+  rules.defaults_ = defaults;
+  size_t number = 0;
+  for (const std::string& line :
+       std::vector<std::string>(absl::StrSplit(std::string(text), '\n'))) {
+    ++number;
+    const std::vector<std::string> words =
+        absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
+    if (words.empty() || words.front().starts_with('#')) continue;
+    const auto wrong = [&](const std::string& what) {
+      return absl::InvalidArgumentError(absl::StrFormat("%s:%d: %s", file_name, number, what));
+    };
+    if (rules.lines_.size() == kQuotaLinesMax) {
+      return wrong(absl::StrFormat("more than %d lines", kQuotaLinesMax));
+    }
+    Line& made = rules.lines_.emplace_back();
+    made = {.name_glob = words.front(), .limits = defaults};
+    if (words.size() < 2) return wrong("a limit is missing: records or bytes_day");
+    if (words.size() % 2 == 0) {
+      return wrong(
+          absl::StrFormat("the number behind \"%s\" is missing", absl::CHexEscape(words.back())));
+    }
+    for (size_t i = 1; i < words.size(); i += 2) {
+      const std::string what = SetLimit(words[i], words[i + 1], &made.limits);
+      if (!what.empty()) return wrong(what);
+    }
+  }
+  return rules;
+}
+
+absl::StatusOr<QuotaRules> QuotaRules::Read(const QuotaOptions& options) {
+  const QuotaLimits defaults = {.records_per_second = options.records,
+                                .bytes_per_day = options.bytes_day * kMegabyte};
+  if (options.file.empty()) return Parse(defaults, "", "");
+  const absl::StatusOr<std::string> text = base::ReadSmallFile(options.file, kFileBytesMax + 1);
+  if (!text.ok()) return text.status();
+  return Parse(defaults, *text, options.file);
+}
+
+QuotaLimits QuotaRules::LimitsOf(const std::string& name) const {
+  for (const Line& line : lines_) {
+    if (fnmatch(line.name_glob.c_str(), name.c_str(), 0) == 0) return line.limits;
+  }
+  return defaults_;
+}
+
+bool QuotaRules::limit_anybody() const {
+  return LimitSomething(defaults_) ||
+         std::ranges::any_of(lines_, [](const Line& line) { return LimitSomething(line.limits); });
+}
+
+}  // namespace server
