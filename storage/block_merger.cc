@@ -71,10 +71,11 @@ std::vector<size_t> ChooseBlocksToMerge(const std::vector<uint32_t>& record_coun
 }
 
 BlockMerger::BlockMerger(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers,
-                         std::function<uint64_t()> now_ms,
+                         std::mutex& blocks_mutex, std::function<uint64_t()> now_ms,
                          std::function<void(const absl::Status&)> on_error)
     : rocks_(std::move(rocks)),
       numbers_(numbers),
+      blocks_mutex_(blocks_mutex),
       now_ms_(std::move(now_ms)),
       on_error_(std::move(on_error)),
       thread_([this] { Run(); }) {}
@@ -91,7 +92,7 @@ BlockMerger::~BlockMerger() {
 void BlockMerger::Notice(HostId host, Day day) {
   {
     const std::lock_guard lock(mutex_);
-    to_look_at_.emplace(host, day);
+    to_look_at_.insert({.host = host, .day = day});
   }
   changed_.notify_all();
 }
@@ -151,7 +152,7 @@ absl::Status BlockMerger::NoticeAll() {
     const std::lock_guard lock(mutex_);
     if (stopping_) return absl::OkStatus();
     // One block alone has nothing to be joined with.
-    if (same_day) to_look_at_.emplace(id->host, id->day);
+    if (same_day) to_look_at_.insert({.host = id->host, .day = id->day});
   }
   return FromRocks(entry->status(), "read summaries");
 }
@@ -204,21 +205,14 @@ absl::Status BlockMerger::Merge(const std::vector<BlockId>& ids) {
   }
   std::ranges::sort(places, {}, &Place::order);
   BlockWriter writer;
-  std::string line;
   for (const Place& place : places) {
-    BlockReader& reader = *blocks[place.block]->reader;
-    writer.BeginEvent(reader.head(place.event));
-    const uint32_t end = reader.first_record(place.event + 1);
-    for (uint32_t record = reader.first_record(place.event); record < end; ++record) {
-      line.clear();
-      const absl::Status read = reader.AppendLine(place.event, record, &line);
-      if (!read.ok()) return read;
-      writer.AddRecord(line, reader.origin(record));
-    }
+    const absl::Status copied = CopyEvent(*blocks[place.block]->reader, place.event, &writer);
+    if (!copied.ok()) return copied;
   }
   const EncodedBlock merged = writer.Finish();
   const absl::StatusOr<BlockIndex> index = IndexOf(merged);
   if (!index.ok()) return index.status();
+  const BlockNumbers::Writing writing = numbers_.BeginWriting();
   const absl::StatusOr<uint32_t> number = numbers_.Next(*rocks_, ids[0].host, ids[0].day);
   if (!number.ok()) return number.status();
   rocksdb::WriteBatch write;
@@ -230,29 +224,6 @@ absl::Status BlockMerger::Merge(const std::vector<BlockId>& ids) {
   const std::lock_guard lock(mutex_);
   ++merges_;
   blocks_merged_ += ids.size();
-  return absl::OkStatus();
-}
-
-absl::Status BlockMerger::Drop(HostId host, Day day) {
-  const std::lock_guard blocks_lock(blocks_mutex_);
-  std::vector<BlockId> ids;
-  const absl::Status read = ForEachBlock(*rocks_, rocksdb::ReadOptions(), host, day, day,
-                                         [&](const BlockId& id, const BlockSummary&) {
-                                           ids.push_back(id);
-                                           return true;
-                                         });
-  if (!read.ok()) return read;
-  for (const BlockId& id : ids) {
-    const auto block = LoadBlock(*rocks_, rocksdb::ReadOptions(), id);
-    if (!block.ok()) return block.status();
-    const absl::StatusOr<std::vector<TermCount>> terms = CountTerms(*(*block)->reader);
-    if (!terms.ok()) return terms.status();
-    rocksdb::WriteBatch write;
-    DropBlock(*rocks_, id, *terms, &write);
-    const absl::Status dropped =
-        FromRocks(rocks_->db->Write(rocksdb::WriteOptions(), &write), "drop a block");
-    if (!dropped.ok()) return dropped;
-  }
   return absl::OkStatus();
 }
 

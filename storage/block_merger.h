@@ -22,6 +22,7 @@
 #include "absl/status/statusor.h"
 
 #include "storage/block_store.h"
+#include "storage/host_day.h"
 #include "storage/inspect.h"
 #include "storage/rocks.h"
 #include "storage/sealer.h"
@@ -36,10 +37,11 @@ std::vector<size_t> ChooseBlocksToMerge(const std::vector<uint32_t>& record_coun
 
 class BlockMerger {
  public:
-  // Starts a thread of the lowest priority, which first looks at all days there are. `now_ms` tells
-  // the time; `on_error` is called when a merge fails, and that day is left alone.
-  BlockMerger(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, std::function<uint64_t()> now_ms,
-              std::function<void(const absl::Status&)> on_error);
+  // Starts a thread of the lowest priority, which first looks at all days there are. It holds
+  // `blocks_mutex` while it reads and replaces blocks. `now_ms` tells the time; `on_error` is
+  // called when a merge fails, and that day is left alone.
+  BlockMerger(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, std::mutex& blocks_mutex,
+              std::function<uint64_t()> now_ms, std::function<void(const absl::Status&)> on_error);
   ~BlockMerger();
 
   // Tells that a day of a host has a block more.
@@ -48,15 +50,10 @@ class BlockMerger {
   // Waits until nothing is left to be done. kCancelled if `stop` is requested first.
   absl::Status Wait(std::stop_token stop);
 
-  // Takes a day of a host out of the store, between two merges.
-  absl::Status Drop(HostId host, Day day);
-
   // Sets what it knows of.
   void AddTo(StoreActivity* activity) const;
 
  private:
-  using HostDay = std::pair<HostId, Day>;
-
   void Run();
   absl::Status NoticeAll();
   absl::Status MergeDay(HostDay of);
@@ -64,10 +61,9 @@ class BlockMerger {
 
   const std::shared_ptr<Rocks> rocks_;
   BlockNumbers& numbers_;
+  std::mutex& blocks_mutex_;
   const std::function<uint64_t()> now_ms_;
   const std::function<void(const absl::Status&)> on_error_;
-
-  std::mutex blocks_mutex_;  // Held while blocks are read and replaced.
 
   mutable std::mutex mutex_;  // Guards what follows.
   std::condition_variable_any changed_;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "storage/block_floors.h"
 #include "storage/term_question.h"
 
 namespace storage {
@@ -104,6 +105,12 @@ class Planner {
 
   template <typename Sink>
   absl::Status ForEachOfTerm(query::TermField field, const std::string& value, const Sink& sink) {
+    if (!floors_) {
+      absl::StatusOr<BlockFloors> floors =
+          BlockFloors::Load(rocks_, options_, days_.from, days_.to);
+      if (!floors.ok()) return floors.status();
+      floors_ = *std::move(floors);
+    }
     const std::unique_ptr<rocksdb::Iterator> entry(rocks_.db->NewIterator(options_, rocks_.terms));
     const std::string prefix = EncodeTermPrefix(field, value);
     for (entry->Seek(EncodeTermKey(field, value, days_.from)); entry->Valid(); entry->Next()) {
@@ -116,6 +123,7 @@ class Planner {
         return absl::DataLossError("index: a term cannot be read");
       }
       if (day > days_.to) break;
+      floors_->Clean(day, &postings);
       sink(value, day, postings);
     }
     return FromRocks(entry->status(), "read the index");
@@ -133,6 +141,7 @@ class Planner {
   const DayRange days_;
   const std::stop_token& stop_;
   SearchExplanation* const explanation_;
+  std::optional<BlockFloors> floors_;  // Those of the days, once they are needed.
 };
 
 }  // namespace
@@ -148,6 +157,8 @@ absl::Status ForEachPostings(const Rocks& rocks, const rocksdb::ReadOptions& opt
                              const std::stop_token& stop,
                              const std::function<void(const std::string& value, Day day,
                                                       const std::vector<Posting>&)>& sink) {
+  const absl::StatusOr<BlockFloors> floors = BlockFloors::Load(rocks, options, days.from, days.to);
+  if (!floors.ok()) return floors.status();
   const std::unique_ptr<rocksdb::Iterator> entry(rocks.db->NewIterator(options, rocks.terms));
   const std::string prefix = EncodeFieldPrefix(field);
   Term term;
@@ -164,6 +175,7 @@ absl::Status ForEachPostings(const Rocks& rocks, const rocksdb::ReadOptions& opt
     if (!TakePostings(ToView(entry->value()), &postings)) {
       return absl::DataLossError("index: a term cannot be read");
     }
+    floors->Clean(day, &postings);
     sink(term.value, day, postings);
   }
   return FromRocks(entry->status(), "read the index");

@@ -127,6 +127,19 @@ absl::StatusOr<uint32_t> NextBlockNumber(const Rocks& rocks, HostId host, Day da
   return id->host == host && id->day == day ? id->number + 1 : 0;
 }
 
+absl::Status CopyEvent(BlockReader& from, uint32_t event, BlockWriter* to) {
+  to->BeginEvent(from.head(event));
+  std::string line;
+  const uint32_t end = from.first_record(event + 1);
+  for (uint32_t record = from.first_record(event); record < end; ++record) {
+    line.clear();
+    const absl::Status read = from.AppendLine(event, record, &line);
+    if (!read.ok()) return read;
+    to->AddRecord(line, from.origin(record));
+  }
+  return absl::OkStatus();
+}
+
 void PutColumns(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
                 const std::string& tally, rocksdb::WriteBatch* write) {
   const std::string key = EncodeBlockKey(id);

@@ -22,6 +22,7 @@
 #include "storage/block.h"
 #include "storage/block_reader.h"
 #include "storage/block_terms.h"
+#include "storage/block_writer.h"
 #include "storage/rocks.h"
 #include "storage/term_index.h"
 
@@ -68,6 +69,9 @@ absl::Status ForEachBlock(const Rocks& rocks, const rocksdb::ReadOptions& option
 
 // The number that the next block of a host and day can have: one more than the last one's.
 absl::StatusOr<uint32_t> NextBlockNumber(const Rocks& rocks, HostId host, Day day);
+
+// Adds an event of a block, as it is, to the block that is being written.
+absl::Status CopyEvent(BlockReader& from, uint32_t event, BlockWriter* to);
 
 // What is made of a block, to be found by.
 struct BlockIndex {

@@ -54,6 +54,24 @@ absl::Status EventStore::DropDay(const Identity& host, uint32_t day) {
   return engine_->DropDay(host, day);
 }
 
+absl::StatusOr<uint64_t> EventStore::AddHold(Hold hold) {
+  return engine_->AddHold(std::move(hold));
+}
+absl::Status EventStore::RemoveHold(uint64_t id) { return engine_->RemoveHold(id); }
+absl::StatusOr<std::vector<Hold>> EventStore::Holds() const { return engine_->Holds(); }
+absl::StatusOr<std::vector<RuleEffect>> EventStore::PreviewRetention(const RetentionPolicy& policy,
+                                                                     std::stop_token stop) const {
+  return engine_->PreviewRetention(policy, std::move(stop));
+}
+absl::Status EventStore::ApplyRetention(const RetentionPolicy& policy, std::stop_token stop,
+                                        const std::function<void(const Deletion&)>& deleted) {
+  return engine_->ApplyRetention(policy, std::move(stop), deleted);
+}
+absl::StatusOr<uint64_t> EventStore::DropOldest(
+    uint64_t bytes, std::stop_token stop, const std::function<void(const Deletion&)>& deleted) {
+  return engine_->DropOldest(bytes, std::move(stop), deleted);
+}
+
 absl::Status EventStore::Search(const SearchRequest& request,
                                 const std::function<bool(const FoundEvent&)>& sink) const {
   absl::StatusOr<Engine::Moment> moment =

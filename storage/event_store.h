@@ -22,11 +22,13 @@
 #include "storage/backup.h"
 #include "storage/batch.h"
 #include "storage/flush.h"
+#include "storage/hold.h"
 #include "storage/host_activity.h"
 #include "storage/host_list.h"
 #include "storage/import.h"
 #include "storage/inspect.h"
 #include "storage/report.h"
+#include "storage/retention.h"
 #include "storage/search.h"
 
 namespace storage {
@@ -112,8 +114,40 @@ class EventStore {
   absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
 
   // Takes all events of one UTC day, counted from the epoch, of a host out of the store, as far as
-  // they are in blocks. kNotFound if there is no such host.
+  // they are in blocks. kNotFound if there is no such host, kFailedPrecondition if a hold keeps it.
   absl::Status DropDay(const Identity& host, uint32_t day);
+
+  // Protects what a hold tells from all deletion, and returns its id. Durable when it returns; no
+  // deletion that does not know it goes on then. kInvalidArgument names what is wrong with it,
+  // kResourceExhausted for more than kHoldsMax.
+  absl::StatusOr<uint64_t> AddHold(Hold hold);
+
+  // Ends a hold, as durably. kNotFound if there is none with this id.
+  absl::Status RemoveHold(uint64_t id);
+
+  // By id.
+  absl::StatusOr<std::vector<Hold>> Holds() const;
+
+  // What ApplyRetention() would delete now, by rule, in the order of the policy: each is told, also
+  // if it would delete nothing. Exact, but for the bytes where a day goes in part: these are
+  // estimated by the records. kCancelled if `stop` is requested.
+  absl::StatusOr<std::vector<RuleEffect>> PreviewRetention(const RetentionPolicy& policy,
+                                                           std::stop_token stop) const;
+
+  // Deletes what has expired and is in blocks (retention.h tells when that is), but for what is
+  // held. Calls `deleted`, on this thread, with what is gone for good. A day of which all has
+  // expired goes without being read; where only a part has, its blocks are read and written anew,
+  // which can take long: call it on a thread of low priority. A crash in the middle leaves each day
+  // either whole or without what had to go. kCancelled if `stop` is requested.
+  absl::Status ApplyRetention(const RetentionPolicy& policy, std::stop_token stop,
+                              const std::function<void(const Deletion&)>& deleted);
+
+  // Deletes the oldest days, over all hosts and whatever the policy says, until their columns make
+  // `bytes`, and returns how many that were: less, or 0, if nothing more may go, which is what is
+  // held, and what is of today or was received today. Told under kDiskFullRule. The files shrink
+  // soon after it.
+  absl::StatusOr<uint64_t> DropOldest(uint64_t bytes, std::stop_token stop,
+                                      const std::function<void(const Deletion&)>& deleted);
 
   // A number for a new connection, never given before in this store.
   uint64_t NextConnection();

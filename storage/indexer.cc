@@ -389,6 +389,7 @@ absl::Status Indexer::Seal(HostId id) {
   const absl::StatusOr<std::vector<SealedBlock>> blocks = sealer_.Seal(host.open.complete());
   if (!blocks.ok()) return blocks.status();
   rocksdb::WriteBatch write;
+  BlockNumbers::Writing writing = numbers_.BeginWriting();
   for (const SealedBlock& sealed : *blocks) {
     const absl::StatusOr<uint32_t> number = numbers_.Next(*rocks_, id, sealed.day);
     if (!number.ok()) return number.status();
@@ -401,6 +402,7 @@ absl::Status Indexer::Seal(HostId id) {
     const absl::Status written =
         FromRocks(rocks_->db->Write(rocksdb::WriteOptions(), &write), "seal");
     if (!written.ok()) return written;
+    writing.unlock();
     ++activity_.seals;
     activity_.blocks_sealed += blocks->size();
     open_bytes_ -= host.open.memory_bytes();

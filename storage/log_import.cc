@@ -257,7 +257,9 @@ void LogImport::SealHost(HostId id, Host* host) {
 absl::Status LogImport::Checkpoint(bool sync) {
   std::vector<std::pair<HostId, Day>> days;
   TermBatch terms;
-  for (const SealingThreads::Result& result : sealing_.TakeAll()) {
+  const std::vector<SealingThreads::Result> sealed_hosts = sealing_.TakeAll();
+  const BlockNumbers::Writing writing = context_.numbers.BeginWriting();
+  for (const SealingThreads::Result& result : sealed_hosts) {
     if (!result.blocks.ok()) return result.blocks.status();
     for (const SealedBlock& sealed : *result.blocks) {
       const absl::StatusOr<uint32_t> number =

@@ -1,28 +1,41 @@
 #include "storage/sealer.h"
 
+#include <algorithm>
+#include <optional>
+
+#include "storage/block_floors.h"
 #include "storage/host_state.h"
 #include "storage/journal.h"
 
 namespace storage {
 
+// With mutex_ held. Behind a floor numbers begin where it is: postings below it are dead.
+absl::StatusOr<uint32_t> BlockNumbers::Find(const Rocks& rocks, HostId host, Day day) {
+  const std::pair key(host, day);
+  if (const auto found = recent_.find(key); found != recent_.end()) return found->second;
+  if (const auto found = older_.find(key); found != older_.end()) return found->second;
+  const absl::StatusOr<uint32_t> next = NextBlockNumber(rocks, host, day);
+  if (!next.ok()) return next;
+  const absl::StatusOr<std::optional<BlockFloor>> floor = LoadFloor(rocks, host, day);
+  if (!floor.ok()) return floor.status();
+  return *floor ? std::max(*next, (*floor)->number) : *next;
+}
+
 absl::StatusOr<uint32_t> BlockNumbers::Next(const Rocks& rocks, HostId host, Day day) {
   const std::lock_guard lock(mutex_);
-  const std::pair key(host, day);
-  if (const auto found = recent_.find(key); found != recent_.end()) return found->second++;
+  const absl::StatusOr<uint32_t> number = Find(rocks, host, day);
+  if (!number.ok()) return number;
   if (recent_.size() >= kDaysMax) {
     older_ = std::move(recent_);
     recent_.clear();
   }
-  uint32_t number = 0;
-  if (const auto found = older_.find(key); found != older_.end()) {
-    number = found->second;
-  } else {
-    const absl::StatusOr<uint32_t> next = NextBlockNumber(rocks, host, day);
-    if (!next.ok()) return next;
-    number = *next;
-  }
-  recent_[key] = number + 1;
+  recent_[std::pair(host, day)] = *number + 1;
   return number;
+}
+
+absl::StatusOr<uint32_t> BlockNumbers::Peek(const Rocks& rocks, HostId host, Day day) {
+  const std::lock_guard lock(mutex_);
+  return Find(rocks, host, day);
 }
 
 absl::StatusOr<std::vector<SealedBlock>> Sealer::Seal(const CompleteEvents& complete) {

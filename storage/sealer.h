@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <shared_mutex>
 #include <utility>
 #include <vector>
 
@@ -22,14 +23,29 @@ namespace storage {
 // Gives out the numbers of blocks, none of them twice. Thread-safe.
 class BlockNumbers {
  public:
+  // Held by who writes blocks, from before it takes numbers until they are written.
+  using Writing = std::shared_lock<std::shared_mutex>;
+  Writing BeginWriting() { return Writing(writing_); }
+
   absl::StatusOr<uint32_t> Next(const Rocks& rocks, HostId host, Day day);
 
+  // Held by who must know that no block is on its way.
+  using Settled = std::unique_lock<std::shared_mutex>;
+  Settled WaitForWriters() { return Settled(writing_); }
+
+  // The next number. With Settled: all blocks below it are written, and none will be.
+  absl::StatusOr<uint32_t> Peek(const Rocks& rocks, HostId host, Day day);
+
  private:
+  absl::StatusOr<uint32_t> Find(const Rocks& rocks, HostId host, Day day);
+
   using NextNumbers = absl::flat_hash_map<std::pair<HostId, Day>, uint32_t>;
 
   // Days of hosts that are remembered, twice: 16 bytes each. Others are looked up; by then whatever
   // was numbered before them has been written for long.
   static constexpr size_t kDaysMax = 1 << 19;
+
+  std::shared_mutex writing_;
 
   std::mutex mutex_;  // Guards what follows.
   NextNumbers recent_;

@@ -17,8 +17,8 @@ namespace storage {
 
 // The format that this program writes, and the newest that it knows. A store of an older one
 // becomes one of this when it is opened for writing: format 1 has a journal only, 2 has no tallies,
-// and 3 no agents.
-inline constexpr int kStoreFormat = 5;
+// 3 no agents, and 5 no floors (block_floors.h).
+inline constexpr int kStoreFormat = 6;
 
 // The oldest that can be read as it is.
 inline constexpr int kStoreFormatReadable = 3;

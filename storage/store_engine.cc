@@ -366,18 +366,6 @@ absl::StatusOr<std::unique_ptr<Import>> EventStore::Engine::StartImport(
   return std::make_unique<LogImport>(std::move(context), options);
 }
 
-absl::Status EventStore::Engine::DropDay(const Identity& host, Day day) {
-  const std::shared_ptr<Running> running = this->running();
-  if (running == nullptr) return absl::UnavailableError("store: not writable");
-  std::optional<HostId> id;
-  {
-    const std::lock_guard lock(mutex_);
-    id = hosts_.Find(host);
-  }
-  if (!id) return absl::NotFoundError("store: no host " + host.name);
-  return running->merger.Drop(*id, day);
-}
-
 uint64_t EventStore::Engine::NextConnection() {
   const std::lock_guard lock(mutex_);
   return next_connection_++;

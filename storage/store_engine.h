@@ -22,6 +22,7 @@
 #include "storage/host_table.h"
 #include "storage/indexer.h"
 #include "storage/journal.h"
+#include "storage/retention.h"
 #include "storage/retry_marks.h"
 #include "storage/rocks.h"
 #include "storage/store_directory.h"
@@ -36,7 +37,7 @@ struct Running {
   Running(std::shared_ptr<Rocks> opened, const StoreOptions& options, const StoreTables& tables,
           WholeEvents& whole, std::function<void(const absl::Status&)> on_failure)
       : rocks(std::move(opened)),
-        merger(rocks, numbers, options.now_ms, options.on_problem),
+        merger(rocks, numbers, blocks_mutex, options.now_ms, options.on_problem),
         indexer(rocks, numbers,
                 {.open_bytes_max = options.open_bytes_max,
                  .seal_age = options.seal_age,
@@ -50,6 +51,7 @@ struct Running {
   const std::shared_ptr<Rocks> rocks;
   std::stop_source closing;  // For who holds `rocks` for long: else it is not opened again.
   BlockNumbers numbers;
+  std::mutex blocks_mutex;  // Held while blocks are read and replaced, deleted, or put on hold.
   BlockMerger merger;
   Indexer indexer;
 };
@@ -79,6 +81,16 @@ class EventStore::Engine {
   absl::Status DropDay(const Identity& host, Day day);
   absl::StatusOr<std::unique_ptr<Import>> StartImport(const ImportOptions& options);
   absl::StatusOr<BackupResult> Backup(const BackupRequest& request);
+
+  absl::StatusOr<uint64_t> AddHold(Hold hold);
+  absl::Status RemoveHold(uint64_t id);
+  absl::StatusOr<std::vector<Hold>> Holds() const;
+  absl::StatusOr<std::vector<RuleEffect>> PreviewRetention(const RetentionPolicy& policy,
+                                                           std::stop_token stop) const;
+  absl::Status ApplyRetention(const RetentionPolicy& policy, std::stop_token stop,
+                              const std::function<void(const Deletion&)>& deleted);
+  absl::StatusOr<uint64_t> DropOldest(uint64_t bytes, std::stop_token stop,
+                                      const std::function<void(const Deletion&)>& deleted);
 
   // The store as it is, and the hosts that match one of the patterns, by number.
   struct Moment {
@@ -122,6 +134,7 @@ class EventStore::Engine {
   absl::Status Write(rocksdb::WriteBatch* write, uint64_t records);
   void NoteActivity();
   std::shared_ptr<Running> running() const;
+  std::vector<Identity> AllHosts() const;
 
   // How far a follower has come that searches the store.
   struct CaughtUp {

@@ -46,7 +46,7 @@ TEST_F(StoreDirectoryTest, RefusesASecondWriterAndNamesTheFirst) {
 TEST_F(StoreDirectoryTest, RefusesANewerFormat) {
   ASSERT_TRUE(StoreDirectory::OpenForWriting(path_).ok());
   WriteFile("FORMAT", "auspex store format 1000\n");
-  EXPECT_THAT(Refusal(), HasSubstr("has format 1000, this program knows formats up to 5"));
+  EXPECT_THAT(Refusal(), HasSubstr("has format 1000, this program knows formats up to 6"));
   EXPECT_TRUE(absl::IsFailedPrecondition(StoreDirectory::CheckForReading(path_)));
 }
 

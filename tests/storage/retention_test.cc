@@ -1,0 +1,412 @@
+// Holds, policies, and what deletions leave behind.
+
+#include "storage/retention.h"
+
+#include <map>
+
+#include "absl/strings/str_format.h"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "storage/event_store.h"
+#include "storage/term_index.h"
+#include "tests/storage/temporary_directory.h"
+
+namespace storage {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+// Counted from the epoch.
+constexpr Day kToday = 20'000;
+
+Identity Host(const std::string& name) { return {.kind = IdentityKind::kNode, .name = name}; }
+
+RetentionPolicy Policy(const std::string& text) {
+  auto policy = ParseRetentionPolicy(text, "policy");
+  EXPECT_TRUE(policy.ok()) << policy.status();
+  return policy.value_or(RetentionPolicy());
+}
+
+// Says in short what is stored when, and what is left.
+class RetentionTest : public testing::Test {
+ protected:
+  RetentionTest() {
+    options_.now_ms = [this] { return today_ * kDayMs + kDayMs / 2; };
+    options_.on_problem = [](const absl::Status& problem) { ADD_FAILURE() << problem; };
+    Open();
+  }
+
+  void Open() {
+    store_.reset();
+    auto opened = EventStore::Open(path_, options_);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+  }
+
+  struct What {
+    std::string host;
+    Day day = kToday;
+    std::string key = "none";
+    std::optional<Day> received = {};  // None: on that day.
+    std::string type = "USER_CMD";
+  };
+
+  // Stores an event of one record. It is in a block after Seal().
+  void Add(const What& what) {
+    const uint64_t time_ms = what.day * kDayMs + ++serial_ * 1000;
+    Delivery delivery{.received_ms = what.received.value_or(what.day) * kDayMs + serial_ * 1000};
+    delivery.batches.emplace_back(Host(what.host), "192.0.2.1");
+    delivery.batches.back().Add(absl::StrFormat("type=%s msg=audit(%d.%03d:%d): pid=7 key=\"%s\"",
+                                                what.type, time_ms / 1000, time_ms % 1000, serial_,
+                                                what.key));
+    const auto appended = store_->Append({&delivery, 1});
+    ASSERT_TRUE(appended.ok()) << appended.status();
+  }
+
+  void Seal() {
+    const absl::Status settled = store_->Settle({});
+    ASSERT_TRUE(settled.ok()) << settled;
+  }
+
+  void AddAll(const std::vector<What>& all) {
+    for (const What& what : all) Add(what);
+    Seal();
+  }
+
+  // Each as "rule host first-last: events".
+  std::vector<std::string> Apply(const std::string& policy) {
+    std::vector<std::string> told;
+    const absl::Status applied = store_->ApplyRetention(
+        Policy(policy), {}, [&](const Deletion& deletion) { told.push_back(TextOf(deletion)); });
+    EXPECT_TRUE(applied.ok()) << applied;
+    ExpectSound();
+    return told;
+  }
+
+  static std::string TextOf(const Deletion& deletion) {
+    EXPECT_GT(deletion.bytes, 0u);
+    return absl::StrFormat("%s %s %d-%d: %d", deletion.rule, deletion.host.name, deletion.first_day,
+                           deletion.last_day, deletion.events);
+  }
+
+  // What is left, as "host day".
+  std::vector<std::string> Left(const SearchRequest& request = {.order = SearchOrder::kTime}) {
+    return LeftIn(*store_, request);
+  }
+
+  static std::vector<std::string> LeftIn(const EventStore& store, const SearchRequest& request) {
+    std::vector<std::string> left;
+    const absl::Status searched = store.Search(request, [&](const FoundEvent& found) {
+      left.push_back(
+          absl::StrFormat("%s %d", found.host.name, found.event.stamp().time_ms / kDayMs));
+      return true;
+    });
+    EXPECT_TRUE(searched.ok()) << searched;
+    return left;
+  }
+
+  // By the index: a search for a key, a count, and a histogram by key.
+  void ExpectKey(const std::string& key, uint64_t events) {
+    const query::Predicate has_key(
+        query::AttributeIs{query::Attribute::kKey, key, query::TermMatch::kIs});
+    EXPECT_EQ(Left({.predicate = has_key}).size(), events);
+    std::map<std::string, uint64_t> counts;
+    const auto counted = store_->Count({.field = query::TermField::kKey});
+    ASSERT_TRUE(counted.ok()) << counted.status();
+    for (const ValueCount& count : *counted) counts[count.value] = count.events;
+    EXPECT_EQ(counts[key], events);
+    const auto histogram = store_->CountOverTime({.time = {.from_ms = 0, .to_ms = kDayMs * 40'000},
+                                                  .bucket_ms = kDayMs * 10,
+                                                  .field = query::TermField::kKey,
+                                                  .series_max = 10});
+    ASSERT_TRUE(histogram.ok()) << histogram.status();
+    uint64_t in_series = 0;
+    for (const HistogramSeries& series : histogram->series) {
+      if (series.value == key) in_series = series.total;
+    }
+    EXPECT_EQ(in_series, events);
+  }
+
+  void ExpectSound() {
+    std::vector<std::string> wrong;
+    const absl::Status checked =
+        store_->Check({}, [&](const std::string& what) { wrong.push_back(what); });
+    EXPECT_TRUE(checked.ok()) << checked;
+    EXPECT_THAT(wrong, IsEmpty());
+  }
+
+  uint64_t Place(const std::string& pattern, Day from, Day to) {
+    const auto id = store_->AddHold({.host_pattern = pattern,
+                                     .from_ms = from * kDayMs + 1000,
+                                     .to_ms = to * kDayMs + 1000,
+                                     .reason = "case 7",
+                                     .placed_by = "auditor",
+                                     .placed_ms = today_ * kDayMs});
+    EXPECT_TRUE(id.ok()) << id.status();
+    return id.value_or(0);
+  }
+
+  Day today_ = kToday;
+  TemporaryDirectory temporary_;
+  const std::string path_ = temporary_.path() + "/store";
+  StoreOptions options_;
+  std::unique_ptr<EventStore> store_;
+  uint32_t serial_ = 0;
+};
+
+TEST_F(RetentionTest, DeletesWhatIsOlderThanItsRuleSays) {
+  AddAll({{"a", kToday - 11}, {"a", kToday - 10}, {"a", kToday - 9}, {"b", kToday - 11}});
+  EXPECT_THAT(Apply("rule b host=b keep forever\ndefault keep 10d"),
+              ElementsAre("default a 19989-19989: 1"));
+  EXPECT_THAT(Left(), ElementsAre("b 19989", "a 19990", "a 19991"));
+  ++today_;
+  EXPECT_THAT(Apply("default keep 10d"),
+              ElementsAre("default a 19990-19990: 1", "default b 19989-19989: 1"));
+  EXPECT_THAT(Apply("default keep 10d"), IsEmpty());
+  EXPECT_THAT(Left(), ElementsAre("a 19991"));
+}
+
+TEST_F(RetentionTest, KeepsWhatNoRuleMatches) {
+  AddAll({{"a", kToday - 100}, {"web1", kToday - 100}});
+  EXPECT_THAT(Apply("rule web host=web*,db* keep 10d"), ElementsAre("web web1 19900-19900: 1"));
+  EXPECT_THAT(Left(), ElementsAre("a 19900"));
+}
+
+TEST_F(RetentionTest, TellsDaysThatFollowEachOtherTogether) {
+  AddAll({{"a", 19'900}, {"a", 19'901}, {"a", 19'905}, {"a", 19'910}, {"a", 19'911}});
+  Place("a", 19'905, 19'905);
+  EXPECT_THAT(Apply("default keep 10d"),
+              ElementsAre("default a 19900-19901: 2", "default a 19910-19911: 2"));
+}
+
+// What is late, imported, or of a clock in the past is as old as its receipt.
+TEST_F(RetentionTest, CountsTheAgeFromTheReceiptWhereThatIsLater) {
+  AddAll({{.host = "late", .day = 19'900, .received = kToday - 5},
+          {.host = "epoch", .day = 0, .received = kToday - 5},
+          {.host = "epoch", .day = 1, .received = kToday - 50}});
+  EXPECT_THAT(Apply("default keep 10d"), ElementsAre("default epoch 1-1: 1"));
+  EXPECT_THAT(Left(), ElementsAre("epoch 0", "late 19900"));
+  today_ += 6;
+  EXPECT_EQ(Apply("default keep 10d").size(), 2u);
+}
+
+TEST_F(RetentionTest, DeletesWhatAClockAheadHasStampedByItsReceipt) {
+  AddAll({{.host = "ahead", .day = 40'000, .received = kToday - 50},
+          {.host = "ahead", .day = 40'001, .received = kToday - 5}});
+  EXPECT_THAT(Apply("default keep 10d"), ElementsAre("default ahead 40000-40000: 1"));
+  EXPECT_THAT(Left(), ElementsAre("ahead 40001"));
+}
+
+TEST_F(RetentionTest, LeavesNothingOfWhatIsDeletedInTheIndex) {
+  AddAll({{"a", kToday - 20, "k"}, {"a", kToday - 5, "k"}, {"b", kToday - 20, "k"}});
+  ExpectKey("k", 3);
+  Apply("default keep 10d");
+  ExpectKey("k", 1);
+  Open();
+  ExpectKey("k", 1);
+  ExpectSound();
+  Seal();
+  ExpectKey("k", 1);
+  ExpectSound();
+  const auto reader = EventStore::OpenForReading(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_EQ(LeftIn(**reader, {}).size(), 1u);
+}
+
+// The numbers of blocks that are gone must not be given again: their terms are still there.
+TEST_F(RetentionTest, TakesLateEventsOfADayThatIsGone) {
+  AddAll({{"a", kToday - 20, "old"}, {"a", kToday - 20, "old"}});
+  Apply("default keep 10d");
+  for (const bool restarted : {false, true}) {
+    if (restarted) Open();
+    Add({.host = "a", .day = kToday - 20, .key = "new", .received = kToday});
+    ASSERT_TRUE(store_->Seal().ok());
+    ExpectKey("old", 0);
+    ExpectKey("new", restarted ? 2 : 1);
+    ExpectSound();
+  }
+  Seal();
+  ExpectKey("old", 0);
+  ExpectKey("new", 2);
+  ExpectSound();
+}
+
+TEST_F(RetentionTest, KeepsWhatIsHeld) {
+  AddAll({{"web1", 19'900}, {"web1", 19'901}, {"web1", 19'902}, {"db1", 19'901}});
+  const uint64_t hold = Place("web*", 19'901, 19'901);
+  EXPECT_THAT(store_->DropDay(Host("web1"), 19'901).message(), HasSubstr("hold 1 keeps"));
+  EXPECT_EQ(Apply("default keep 10d").size(), 3u);
+  EXPECT_THAT(Left(), ElementsAre("web1 19901"));
+  // A host that comes later.
+  AddAll({{"web2", 19'901}, {"web2", 19'900}});
+  EXPECT_THAT(Apply("default keep 10d"), ElementsAre("default web2 19900-19900: 1"));
+  const auto dropped = store_->DropOldest(1 << 30, {}, nullptr);
+  ASSERT_TRUE(dropped.ok()) << dropped.status();
+  EXPECT_EQ(*dropped, 0u);
+  ASSERT_TRUE(store_->RemoveHold(hold).ok());
+  EXPECT_EQ(Apply("default keep 10d").size(), 2u);
+}
+
+TEST_F(RetentionTest, RemembersHoldsAndNeverGivesAnIdAgain) {
+  EXPECT_EQ(Place("a", 1, 2), 1u);
+  EXPECT_EQ(Place("b", 1, 2), 2u);
+  EXPECT_TRUE(store_->RemoveHold(2).ok());
+  EXPECT_TRUE(absl::IsNotFound(store_->RemoveHold(2)));
+  Open();
+  EXPECT_EQ(Place("c", 1, 2), 3u);
+  const auto reader = EventStore::OpenForReading(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  for (const EventStore* store : {store_.get(), reader->get()}) {
+    const auto holds = store->Holds();
+    ASSERT_TRUE(holds.ok()) << holds.status();
+    ASSERT_EQ(holds->size(), 2u);
+    EXPECT_EQ(holds->front(), (Hold{.id = 1,
+                                    .host_pattern = "a",
+                                    .from_ms = kDayMs + 1000,
+                                    .to_ms = 2 * kDayMs + 1000,
+                                    .reason = "case 7",
+                                    .placed_by = "auditor",
+                                    .placed_ms = kToday * kDayMs}));
+    EXPECT_EQ(holds->back().id, 3u);
+  }
+}
+
+TEST_F(RetentionTest, RefusesHoldsThatSayNothing) {
+  EXPECT_TRUE(absl::IsInvalidArgument(store_->AddHold({}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      store_->AddHold({.host_pattern = "a", .from_ms = 2, .to_ms = 1}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      store_->AddHold({.host_pattern = std::string(kHoldTextMax + 1, 'x')}).status()));
+  EXPECT_THAT(*store_->Holds(), IsEmpty());
+}
+
+TEST_F(RetentionTest, DropsTheOldestDaysOfAllHostsFirst) {
+  AddAll({{"a", 19'902}, {"b", 19'900}, {"a", 19'901}, {"b", 19'903}, {"c", kToday}});
+  std::vector<std::string> told;
+  const auto tell = [&](const Deletion& deletion) { told.push_back(TextOf(deletion)); };
+  const auto first = store_->DropOldest(1, {}, tell);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_GT(*first, 0u);
+  EXPECT_THAT(told, ElementsAre("disk-full b 19900-19900: 1"));
+  EXPECT_EQ(*store_->DropOldest(0, {}, tell), 0u);
+  ASSERT_GT(*store_->DropOldest(*first * 3 / 2, {}, tell), *first);
+  EXPECT_THAT(Left(), ElementsAre("b 19903", "c 20000"));
+  EXPECT_GT(*store_->DropOldest(1 << 30, {}, tell), 0u);
+  EXPECT_THAT(Left(), ElementsAre("c 20000"));
+  EXPECT_EQ(*store_->DropOldest(1 << 30, {}, tell), 0u);
+  ExpectSound();
+}
+
+// Its events look old, but they come now.
+TEST_F(RetentionTest, DropsNothingThatWasReceivedToday) {
+  AddAll({{.host = "epoch", .day = 0, .received = kToday}});
+  EXPECT_EQ(*store_->DropOldest(1 << 30, {}, nullptr), 0u);
+  EXPECT_THAT(Left(), ElementsAre("epoch 0"));
+}
+
+TEST_F(RetentionTest, KeepsNoMoreThanItsRuleGivesRoomFor) {
+  RetentionPolicy policy = Policy("rule web host=web* keep forever at-most 1K");
+  std::vector<What> all;
+  for (Day day = 19'900; day < 19'930; ++day) {
+    all.push_back({.host = day % 2 == 0 ? "web1" : "web2", .day = day});
+  }
+  all.push_back({"db1", 19'000});
+  AddAll(all);
+  const auto bytes = [&] {
+    uint64_t sum = 0;
+    const auto hosts = store_->ListHosts({.host_patterns = {"web*"}, .with_contents = true});
+    EXPECT_TRUE(hosts.ok()) << hosts.status();
+    for (const auto& host : hosts->hosts) sum += host.contents->bytes;
+    return sum;
+  };
+  const uint64_t before = bytes();
+  policy.rules[0].bytes_max = before / 2;
+  const auto preview = store_->PreviewRetention(policy, {});
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  uint64_t deleted = 0;
+  ASSERT_TRUE(
+      store_
+          ->ApplyRetention(policy, {}, [&](const Deletion& deletion) { deleted += deletion.bytes; })
+          .ok());
+  EXPECT_EQ(before - bytes(), deleted);
+  EXPECT_EQ(preview->front().bytes, deleted);
+  EXPECT_LE(bytes(), before / 2);
+  EXPECT_GT(bytes(), before / 3);
+  const std::vector<std::string> left = Left();
+  EXPECT_EQ(left.front(), "db1 19000");
+  EXPECT_EQ(left.back(), "web2 19929");
+  ExpectSound();
+}
+
+TEST_F(RetentionTest, TellsWhatItWouldDelete) {
+  AddAll({{"a", 19'900}, {"a", 19'901}, {"b", 19'900}, {"web1", 19'900}, {"web1", 19'999}});
+  Place("b", 19'900, 19'900);
+  const std::string policy = "rule web host=web* keep 20d\ndefault keep 30d";
+  const auto reader = EventStore::OpenForReading(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  const auto preview = store_->PreviewRetention(Policy(policy), {});
+  ASSERT_TRUE(preview.ok()) << preview.status();
+  ASSERT_EQ(preview->size(), 2u);
+  const RuleEffect& web = preview->front();
+  EXPECT_EQ(web.rule, "web");
+  EXPECT_EQ(web.hosts, 1u);
+  EXPECT_EQ(web.events, 1u);
+  const RuleEffect& rest = preview->back();
+  EXPECT_EQ(rest.hosts, 1u);
+  EXPECT_EQ(rest.host_days, 2u);
+  EXPECT_EQ(rest.records, 2u);
+  EXPECT_EQ(rest.held_host_days, 1u);
+  EXPECT_EQ(rest.held_events, 1u);
+  EXPECT_GT(rest.held_bytes, 0u);
+  const auto by_reader = (*reader)->PreviewRetention(Policy(policy), {});  // By the real clock.
+  ASSERT_TRUE(by_reader.ok()) << by_reader.status();
+  EXPECT_EQ(by_reader->front().events, 2u);
+  EXPECT_EQ(by_reader->back(), rest);
+  EXPECT_EQ(Left().size(), 5u);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(
+      absl::IsCancelled(store_->PreviewRetention(Policy(policy), stop.get_token()).status()));
+  EXPECT_TRUE(absl::IsCancelled(store_->ApplyRetention(Policy(policy), stop.get_token(), {})));
+  EXPECT_THAT(Apply(policy),
+              UnorderedElementsAre("web web1 19900-19900: 1", "default a 19900-19901: 2"));
+}
+
+TEST_F(RetentionTest, DeletesMalformedRecordsWithTheirDay) {
+  Delivery delivery{.received_ms = 19'900 * kDayMs};
+  delivery.batches.emplace_back(Host("a"), "192.0.2.1");
+  delivery.batches.back().AddMalformed("garbage");
+  ASSERT_TRUE(store_->Append({&delivery, 1}).ok());
+  Seal();
+  EXPECT_THAT(Apply("default keep 10d"), ElementsAre("default a 19900-19900: 1"));
+  EXPECT_EQ(store_->Stats()->block_malformed, 0u);
+}
+
+// A search that has begun before sees its moment to the end.
+TEST_F(RetentionTest, LetsASearchThatHasBegunGoOn) {
+  AddAll({{"a", 19'900}, {"b", 19'900}, {"c", 19'900}});
+  int found = 0;
+  const absl::Status searched = store_->Search({}, [&](const FoundEvent&) {
+    if (++found == 1) Apply("default keep 10d");
+    return true;
+  });
+  EXPECT_TRUE(searched.ok()) << searched;
+  EXPECT_EQ(found, 3);
+  EXPECT_THAT(Left(), IsEmpty());
+}
+
+TEST_F(RetentionTest, FailsOnAStoreThatIsOpenForReading) {
+  const auto reader = EventStore::OpenForReading(path_);
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  EXPECT_TRUE(absl::IsUnavailable((*reader)->ApplyRetention({}, {}, {})));
+  EXPECT_TRUE(absl::IsUnavailable((*reader)->AddHold({.host_pattern = "a"}).status()));
+  EXPECT_TRUE(absl::IsUnavailable((*reader)->RemoveHold(1)));
+  EXPECT_TRUE(absl::IsUnavailable((*reader)->DropOldest(1, {}, {}).status()));
+}
+
+}  // namespace
+}  // namespace storage
