@@ -161,6 +161,7 @@ class Server:
         self.process = None
         # False once the test has ended it: a server that is gone without that has crashed.
         self.should_run = False
+        self.environment = {}  # Beside that of the test.
         self._prefix = list(prefix)
         self._ready = threading.Event()
         self._reader = None
@@ -179,6 +180,7 @@ class Server:
             [*self._prefix, BIN / "auspexd", "--config", self.config],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            env={**os.environ, **self.environment},
             preexec_fn=die_with_parent,
         )
         self._reader = threading.Thread(target=self._read_log, args=(self.process.stderr, self.log))
@@ -188,10 +190,15 @@ class Server:
             self.wait_ready()
         return self
 
-    def wait_ready(self):
+    def wait_ready_or_end(self):
+        """Whether it is ready; else it has ended, and its log is whole."""
         wait_for(lambda: self._ready.is_set() or self.process.poll() is not None, "the server")
         if not self._ready.is_set():
             self._reader.join()
+        return self._ready.is_set()
+
+    def wait_ready(self):
+        if not self.wait_ready_or_end():
             raise AssertionError("auspexd ended at its start:\n" + "\n".join(self.log))
         # The same port after a restart, as its clients expect.
         self.keys["tcp_listen_port"] = self.port
