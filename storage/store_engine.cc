@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_format.h"
+
 #include "audit/record.h"
 #include "storage/host_state.h"
 #include "storage/log_import.h"
@@ -21,20 +23,29 @@ constexpr size_t kGroupOverhead = 64;
 
 constexpr char kOverflowName[] = "overflow";
 
+// What fails while a store is opened is told of a directory: RocksDB does not always name it.
+absl::Status NamingStore(const std::string& path, const absl::Status& status) {
+  constexpr std::string_view kPrefix = "store: ";
+  std::string_view message{status.message().data(), status.message().size()};
+  if (!message.starts_with(kPrefix)) return status;
+  message.remove_prefix(kPrefix.size());
+  return absl::Status(status.code(), absl::StrFormat("store %s: %s", path, message));
+}
+
 }  // namespace
 
 absl::Status EventStore::Engine::OpenForWriting() {
   absl::StatusOr<StoreDirectory> directory = StoreDirectory::OpenForWriting(path_);
   if (!directory.ok()) return directory.status();
   directory_.emplace(*std::move(directory));
-  return OpenDatabase();
+  return NamingStore(path_, OpenDatabase());
 }
 
 absl::Status EventStore::Engine::OpenForReading() {
   const absl::Status readable = StoreDirectory::CheckForReading(path_);
   if (!readable.ok()) return readable;
   absl::StatusOr<std::shared_ptr<Rocks>> rocks = OpenRocksForReading(DatabasePath(path_));
-  if (!rocks.ok()) return rocks.status();
+  if (!rocks.ok()) return NamingStore(path_, rocks.status());
   reading_ = *std::move(rocks);
   absl::Status loaded = LoadHosts(*reading_, &hosts_);
   HostLosses losses;

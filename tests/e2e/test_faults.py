@@ -91,6 +91,7 @@ class FaultTest(unittest.TestCase):
         self.assertEqual(self.server.process.returncode, 1, self.tail())
         errors = [line for line in self.server.log if line.startswith("error ")]
         self.assertTrue(errors, self.tail())
+        self.assertIn(str(self.server.store), errors[-1])
         self.disk.mend()
         self.server.start()
         return False
