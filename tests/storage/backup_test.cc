@@ -190,11 +190,12 @@ TEST_F(BackupTest, HoldsEachAcknowledgedRecordOnceWhileOthersAreAppended) {
     while (acknowledged < 300 * id) std::this_thread::yield();
     const uint32_t before = acknowledged;
     ASSERT_EQ(Backup().id, id);
-    const auto restored = Restore(id);
+    auto restored = Restore(id);
     const std::vector<uint32_t> serials = Serials(*restored);
     ASSERT_GE(serials.size(), before);
     for (size_t i = 0; i < serials.size(); ++i) ASSERT_EQ(serials[i], i + 1);
     EXPECT_THAT(WrongIn(*restored), IsEmpty());
+    restored.reset();
     fs::remove_all(restored_path_);
   }
 }
