@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_format.h"
 
+#include "base/new_file.h"
 #include "base/number.h"
 
 namespace storage {
@@ -52,15 +53,6 @@ absl::StatusOr<int> ReadFormat(const std::string& path) {
   return *format;
 }
 
-absl::Status SyncDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return Failed(path, "cannot open", errno);
-  const int result = fsync(fd);
-  const int error = errno;
-  close(fd);
-  return result == 0 ? absl::OkStatus() : Failed(path, "cannot sync", error);
-}
-
 absl::StatusOr<int> Lock(const std::string& path) {
   const int fd = open((path + "/LOCK").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (fd < 0) return Failed(path, "cannot open LOCK", errno);
@@ -80,7 +72,7 @@ absl::StatusOr<int> Lock(const std::string& path) {
 bool HoldsForeignFiles(const std::string& path) {
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename();
-    if (name != "LOCK" && name != "FORMAT.new" && name != "lost+found") return true;
+    if (name != "LOCK" && name != "lost+found" && !name.starts_with(".new-")) return true;
   }
   return false;
 }
@@ -161,19 +153,11 @@ absl::StatusOr<StoreDirectory> StoreDirectory::OpenForRestore(const std::string&
 
 // Written whole or not at all: a crash leaves either no store or one whose format is known.
 absl::Status StoreDirectory::WriteFormat(int format) const {
-  const std::string temporary = path_ + "/FORMAT.new";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-  if (fd < 0) return Failed(path_, "cannot write FORMAT", errno);
-  const std::string line = FormatLine(format) + "\n";
-  const bool written =
-      write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && fsync(fd) == 0;
-  const int error = errno;
-  close(fd);
-  if (!written) return Failed(path_, "cannot write FORMAT", error);
-  if (rename(temporary.c_str(), (path_ + "/FORMAT").c_str()) != 0) {
-    return Failed(path_, "cannot write FORMAT", errno);
-  }
-  return SyncDirectory(path_);
+  const absl::Status written = base::WriteNewFile(path_ + "/FORMAT", FormatLine(format) + "\n",
+                                                  {.mode = 0640, .replaces = true});
+  if (written.ok()) return written;
+  return absl::Status(written.code(), absl::StrFormat("store %s: cannot write FORMAT: %s", path_,
+                                                      written.message()));
 }
 
 absl::Status StoreDirectory::CheckForReading(const std::string& path) {

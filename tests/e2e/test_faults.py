@@ -88,6 +88,7 @@ class FaultTest(unittest.TestCase):
         if self.server.wait_ready_or_end():
             return True
         self.server.should_run = False
+        self.assertNotEqual(fault.mode, "shorten", "a short write is no error: " + self.tail())
         self.assertEqual(self.server.process.returncode, 1, self.tail())
         errors = [line for line in self.server.log if line.startswith("error ")]
         self.assertTrue(errors, self.tail())
