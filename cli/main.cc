@@ -11,12 +11,14 @@
 
 #include "cli/ca.h"
 #include "cli/exit_status.h"
+#include "cli/hold.h"
 #include "cli/hosts.h"
 #include "cli/import.h"
 #include "cli/progress.h"
 #include "cli/remote/collector.h"
 #include "cli/remote/enroll.h"
 #include "cli/report.h"
+#include "cli/retention.h"
 #include "cli/search.h"
 #include "cli/send.h"
 #include "cli/store_command.h"
@@ -33,6 +35,8 @@ constexpr std::string_view kUsage =
     "  hosts    list the hosts, what is stored of each, and what it has lost before\n"
     "  import   bring logs that exist into a store\n"
     "  store    a store as a whole: stats, check, export, backup, restore\n"
+    "  hold     what nobody may delete: add, list, remove\n"
+    "  retention  what is kept, and for how long: preview, apply, check\n"
     "  status   how a collector is doing\n"
     "  server   tell a collector what to do: reload, seal, suspend, resume, state, stop\n"
     "  send     play a file of records to a collector, as audisp-remote does\n"
@@ -94,6 +98,8 @@ int Run(int argc, char** argv) {
   if (command == "hosts") return cli::Hosts(argc - 1, argv + 1);
   if (command == "import") return RunImport(argc - 1, argv + 1);
   if (command == "store") return cli::StoreCommand(argc - 1, argv + 1);
+  if (command == "hold") return cli::HoldCommand(argc - 1, argv + 1);
+  if (command == "retention") return cli::RetentionCommand(argc - 1, argv + 1);
   if (command == "status") return cli::Status(argc - 1, argv + 1);
   if (command == "server") return cli::Server(argc - 1, argv + 1);
   if (command == "send") return RunSend(argc - 1, argv + 1);

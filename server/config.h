@@ -148,6 +148,9 @@ struct StoreOptions {
   // Where packages may keep state (FHS /var/lib). An absolute path. Ours.
   std::string store_dir = "/var/lib/auspex/store";
 
+  // What is kept, and for how long: see storage/retention.h. Empty: everything. Ours.
+  std::string retention_file = {};
+
   // Where backups may be made, and below it. Empty: none by the API. Ours.
   std::string backup_dir = {};
 

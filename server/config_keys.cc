@@ -369,6 +369,12 @@ constexpr HonouredKey kHonouredKeys[] = {
     {"store_dir", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->store.store_dir); },
      [](const auto& c) { return c.store.store_dir; }},
+    {"retention_file", kAbsolutePath,
+     [](auto value, auto* c) { return SetAbsolutePath(value, &c->store.retention_file); },
+     [](const auto& c) {
+       return c.store.retention_file.empty() ? "nothing is deleted for its age or size"
+                                             : c.store.retention_file;
+     }},
     {"backup_dir", kAbsolutePath,
      [](auto value, auto* c) { return SetAbsolutePath(value, &c->store.backup_dir); },
      [](const auto& c) {

@@ -49,6 +49,9 @@ struct Counters {
   X(commit_us_max, "gauge: the longest write, in microseconds")                                  \
   X(commit_records_max, "gauge: the largest group of records in one write")                      \
   X(store_problems_total, "failures to make, join or read blocks, and of the database itself")   \
+  X(events_deleted_total, "events deleted by retention or to make room")                         \
+  X(event_bytes_deleted_total, "what they have taken on the disk, without the index")            \
+  X(retention_failures_total, "times that the retention policy could not be applied, whole")     \
   X(suspended, "gauge: 1 while an admin has the collector take nothing in")                      \
   X(deliveries_refused_suspended_total, "deliveries that came while it was suspended, refused")  \
   X(deliveries_pending, "gauge: deliveries handed in and not yet stored")                        \

@@ -32,7 +32,9 @@
 #include "server/metrics.h"
 #include "server/own_records.h"
 #include "server/quotas.h"
+#include "server/retention_keeper.h"
 #include "server/state_report.h"
+#include "server/store_watch.h"
 #include "storage/event_store.h"
 
 namespace server {
@@ -103,31 +105,6 @@ void LogWeakFlush(storage::Flush flush) {
   spdlog::warn("flush is weaker than SYNC: what is acknowledged can be lost when the power fails");
 }
 
-// Hears of what fails inside of the store, on any thread, and tells of it on the network thread.
-class StoreWatch {
- public:
-  StoreWatch(asio::io_context& network, Counters& counters)
-      : network_(network), counters_(counters) {}
-
-  void Hear(const absl::Status& problem) {
-    asio::post(network_, [this, what = Text(problem)] {
-      ++counters_.store_problems_total;
-      if (!error_log_.Allow()) return;
-      spdlog::error("blocks: {}", what);
-      if (own_records_ != nullptr) own_records_->StoreFailed(what);
-    });
-  }
-
-  // From now on they are stored, too. Null at the end.
-  void TellTo(OwnRecords* own_records) { own_records_ = own_records; }
-
- private:
-  asio::io_context& network_;
-  Counters& counters_;
-  OwnRecords* own_records_ = nullptr;
-  base::LogLimit error_log_{1};
-};
-
 Quotas::Passed TellOfQuotas(OwnRecords& own_records) {
   return [&own_records, log = base::LogLimit(50)](const storage::Identity& host,
                                                   const QuotaLimits& limits) mutable {
@@ -142,12 +119,15 @@ Quotas::Passed TellOfQuotas(OwnRecords& own_records) {
 class Control {
  public:
   Control(asio::io_context& network, const std::string& config_file, const Config& config,
-          storage::EventStore& store, Committer& committer, OwnRecords& own_records, Quotas& quotas,
-          Listener& listener, ApiServer& api, const Counters& counters)
+          storage::EventStore& store, Committer& committer, RetentionKeeper& retention,
+          OwnRecords& own_records, Quotas& quotas, Listener& listener, ApiServer& api,
+          const Counters& counters)
       : network_(network),
         config_file_(config_file),
         config_(config),
+        store_(store),
         committer_(committer),
+        retention_(retention),
         own_records_(own_records),
         quotas_(quotas),
         listener_(listener),
@@ -159,7 +139,7 @@ class Control {
                        .counters = counters,
                        .metrics = [this] { return api_.Metrics(); },
                        .endpoints = [this] { return Endpoints(); },
-                       .policies = {}}),
+                       .policies = [this](auto* status) { FillPolicies(status); }}),
         report_timer_(network),
         signals_(network, SIGTERM, SIGINT, SIGHUP) {
     for (const int signal : {SIGUSR1, SIGUSR2, SIGCONT}) signals_.add(signal);
@@ -198,7 +178,11 @@ class Control {
       LogWrong(*parsed);
       return RefuseReload(FirstWrong(*parsed));
     }
+    absl::StatusOr<std::optional<storage::RetentionPolicy>> retention =
+        ReadRetentionFile(parsed->config.store.retention_file);
+    if (!retention.ok()) return RefuseReload(retention.status());
     Use(parsed->config);
+    retention_.SetPolicy(*std::move(retention));
     own_records_.Reconfigured(true);
     spdlog::info("reloaded {}", config_file_);
     return absl::OkStatus();
@@ -242,6 +226,17 @@ class Control {
     for (const auto& endpoint : api_.endpoints()) endpoints.push_back({"api", endpoint});
     for (const auto& endpoint : api_.json_endpoints()) endpoints.push_back({"json", endpoint});
     return endpoints;
+  }
+
+  void FillPolicies(auspex::v1::StatusResponse* status) const {
+    const std::optional<storage::RetentionPolicy> policy = retention_.policy();
+    if (policy) {
+      for (const storage::RetentionRule& rule : policy->rules) {
+        status->add_retention_rules(storage::ToText(rule));
+      }
+    }
+    const absl::StatusOr<std::vector<storage::Hold>> holds = store_.Holds();
+    if (holds.ok()) status->set_holds(holds->size());
   }
 
   // The disk may take its time, and sessions must not wait for it.
@@ -322,7 +317,9 @@ class Control {
   asio::io_context& network_;
   const std::string& config_file_;
   Config config_;
+  storage::EventStore& store_;
   Committer& committer_;
+  RetentionKeeper& retention_;
   OwnRecords& own_records_;
   Quotas& quotas_;
   Listener& listener_;
@@ -385,6 +382,17 @@ int Run(const Arguments& arguments) {
   quotas.SetRules(*std::move(quota_rules));
   quotas.OnDayPassed(TellOfQuotas(own_records));
 
+  absl::StatusOr<std::optional<storage::RetentionPolicy>> policy =
+      ReadRetentionFile(config.store.retention_file);
+  if (!policy.ok()) {
+    spdlog::error("{}", Text(policy.status()));
+    return EXIT_FAILURE;
+  }
+  std::optional<RetentionKeeper> retention;
+  retention.emplace(**store, RetentionKeeperOptions(),
+                    TellOfDeletions(network, own_records, counters));
+  retention->SetPolicy(*std::move(policy));
+
   Listener listener(
       network, committer, own_records, counters, host_sessions, quotas,
       [&store] { return (*store)->NextConnection(); }, config.listener, limits);
@@ -401,6 +409,8 @@ int Run(const Arguments& arguments) {
                  .state_file = [&] { return control_of_signals->State(); },
                  .stop = [] { std::raise(SIGTERM); },
                  .backup_dir = [&] { return control_of_signals->backup_dir(); },
+                 .retention_policy = [&] { return retention->policy(); },
+                 .apply_retention = [&] { return retention->ApplySoon(); },
                  .reload = [&] { return control_of_signals->Reload(); },
                  .seal = [&] { control_of_signals->Seal(); },
                  .set_suspended = [&](bool it_is) { control_of_signals->SetSuspended(it_is); },
@@ -411,8 +421,8 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
-  Control control(network, arguments.config_file, config, **store, committer, own_records, quotas,
-                  listener, api, counters);
+  Control control(network, arguments.config_file, config, **store, committer, *retention,
+                  own_records, quotas, listener, api, counters);
   control_of_signals = &control;
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
   for (const auto& endpoint : api.endpoints()) {
@@ -424,6 +434,9 @@ int Run(const Arguments& arguments) {
   LogEndpoints("ready", listener);
 
   network.run();
+  retention.reset();
+  network.restart();
+  network.poll();  // What it has deleted is told.
   committer.Stop();
   network.restart();
   network.poll();  // The last commits report to the counters.

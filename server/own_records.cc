@@ -1,5 +1,6 @@
 #include "server/own_records.h"
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <netdb.h>
@@ -8,7 +9,9 @@
 #include <unistd.h>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 
 #include "base/clock.h"
 
@@ -54,6 +57,13 @@ std::string NodeName(const DaemonIdentity& identity) {
 // Bytes in the way of the kernel: as hexadecimal digits, which is safe whatever they are.
 std::string Encoded(std::string_view bytes) {
   return absl::BytesToHexString({bytes.data(), bytes.size()});
+}
+
+// As the kernel writes a text that may hold anything: in quotes, or as digits if it has odd bytes.
+std::string Quoted(std::string_view text) {
+  const bool is_odd = std::ranges::any_of(
+      text, [](unsigned char byte) { return byte <= ' ' || byte == '"' || byte >= 0x7f; });
+  return is_odd ? Encoded(text) : absl::StrCat("\"", std::string(text), "\"");
 }
 
 // A request says what somebody wants to know; a list of ten thousand hosts would drown the rest.
@@ -133,6 +143,21 @@ void OwnRecords::Refuse(std::string_view refused_for, std::string_view address, 
 
 void OwnRecords::Close(std::string_view address, uint16_t port) {
   Write("DAEMON_CLOSE", absl::StrFormat("addr=%s port=%d res=success", address, port));
+}
+
+// The type is that of what auditd does to get rid of old records.
+void OwnRecords::Deleted(const storage::Deletion& deletion) {
+  const auto date = [](storage::Day day) {
+    return absl::FormatTime("%Y-%m-%d", absl::FromUnixSeconds(int64_t{day} * 86'400),
+                            absl::UTCTimeZone());
+  };
+  Write(
+      "DAEMON_ROTATE",
+      absl::StrFormat("op=delete rule=%s host=%s identity=%s from=%s to=%s events=%d records=%d "
+                      "bytes=%d res=success",
+                      Quoted(deletion.rule), Quoted(deletion.host.name),
+                      storage::KindName(deletion.host.kind), date(deletion.first_day),
+                      date(deletion.last_day), deletion.events, deletion.records, deletion.bytes));
 }
 
 void OwnRecords::BatchesLost(std::string_view agent, std::string_view boot_id, uint64_t count) {

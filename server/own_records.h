@@ -9,6 +9,7 @@
 
 #include "server/committer.h"
 #include "server/config.h"
+#include "storage/retention.h"
 
 namespace server {
 
@@ -47,6 +48,9 @@ class OwnRecords {
   void Accept(std::string_view address, uint16_t port);
   void Refuse(std::string_view refused_for, std::string_view address, uint16_t port);
   void Close(std::string_view address, uint16_t port);
+
+  // Events were deleted, by a rule of retention or to make room.
+  void Deleted(const storage::Deletion& deletion);
 
   // An agent says that it has lost batches.
   void BatchesLost(std::string_view agent, std::string_view boot_id, uint64_t count);

@@ -2,14 +2,14 @@
 //
 // To take the postings of a dropped block out of the terms one would have to read it. Instead a
 // floor says that all blocks of a (host, UTC day) below a number are gone, in the same write that
-// deletes them; who reads postings leaves out those below the floors of its snapshot, and
-// compactions take them out of the files (SpaceReclaimer). In the column family "meta":
+// deletes them; who reads postings leaves out those below the floors of its snapshot. In the column
+// family "meta":
 //
 //   key    := "f" | day u32 | host u32
 //   value  := version u8 (1) | number varint | blocks varint | bytes varint | given_back u8
 //
-// `blocks` and `bytes` tell what has gone there, and `given_back` that the files do not hold it any
-// more. A floor goes when no posting below it is left.
+// `blocks` and `bytes` tell what has gone there. `given_back` is 0: it is for who takes it out of
+// the files. Floors stay, since postings do.
 
 #pragma once
 

@@ -129,23 +129,21 @@ class EventStore {
   absl::StatusOr<std::vector<Hold>> Holds() const;
 
   // What ApplyRetention() would delete now, by rule, in the order of the policy: each is told, also
-  // if it would delete nothing. Exact, but for the bytes where a day goes in part: these are
-  // estimated by the records. kCancelled if `stop` is requested.
+  // if it would delete nothing. Fails likewise.
   absl::StatusOr<std::vector<RuleEffect>> PreviewRetention(const RetentionPolicy& policy,
                                                            std::stop_token stop) const;
 
   // Deletes what has expired and is in blocks (retention.h tells when that is), but for what is
-  // held. Calls `deleted`, on this thread, with what is gone for good. A day of which all has
-  // expired goes without being read; where only a part has, its blocks are read and written anew,
-  // which can take long: call it on a thread of low priority. A crash in the middle leaves each day
-  // either whole or without what had to go. kCancelled if `stop` is requested.
+  // held. Calls `deleted`, on this thread, with what is gone for good. A day goes without being
+  // read; a crash in the middle leaves each day whole or not at all. kUnimplemented for rules by
+  // key or type, kCancelled if `stop` is requested.
   absl::Status ApplyRetention(const RetentionPolicy& policy, std::stop_token stop,
                               const std::function<void(const Deletion&)>& deleted);
 
   // Deletes the oldest days, over all hosts and whatever the policy says, until their columns make
   // `bytes`, and returns how many that were: less, or 0, if nothing more may go, which is what is
   // held, and what is of today or was received today. Told under kDiskFullRule. The files shrink
-  // soon after it.
+  // when RocksDB compacts them.
   absl::StatusOr<uint64_t> DropOldest(uint64_t bytes, std::stop_token stop,
                                       const std::function<void(const Deletion&)>& deleted);
 

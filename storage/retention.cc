@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
@@ -207,6 +208,33 @@ class PolicyParser {
 absl::StatusOr<RetentionPolicy> ParseRetentionPolicy(std::string_view text,
                                                      std::string_view file_name) {
   return PolicyParser(file_name).Parse(text);
+}
+
+absl::Status CheckCanBeApplied(const RetentionPolicy& policy) {
+  for (const RetentionRule& rule : policy.rules) {
+    if (rule.takes_whole_hosts()) continue;
+    return absl::UnimplementedError(absl::StrCat(
+        "rule ", rule.name, ": rules with key or type cannot be applied in this version"));
+  }
+  return absl::OkStatus();
+}
+
+std::string ToText(const RetentionRule& rule) {
+  std::string text = rule.name == kDefault ? rule.name : absl::StrCat("rule ", rule.name);
+  const auto add = [&](std::string_view name, const std::vector<std::string>& words) {
+    if (words.empty()) return;
+    absl::StrAppend(&text, " ", std::string(name), "=", absl::StrJoin(words, ","));
+  };
+  add("host", rule.host_patterns);
+  add("key", rule.keys);
+  add("type", rule.types);
+  absl::StrAppend(&text, " keep ", rule.days_max ? absl::StrCat(*rule.days_max, "d") : "forever");
+  if (!rule.bytes_max) return text;
+  size_t unit = 0;
+  while (unit < 3 && *rule.bytes_max % (uint64_t{1} << (10 * (unit + 2))) == 0) ++unit;
+  absl::StrAppend(&text, " at-most ", *rule.bytes_max >> (10 * (unit + 1)),
+                  std::string(1, "KMGT"[unit]));
+  return text;
 }
 
 }  // namespace storage

@@ -19,6 +19,7 @@
 // `host` gives shell patterns of hosts' names. An event matches `key` if one of its keys is listed,
 // and `type` if one of its records has a listed type. Events are kept or deleted whole. A malformed
 // record has neither: only rules without key and type match it. What no rule matches is kept.
+// Policies with such rules are read, and cannot be applied yet: CheckCanBeApplied().
 //
 // The age of an event is that of its (host, UTC day), and the collector's clock decides it: the age
 // counts from the end of the later one of two days, that of the events and that on which the last
@@ -39,6 +40,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "storage/batch.h"
@@ -83,6 +85,13 @@ inline constexpr std::string_view kDiskFullRule = "disk-full";
 // `file_name` and the number of the line.
 absl::StatusOr<RetentionPolicy> ParseRetentionPolicy(std::string_view text,
                                                      std::string_view file_name);
+
+// kUnimplemented, with the name of the rule, if a policy has rules by key or type: what they leave
+// of a day would have to be written anew, which is not built yet.
+absl::Status CheckCanBeApplied(const RetentionPolicy& policy);
+
+// A rule as a line of a policy file.
+std::string ToText(const RetentionRule& rule);
 
 // What went of one host by one rule, on days that follow each other in the store.
 struct Deletion {

@@ -42,6 +42,8 @@ absl::StatusOr<std::vector<Hold>> EventStore::Engine::Holds() const {
 
 absl::StatusOr<std::vector<RuleEffect>> EventStore::Engine::PreviewRetention(
     const RetentionPolicy& policy, std::stop_token stop) const {
+  const absl::Status can_be = CheckCanBeApplied(policy);
+  if (!can_be.ok()) return can_be;
   // None of the hosts is wanted: what is open is not deleted.
   const absl::StatusOr<Moment> moment = Look({"\n"}, stop);
   if (!moment.ok()) return moment.status();
@@ -56,6 +58,8 @@ absl::StatusOr<std::vector<RuleEffect>> EventStore::Engine::PreviewRetention(
 absl::Status EventStore::Engine::ApplyRetention(
     const RetentionPolicy& policy, std::stop_token stop,
     const std::function<void(const Deletion&)>& deleted) {
+  const absl::Status can_be = CheckCanBeApplied(policy);
+  if (!can_be.ok()) return can_be;
   const std::shared_ptr<Running> running = this->running();
   if (running == nullptr) return NotWritable();
   const RetentionScope scope{.rocks = *running->rocks,

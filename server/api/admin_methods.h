@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -20,17 +21,21 @@ namespace server {
 // What the collector can be told, on its network thread.
 struct AdminActions {
   // See StateReport.
-  std::function<void(auspex::v1::StatusResponse*)> fill_status;
-  std::function<StateFile()> state_file;
+  std::function<void(auspex::v1::StatusResponse*)> fill_status = {};
+  std::function<StateFile()> state_file = {};
 
-  std::function<void()> stop;
+  std::function<void()> stop = {};
 
   // The key of that name, as it is in force.
-  std::function<std::string()> backup_dir;
-  std::function<absl::Status()> reload;
-  std::function<void()> seal;
-  std::function<void(bool suspended)> set_suspended;
-  std::function<bool()> is_suspended;
+  std::function<std::string()> backup_dir = {};
+
+  // See RetentionKeeper. Both are for any thread.
+  std::function<std::optional<storage::RetentionPolicy>()> retention_policy = {};
+  std::function<absl::Status()> apply_retention = {};
+  std::function<absl::Status()> reload = {};
+  std::function<void()> seal = {};
+  std::function<void(bool suspended)> set_suspended = {};
+  std::function<bool()> is_suspended = {};
 };
 
 // For any thread.

@@ -52,6 +52,31 @@ class AdminService : public auspex::v1::AdminService::CallbackService {
                                    auspex::v1::BackupResponse* response) override {
     return calls_.Unary("/auspex.v1.AdminService/Backup", context, request, response);
   }
+  grpc::ServerUnaryReactor* AddHold(grpc::CallbackServerContext* context,
+                                    const auspex::v1::AddHoldRequest* request,
+                                    auspex::v1::AddHoldResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/AddHold", context, request, response);
+  }
+  grpc::ServerUnaryReactor* ListHolds(grpc::CallbackServerContext* context,
+                                      const auspex::v1::ListHoldsRequest* request,
+                                      auspex::v1::ListHoldsResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/ListHolds", context, request, response);
+  }
+  grpc::ServerUnaryReactor* RemoveHold(grpc::CallbackServerContext* context,
+                                       const auspex::v1::RemoveHoldRequest* request,
+                                       auspex::v1::RemoveHoldResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/RemoveHold", context, request, response);
+  }
+  grpc::ServerUnaryReactor* PreviewRetention(
+      grpc::CallbackServerContext* context, const auspex::v1::PreviewRetentionRequest* request,
+      auspex::v1::PreviewRetentionResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/PreviewRetention", context, request, response);
+  }
+  grpc::ServerUnaryReactor* ApplyRetention(grpc::CallbackServerContext* context,
+                                           const auspex::v1::ApplyRetentionRequest* request,
+                                           auspex::v1::ApplyRetentionResponse* response) override {
+    return calls_.Unary("/auspex.v1.AdminService/ApplyRetention", context, request, response);
+  }
 
  private:
   GrpcCalls& calls_;

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "api/hold_message.h"
+#include "base/clock.h"
 #include "server/api/network_task.h"
 #include "storage/backup.h"
 
@@ -49,7 +53,81 @@ std::vector<Method> StoreMethods::All() {
         return Backup(call, request, response);
       });
   backup.is_endless = true;  // As far as api_max_time is concerned.
-  return {std::move(backup)};
+  return {
+      std::move(backup),
+      UnaryMethod<AddHoldRequest, AddHoldResponse>(
+          kService, "AddHold", Role::kAdmin,
+          [this](Call& call, const AddHoldRequest& request, AddHoldResponse* response) {
+            return AddHold(call, request, response);
+          }),
+      UnaryMethod<ListHoldsRequest, ListHoldsResponse>(
+          kService, "ListHolds", Role::kAdmin,
+          [this](Call& call, const ListHoldsRequest&, ListHoldsResponse* response) {
+            return ListHolds(call, response);
+          }),
+      UnaryMethod<RemoveHoldRequest, RemoveHoldResponse>(
+          kService, "RemoveHold", Role::kAdmin,
+          [this](Call&, const RemoveHoldRequest& request, RemoveHoldResponse*) {
+            return store_.RemoveHold(request.id());
+          }),
+      UnaryMethod<PreviewRetentionRequest, PreviewRetentionResponse>(
+          kService, "PreviewRetention", Role::kAdmin,
+          [this](Call& call, const PreviewRetentionRequest& request,
+                 PreviewRetentionResponse* response) {
+            return PreviewRetention(call, request, response);
+          }),
+      UnaryMethod<ApplyRetentionRequest, ApplyRetentionResponse>(
+          kService, "ApplyRetention", Role::kAdmin,
+          [this](Call&, const ApplyRetentionRequest&, ApplyRetentionResponse*) {
+            return actions_.apply_retention();
+          }),
+  };
+}
+
+absl::Status StoreMethods::AddHold(Call& call, const AddHoldRequest& request,
+                                   AddHoldResponse* response) const {
+  storage::Hold hold{
+      .host_pattern = request.host_pattern(),
+      .from_ms = request.from_ms(),
+      .to_ms = request.to_ms() > 0 ? request.to_ms() : std::numeric_limits<uint64_t>::max(),
+      .reason = request.reason(),
+      .placed_by = call.caller.name,
+      .placed_ms = base::NowMs()};
+  const absl::StatusOr<uint64_t> id = store_.AddHold(hold);
+  if (!id.ok()) return id.status();
+  hold.id = *id;
+  api::Fill(hold, response->mutable_hold());
+  call.results = 1;
+  return absl::OkStatus();
+}
+
+absl::Status StoreMethods::ListHolds(Call& call, ListHoldsResponse* response) const {
+  const absl::StatusOr<std::vector<storage::Hold>> holds = store_.Holds();
+  if (!holds.ok()) return holds.status();
+  for (const storage::Hold& hold : *holds) api::Fill(hold, response->add_holds());
+  call.results = holds->size();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<storage::RetentionPolicy> StoreMethods::PolicyOf(
+    const PreviewRetentionRequest& request) const {
+  if (request.has_policy()) return storage::ParseRetentionPolicy(request.policy(), "policy");
+  std::optional<storage::RetentionPolicy> in_force = actions_.retention_policy();
+  if (in_force) return *std::move(in_force);
+  return absl::FailedPreconditionError("the collector's configuration has no retention_file");
+}
+
+absl::Status StoreMethods::PreviewRetention(Call& call, const PreviewRetentionRequest& request,
+                                            PreviewRetentionResponse* response) const {
+  const absl::StatusOr<storage::RetentionPolicy> policy = PolicyOf(request);
+  if (!policy.ok()) return policy.status();
+  const auto effects = store_.PreviewRetention(*policy, call.stop);
+  if (!effects.ok()) return effects.status();
+  for (const storage::RuleEffect& effect : *effects) {
+    api::Fill(effect, response->add_effects());
+    call.results += effect.events;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status StoreMethods::Backup(Call& call, const BackupRequest& request,

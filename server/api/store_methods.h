@@ -1,10 +1,12 @@
-// The methods of AdminService (proto/auspex/v1/admin.proto) that are about the store: backups.
+// The methods of AdminService (proto/auspex/v1/admin.proto) that are about the store: backups,
+// holds, and what is kept.
 
 #pragma once
 
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include <boost/asio/io_context.hpp>
 
 #include "proto/auspex/v1/admin.pb.h"
@@ -28,6 +30,14 @@ class StoreMethods {
                       auspex::v1::BackupResponse* response) const;
 
   boost::asio::io_context& network_;
+  absl::Status AddHold(Call& call, const auspex::v1::AddHoldRequest& request,
+                       auspex::v1::AddHoldResponse* response) const;
+  absl::Status ListHolds(Call& call, auspex::v1::ListHoldsResponse* response) const;
+  absl::Status PreviewRetention(Call& call, const auspex::v1::PreviewRetentionRequest& request,
+                                auspex::v1::PreviewRetentionResponse* response) const;
+  absl::StatusOr<storage::RetentionPolicy> PolicyOf(
+      const auspex::v1::PreviewRetentionRequest& request) const;
+
   storage::EventStore& store_;
   const AdminActions actions_;
 };

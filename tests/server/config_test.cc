@@ -440,7 +440,7 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
       unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
                          "api_json_port", "api_json_origins", "api_access_file", "api_token_file",
                          "api_crl_file", "api_enroll_ca", "quota_file", "api_socket",
-                         "api_socket_group", "backup_dir", "name"));
+                         "api_socket_group", "retention_file", "backup_dir", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));

@@ -43,6 +43,17 @@ TEST(RetentionPolicy, ReadsRules) {
           RetentionRule{.name = "default", .days_max = 365, .bytes_max = uint64_t{2} << 40}));
 }
 
+TEST(RetentionPolicy, PrintsRulesAsTheyAreRead) {
+  for (const std::string line :
+       {"rule pci host=pay*,db* key=pci type=CWD,PATH keep 2555d", "rule a keep forever",
+        "rule web host=web* keep 90d at-most 200G", "rule k keep 1d at-most 1025K",
+        "default keep 365d at-most 2048T"}) {
+    const auto policy = ParseRetentionPolicy(line, "p.conf");
+    ASSERT_TRUE(policy.ok()) << policy.status();
+    EXPECT_EQ(ToText(policy->rules.at(0)), line);
+  }
+}
+
 TEST(RetentionPolicy, KeepsEverythingIfItSaysNothing) {
   EXPECT_EQ(ParseRetentionPolicy("", "p.conf")->rules.size(), 0u);
   EXPECT_EQ(ParseRetentionPolicy("# nothing\n\n", "p.conf")->rules.size(), 0u);

@@ -1,4 +1,6 @@
 #include <filesystem>
+#include <limits>
+#include <optional>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -23,10 +25,14 @@ class AdminServiceTest : public ApiTest {
  protected:
   AdminServiceTest() {
     SetAccess("admin root\nviewer alice web*\n");
-    actions_ = {.fill_status = {},
-                .state_file = {},
-                .stop = [this] { ++stops_; },
+    actions_ = {.stop = [this] { ++stops_; },
                 .backup_dir = [this] { return backup_dir_; },
+                .retention_policy = [this] { return policy_; },
+                .apply_retention =
+                    [this] {
+                      ++applications_;
+                      return absl::OkStatus();
+                    },
                 .reload = [this] { return reloaded_; },
                 .seal = [this] { ++seals_; },
                 .set_suspended = [this](bool it_is) { committer_->SetSuspended(it_is); },
@@ -57,6 +63,8 @@ class AdminServiceTest : public ApiTest {
   }
 
   absl::Status reloaded_;
+  std::optional<storage::RetentionPolicy> policy_;
+  int applications_ = 0;
   int seals_ = 0;
   int stops_ = 0;
 };
@@ -172,6 +180,70 @@ TEST_F(AdminServiceTest, MakesABackupWhereTheConfigurationHasAPlace) {
   const auto hosts = (*again)->ListHosts({.host_patterns = {"web1"}, .with_contents = true});
   ASSERT_TRUE(hosts.ok()) << hosts.status();
   EXPECT_EQ(hosts->hosts.at(0).contents->records, 3u);
+}
+
+TEST_F(AdminServiceTest, PlacesListsAndRemovesHolds) {
+  Start();
+  const auto stub = StubAs("root");
+  const auto add = [&](const std::string& pattern, auspex::v1::AddHoldResponse* response) {
+    grpc::ClientContext context;
+    auspex::v1::AddHoldRequest request;
+    request.set_host_pattern(pattern);
+    request.set_reason("case 7");
+    return stub->AddHold(&context, request, response);
+  };
+  auspex::v1::AddHoldResponse added;
+  EXPECT_EQ(add("", &added).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  ASSERT_TRUE(add("web*", &added).ok());
+  EXPECT_EQ(added.hold().placed_by(), "root");
+  EXPECT_EQ(added.hold().to_ms(), std::numeric_limits<uint64_t>::max());
+  const auto count = [&] {
+    grpc::ClientContext context;
+    auspex::v1::ListHoldsResponse response;
+    EXPECT_TRUE(stub->ListHolds(&context, {}, &response).ok());
+    return response.holds_size();
+  };
+  EXPECT_EQ(count(), 1);
+  const auto remove = [&] {
+    grpc::ClientContext context;
+    auspex::v1::RemoveHoldRequest request;
+    request.set_id(added.hold().id());
+    auspex::v1::RemoveHoldResponse response;
+    return stub->RemoveHold(&context, request, &response);
+  };
+  EXPECT_TRUE(remove().ok());
+  EXPECT_EQ(remove().error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(count(), 0);
+}
+
+TEST_F(AdminServiceTest, TellsWhatAPolicyWouldDelete) {
+  Start();
+  Deliver("web1", {1, 2, 3});
+  ASSERT_TRUE(store_->Settle({}).ok());
+  const auto stub = StubAs("root");
+  auspex::v1::PreviewRetentionResponse response;
+  const auto preview = [&](const std::string& policy) {
+    grpc::ClientContext context;
+    auspex::v1::PreviewRetentionRequest request;
+    if (!policy.empty()) request.set_policy(policy);
+    return stub->PreviewRetention(&context, request, &response);
+  };
+  EXPECT_EQ(preview("").error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  const grpc::Status wrong = preview("keep 7d");
+  EXPECT_EQ(wrong.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(wrong.error_message(), HasSubstr("policy:1: "));
+  ASSERT_TRUE(preview("rule db host=db* keep 1d\ndefault keep 30d").ok());
+  ASSERT_EQ(response.effects_size(), 2);
+  EXPECT_EQ(response.effects(0).events(), 0u);
+  EXPECT_EQ(response.effects(1).rule(), "default");
+  EXPECT_EQ(response.effects(1).events(), 3u);
+  policy_ = storage::RetentionPolicy{{{.name = "all", .days_max = 36'000}}};
+  ASSERT_TRUE(preview("").ok());
+  EXPECT_EQ(response.effects(0).events(), 0u);
+  grpc::ClientContext context;
+  auspex::v1::ApplyRetentionResponse applied;
+  EXPECT_TRUE(stub->ApplyRetention(&context, {}, &applied).ok());
+  EXPECT_EQ(applications_, 1);
 }
 
 TEST_F(AdminServiceTest, TakesNothingInWhileItIsSuspended) {

@@ -28,9 +28,7 @@ class JsonDoorTest : public ApiTest {
   JsonDoorTest() {
     json_port_ = 0;
     SetAccess("admin root\nviewer alice web*\ningest web*\n");
-    actions_ = {.fill_status = {},
-                .state_file = {},
-                .stop = [] {},
+    actions_ = {.stop = [] {},
                 .backup_dir = [this] { return backup_dir_; },
                 .reload = [] { return absl::OkStatus(); },
                 .seal = [] {},

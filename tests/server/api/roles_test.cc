@@ -25,15 +25,18 @@ using grpc::StatusCode;
 // The least role that may call a method. Methods that are not here may be called by nobody: one
 // that is added fails this test until it is.
 const std::map<std::string, std::string> kWhoMay = {
-    {"IngestService/Deliver", "ingest"},    {"QueryService/Search", "viewer"},
-    {"QueryService/GetEvent", "viewer"},    {"QueryService/Hosts", "viewer"},
-    {"QueryService/FieldValues", "viewer"}, {"QueryService/SearchMalformed", "viewer"},
-    {"QueryService/Report", "viewer"},      {"QueryService/Tail", "viewer"},
-    {"QueryService/Histogram", "viewer"},   {"AdminService/Status", "admin"},
-    {"AdminService/Reload", "admin"},       {"AdminService/Seal", "admin"},
-    {"AdminService/Suspend", "admin"},      {"AdminService/Resume", "admin"},
-    {"AdminService/WriteState", "admin"},   {"AdminService/Stop", "admin"},
-    {"AdminService/Backup", "admin"},       {"EnrollService/Enroll", "invited"},
+    {"IngestService/Deliver", "ingest"},        {"QueryService/Search", "viewer"},
+    {"QueryService/GetEvent", "viewer"},        {"QueryService/Hosts", "viewer"},
+    {"QueryService/FieldValues", "viewer"},     {"QueryService/SearchMalformed", "viewer"},
+    {"QueryService/Report", "viewer"},          {"QueryService/Tail", "viewer"},
+    {"QueryService/Histogram", "viewer"},       {"AdminService/Status", "admin"},
+    {"AdminService/Reload", "admin"},           {"AdminService/Seal", "admin"},
+    {"AdminService/Suspend", "admin"},          {"AdminService/Resume", "admin"},
+    {"AdminService/WriteState", "admin"},       {"AdminService/Stop", "admin"},
+    {"AdminService/Backup", "admin"},           {"AdminService/AddHold", "admin"},
+    {"AdminService/ListHolds", "admin"},        {"AdminService/RemoveHold", "admin"},
+    {"AdminService/PreviewRetention", "admin"}, {"AdminService/ApplyRetention", "admin"},
+    {"EnrollService/Enroll", "invited"},
 };
 
 // Whether a role may call what needs a role: agents deliver and do nothing else, nobody else
@@ -52,10 +55,10 @@ class RolesTest : public ApiTest {
     SetAccess(
         "ingest agent\nviewer viewer *\nadmin admin\nnone none\n"
         "ingest token:agent\nviewer token:viewer *\nadmin token:admin\nnone token:none\n");
-    actions_ = {.fill_status = {},
-                .state_file = {},
-                .stop = [] {},
+    actions_ = {.stop = [] {},
                 .backup_dir = [this] { return backup_dir_; },
+                .retention_policy = [] { return std::nullopt; },
+                .apply_retention = [] { return absl::OkStatus(); },
                 .reload = [] { return absl::OkStatus(); },
                 .seal = [] {},
                 .set_suspended = [](bool) {},

@@ -1,0 +1,11 @@
+// `auspex retention`: what is kept, and for how long.
+
+#pragma once
+
+namespace cli {
+
+// Runs the command, with its arguments behind argv[0]. Returns the exit status: 1 if it could not
+// be done.
+int RetentionCommand(int argc, char** argv);
+
+}  // namespace cli
