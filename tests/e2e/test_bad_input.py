@@ -133,7 +133,7 @@ class BadInputTest(unittest.TestCase):
                 self.assertGreater(code, 0)
                 text = "\n".join(lines)
                 for number, key in enumerate(server.keys, start=1):
-                    wrong = key not in ("listen_address", "store_dir")
+                    wrong = key not in ("listen_address", "store_dir", "state_file")
                     place = f"{server.config}:{number}: {key} "
                     named = any(place in line and ": wrong:" in line for line in lines)
                     self.assertEqual(named, wrong, f"{key}, line {number} of:\n{text}")

@@ -35,7 +35,7 @@ def install():
     if installed.returncode != 0:
         return "npm cannot install: " + installed.stderr[-500:]
     generated = run(
-        *("protoc", f"--proto_path={PROTO}", f"--es_out={INSTALLED}", "--es_opt=target=js"),
+        *("protoc", f"--proto_path={PROTO}", f"--es_out={INSTALLED}", "--es_opt=target=js,import_extension=js"),
         f"--plugin=protoc-gen-es={INSTALLED}/node_modules/.bin/protoc-gen-es",
         *("auspex/v1/query.proto", "auspex/v1/admin.proto"),
     )
