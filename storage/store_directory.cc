@@ -72,7 +72,8 @@ absl::StatusOr<int> Lock(const std::string& path) {
 bool HoldsForeignFiles(const std::string& path) {
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename();
-    if (name != "LOCK" && name != "lost+found" && !name.starts_with(".new-")) return true;
+    const bool is_ours = name == "LOCK" || name == "reserve" || name.starts_with(".new-");
+    if (!is_ours && name != "lost+found") return true;
   }
   return false;
 }
@@ -90,6 +91,7 @@ absl::Status MakeDirectory(const std::string& path) {
 }  // namespace
 
 std::string DatabasePath(const std::string& store_path) { return store_path + "/db"; }
+std::string ReservePath(const std::string& store_path) { return store_path + "/reserve"; }
 std::string RestoringPath(const std::string& store_path) { return store_path + "/restoring"; }
 
 std::string FormatLine(int format) { return absl::StrFormat("%s%d", kFormatPrefix, format); }

@@ -4,7 +4,8 @@
 //   LOCK    locked (flock) by the one process that may write; holds its process id
 //   db/     RocksDB
 //
-// and restoring/ while a backup is restored into it, which is no store before that has ended.
+// and restoring/ while a backup is restored into it, which is no store before that has ended. The
+// file `reserve` is no part of the store: a server keeps space there, for when the disk is full.
 
 #pragma once
 
@@ -58,6 +59,9 @@ class StoreDirectory {
 
 // Where RocksDB's files are.
 std::string DatabasePath(const std::string& store_path);
+
+// What a server may remove at any time to make room.
+std::string ReservePath(const std::string& store_path);
 
 // Where a restore keeps what is not whole yet. While it is there, `db/` may be such, too.
 std::string RestoringPath(const std::string& store_path);
