@@ -50,8 +50,10 @@ absl::Status ClientProtocol::TakeFrames(std::string_view* bytes, Input* input) {
     const size_t frame_bytes = kFrameHeaderBytes + header->body_bytes;
     if (bytes->size() < frame_bytes) break;
     const std::string_view body = bytes->substr(kFrameHeaderBytes, header->body_bytes);
+    FrameType reply = FrameType::kAck;
     switch (header->type) {
       case FrameType::kMessage:
+        reply = accepted_;
         input->records.push_back({.line = WithoutNewline(body), .sequence = header->sequence});
         break;
       case FrameType::kHeartbeat:
@@ -61,7 +63,7 @@ absl::Status ClientProtocol::TakeFrames(std::string_view* bytes, Input* input) {
         return absl::InvalidArgumentError(absl::StrFormat("frame: type 0x%08x is a server's",
                                                           static_cast<uint32_t>(header->type)));
     }
-    AppendReply(&input->replies, FrameType::kAck, header->sequence);
+    AppendReply(&input->replies, reply, header->sequence);
     bytes->remove_prefix(frame_bytes);
   }
   return absl::OkStatus();
@@ -86,10 +88,12 @@ bool ClientProtocol::TakeRest(Input* input) {
   return true;
 }
 
-std::string EndingReply(uint32_t sequence) {
+std::string RefusalReply(FrameType type, uint32_t sequence) {
   std::string reply;
-  AppendReply(&reply, FrameType::kEnding, sequence);
+  AppendReply(&reply, type, sequence);
   return reply;
 }
+
+std::string EndingReply(uint32_t sequence) { return RefusalReply(FrameType::kEnding, sequence); }
 
 }  // namespace server

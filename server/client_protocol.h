@@ -14,6 +14,8 @@
 
 #include "absl/status/status.h"
 
+#include "audit/frame.h"
+
 namespace server {
 
 // A record as it came, without its newline.
@@ -36,6 +38,9 @@ class ClientProtocol {
   // or line. kInvalidArgument on a malformed frame or a line without end: the connection must end,
   // once the records of *input, which came before, are stored and answered.
   absl::Status Take(std::string_view bytes, Input* input);
+
+  // How records are answered from now on that are stored: ACK, or DISKLOW. Heartbeats get ACK.
+  void AnswerRecordsWith(audit::FrameType accepted) { accepted_ = accepted; }
 
   // Gives back the memory that the views of the last Input point into: idle connections hold none.
   void ForgetTaken() { std::string().swap(taken_); }
@@ -60,12 +65,14 @@ class ClientProtocol {
   absl::Status TakeLines(std::string_view* bytes, Input* input);
 
   Format format_ = Format::kUnknown;
+  audit::FrameType accepted_ = audit::FrameType::kAck;
   std::string partial_;  // The beginning of a frame or line. Empty, without memory, between frames.
   std::string taken_;    // What the views of the last Input point into, if it began in partial_.
 };
 
-// A frame that asks the client to try again later. `sequence` is that of the record that it
-// answers, 0 if none.
+// A frame that says that nothing was taken; ENDING asks the client to try again later. `sequence`
+// is that of the record that it answers, 0 if none.
+std::string RefusalReply(audit::FrameType type, uint32_t sequence);
 std::string EndingReply(uint32_t sequence);
 
 }  // namespace server

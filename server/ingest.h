@@ -5,9 +5,18 @@
 #include "absl/status/statusor.h"
 #include <boost/asio/awaitable.hpp>
 
+#include "audit/frame.h"
 #include "storage/batch.h"
 
 namespace server {
+
+// What tells a client of the managed format what became of its record.
+struct RecordReplies {
+  audit::FrameType accepted = audit::FrameType::kAck;
+  audit::FrameType refused = audit::FrameType::kEnding;
+
+  friend bool operator==(const RecordReplies&, const RecordReplies&) = default;
+};
 
 // To be used from the network thread only.
 class Ingest {
@@ -24,6 +33,9 @@ class Ingest {
   // The receipt says of an agent's batch whether it was stored.
   virtual boost::asio::awaitable<absl::StatusOr<storage::Receipt>> Append(
       storage::Delivery delivery) = 0;
+
+  // As it is now. DISKLOW in place of ACK while space is low.
+  virtual RecordReplies replies() const { return {}; }
 };
 
 }  // namespace server

@@ -154,6 +154,7 @@ asio::awaitable<Session::Progress> Session::ServeRead() {
     co_return Progress::kOver;
   }
   Input input;
+  protocol_.AnswerRecordsWith(context_.ingest.replies().accepted);
   const absl::Status status = protocol_.Take({context_.read_buffer.data(), *read}, &input);
   NoteProgress(input);
 
@@ -200,7 +201,8 @@ asio::awaitable<bool> Session::Store(storage::Delivery delivery, std::string rep
       ++context_.counters.sessions_ended_store_total;
       // Nobody sends these again: their client does not know.
       if (protocol_.ascii()) context_.counters.records_lost_total += count.records;
-      if (!protocol_.ascii()) co_await Send(EndingReply(sequence));
+      const audit::FrameType refused = context_.ingest.replies().refused;
+      if (!protocol_.ascii()) co_await Send(RefusalReply(refused, sequence));
       Abort("store cannot write");
       co_return false;
     }

@@ -107,7 +107,10 @@ class FakeIngest : public Ingest {
     changed_.cancel();
   }
 
+  RecordReplies replies() const override { return frames; }
+
   absl::Status answer;
+  RecordReplies frames;
   bool disk_is_slow = false;
   std::vector<std::string> hosts;
   std::vector<std::string> last_lines;
@@ -287,6 +290,17 @@ TEST_F(SessionTest, SaysEndingInsteadOfAcknowledgingALoss) {
   EXPECT_EQ(transport_->written, Frame(FrameType::kEnding, 3));
   EXPECT_TRUE(transport_->closed);
   EXPECT_EQ(counters_.sessions_ended_store_total, 1u);
+}
+
+TEST_F(SessionTest, TellsWhatItIsToldToTellOfTheDisk) {
+  ingest_.frames = {.accepted = FrameType::kDiskLow, .refused = FrameType::kDiskFull};
+  Say({Message(1, "a\n") + Frame(FrameType::kHeartbeat, 2)});
+  EXPECT_EQ(transport_->written, Frame(FrameType::kDiskLow, 1) + Ack(2));
+  transport_->written.clear();
+  ingest_.answer = absl::UnavailableError("disk");
+  Say({Message(3, "b\n")});
+  EXPECT_EQ(transport_->written, Frame(FrameType::kDiskFull, 3));
+  EXPECT_TRUE(transport_->closed);
 }
 
 TEST_F(SessionTest, CountsWhatAnAsciiClientLoses) {
