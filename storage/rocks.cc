@@ -288,6 +288,16 @@ absl::Status CompactJournal(const Rocks& rocks) {
   return FromRocks(rocks.db->CompactRange({}, rocks.journal, nullptr, nullptr), "compact");
 }
 
+absl::Status CompactColumns(const Rocks& rocks, const std::string& begin, const std::string& end,
+                            std::atomic<bool>* stop) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;  // Nobody else is to wait for it.
+  options.canceled = stop;
+  const rocksdb::Slice first(begin), last(end);
+  const rocksdb::Status compacted = rocks.db->CompactRange(options, rocks.columns, &first, &last);
+  return compacted.IsIncomplete() ? absl::OkStatus() : FromRocks(compacted, "compact");
+}
+
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
   if (status.ok()) return absl::OkStatus();
   const std::string message = absl::StrFormat("store: %s: %s", doing, status.ToString());

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -50,6 +51,12 @@ absl::Status FlushAll(const Rocks& rocks);
 
 // Takes what was deleted of the journal out of the files: whoever reads it would have to skip that.
 absl::Status CompactJournal(const Rocks& rocks);
+
+// Rewrites the files that hold columns with keys from `begin` to before `end`, so that what was
+// deleted there leaves the disk. Takes its time, and ends early once `stop` is set. Readers keep
+// what they see.
+absl::Status CompactColumns(const Rocks& rocks, const std::string& begin, const std::string& end,
+                            std::atomic<bool>* stop);
 
 // What the tables of a family take on the disk.
 uint64_t TableBytes(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family);

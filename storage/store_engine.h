@@ -135,6 +135,8 @@ class EventStore::Engine {
   void NoteActivity();
   std::shared_ptr<Running> running() const;
   std::vector<Identity> AllHosts() const;
+  absl::Status GiveBack(const Running& running, std::vector<Deletion> deletions,
+                        const std::stop_token& stop) const;
 
   // How far a follower has come that searches the store.
   struct CaughtUp {

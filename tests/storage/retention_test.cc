@@ -3,6 +3,7 @@
 #include "storage/retention.h"
 
 #include <map>
+#include <random>
 
 #include "absl/strings/str_format.h"
 #include <gmock/gmock.h>
@@ -298,6 +299,26 @@ TEST_F(RetentionTest, DropsTheOldestDaysOfAllHostsFirst) {
   EXPECT_GT(*store_->DropOldest(1 << 30, {}, tell), 0u);
   EXPECT_THAT(Left(), ElementsAre("c 20000"));
   EXPECT_EQ(*store_->DropOldest(1 << 30, {}, tell), 0u);
+  ExpectSound();
+}
+
+// On a full disk nothing else would have the files rewritten.
+TEST_F(RetentionTest, GivesBackTheSpaceOfTheOldestDays) {
+  std::mt19937_64 noise;
+  for (const Day day : {19'900, 19'901}) {
+    for (int i = 0; i < 200; ++i) {
+      std::string key;
+      while (key.size() < 4000) key += absl::StrFormat("%016x", noise());
+      Add({.host = "a", .day = day, .key = key});
+    }
+  }
+  Seal();
+  const uint64_t before = store_->Activity().table_bytes;
+  const auto dropped = store_->DropOldest(1, {}, nullptr);
+  ASSERT_TRUE(dropped.ok()) << dropped.status();
+  ASSERT_GT(*dropped, 200'000u);
+  EXPECT_LT(store_->Activity().table_bytes, before - *dropped / 2);
+  EXPECT_EQ(Left().size(), 200u);
   ExpectSound();
 }
 
