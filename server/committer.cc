@@ -52,12 +52,21 @@ void Committer::SetSuspended(bool suspended) {
   counters_.suspended = suspended ? 1 : 0;
 }
 
+void Committer::SetOutOfSpace(bool out_of_space) {
+  out_of_space_ = out_of_space;
+  counters_.space_suspended = out_of_space ? 1 : 0;
+}
+
 double Committer::records_per_second() const { return pace_.At(base::NowMs()).records_per_second; }
 
 asio::awaitable<absl::StatusOr<storage::Receipt>> Committer::Append(storage::Delivery delivery) {
   if (suspended_) {
     ++counters_.deliveries_refused_suspended_total;
     co_return absl::UnavailableError("the collector is suspended");
+  }
+  if (out_of_space_) {
+    ++counters_.deliveries_refused_space_total;
+    co_return absl::UnavailableError("there is no space for records");
   }
   const auto hand_in = [this](auto handler, storage::Delivery&& handed_in) {
     Push({.delivery = std::move(handed_in),
@@ -113,6 +122,10 @@ void Committer::TryStore(absl::AnyInvocable<void()> done) {
       done();
     });
   });
+}
+
+void Committer::TellWrite(const absl::Status& result) {
+  if (on_write_ != nullptr) on_write_(result);
 }
 
 // The store tells it once.
@@ -181,7 +194,9 @@ void Committer::Commit(Group group) {
                         commit_us]() mutable { Finish(std::move(group), result, commit_us); });
 
   const absl::Status synced = store_.SyncIfDue();
-  if (!synced.ok()) spdlog::error("sync failed: {}", std::string(synced.message()));
+  if (synced.ok()) return;
+  spdlog::error("sync failed: {}", std::string(synced.message()));
+  asio::post(network_, [this, synced] { TellWrite(synced); });
 }
 
 // On the network thread: lets all sessions of a group go on.
@@ -211,6 +226,7 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
       spdlog::error("nothing can be acknowledged: {}", std::string(result.status().message()));
     }
   }
+  TellWrite(result.status());
   room_.cancel();
   const Clock::time_point now = Clock::now();
   for (size_t i = 0; i < group.done.size(); ++i) {

@@ -60,7 +60,15 @@ class Committer : public Ingest {
   // Whether nothing is taken in: each Append() fails with kUnavailable. Own records are stored all
   // the same.
   void SetSuspended(bool suspended);
-  bool is_suspended() const { return suspended_; }
+
+  // The same, not by an admin but for want of space. Both can hold at once.
+  void SetOutOfSpace(bool out_of_space);
+
+  bool is_suspended() const { return suspended_ || out_of_space_; }
+  bool is_suspended_by_admin() const { return suspended_; }
+
+  RecordReplies replies() const override { return replies_; }
+  void SetReplies(const RecordReplies& replies) { replies_ = replies; }
 
   // In microseconds, from the moment when a delivery was handed in until its sender was told that
   // it is stored.
@@ -74,6 +82,10 @@ class Committer : public Ingest {
 
   // Stores records that no client waits for: the collector's own.
   void AppendOwn(storage::Batch batch);
+
+  // Calls `told` on the network thread after each write, before those who wait for it go on, and
+  // when a sync between them fails. Call before the first record is handed in.
+  void OnWrite(absl::AnyInvocable<void(const absl::Status&)> told) { on_write_ = std::move(told); }
 
   // Calls `told` on the network thread when the store was opened and its journal found damaged,
   // with what was damaged. Call before the first record is handed in.
@@ -115,6 +127,7 @@ class Committer : public Ingest {
   void Run();
   bool TakeGroup(Group* group);
   void Commit(Group group);
+  void TellWrite(const absl::Status& result);
   void TellDamage(const absl::StatusOr<storage::AppendResult>& result);
   void Finish(Group group, const absl::StatusOr<storage::AppendResult>& result, uint64_t commit_us);
 
@@ -128,10 +141,13 @@ class Committer : public Ingest {
   size_t pending_bytes_ = 0;
   size_t own_records_pending_ = 0;
   bool suspended_ = false;
+  bool out_of_space_ = false;
+  RecordReplies replies_;
   storage::HostPaceMeter pace_;  // Of all hosts together.
   Histogram latency_us_{kLatencyBoundsUs};
   Histogram records_of_commits_{kRecordCountBounds};
   absl::AnyInvocable<void(const std::string&)> on_damage_;
+  absl::AnyInvocable<void(const absl::Status&)> on_write_;
   base::LogLimit error_log_{1};
   boost::asio::steady_timer room_;  // Never expires: cancelled when there is room again.
 

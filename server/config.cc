@@ -147,6 +147,17 @@ void JudgeTogether(ParsedConfig* parsed) {
   }
 }
 
+// What can be said only on the machine where it is used. Keys that the file does not set are at
+// their defaults, which are good everywhere.
+void JudgeOnThisMachine(ParsedConfig* parsed) {
+  for (Finding& finding : parsed->findings) {
+    const HonouredKey* const key = FindHonouredKey(finding.key);
+    if (key == nullptr || key->inspect == nullptr || finding.verdict == Verdict::kWrong) continue;
+    std::string wrong = key->inspect(parsed->config);
+    if (!wrong.empty()) MakeWrong(std::move(wrong), key->allowed, &finding);
+  }
+}
+
 // Removes a line from the front of *text and returns it without its end.
 std::string_view TakeLine(std::string_view* text) {
   const size_t end = std::min(text->find('\n'), text->size());
@@ -189,9 +200,13 @@ ParsedConfig ParseConfig(std::string_view text, std::string_view file_name) {
 
 absl::StatusOr<ParsedConfig> ReadConfigFile(const std::string& path) {
   const absl::StatusOr<std::string> text = base::ReadSmallFile(path, kConfigBytesMax + 1);
-  if (text.ok()) return ParseConfig(*text, path);
-  return absl::Status(text.status().code(),
-                      absl::StrCat("configuration ", text.status().message()));
+  if (!text.ok()) {
+    return absl::Status(text.status().code(),
+                        absl::StrCat("configuration ", text.status().message()));
+  }
+  ParsedConfig parsed = ParseConfig(*text, path);
+  JudgeOnThisMachine(&parsed);
+  return parsed;
 }
 
 std::string FormatFinding(const ParsedConfig& parsed, const Finding& finding) {

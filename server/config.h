@@ -23,6 +23,7 @@
 
 #include "server/api/local_socket_options.h"
 #include "server/api/tls_files.h"
+#include "server/space/space_options.h"
 #include "storage/flush.h"
 
 namespace server {
@@ -209,6 +210,7 @@ struct Config {
   ApiOptions api;
   QuotaOptions quotas;
   StoreOptions store;
+  SpaceOptions space;
   StateOptions state;
   DaemonIdentity identity;
 
@@ -253,7 +255,8 @@ ParsedConfig ParseConfig(std::string_view text, std::string_view file_name);
 
 // Reads and parses a file. It fails if the file is missing (kNotFound) or cannot be read
 // (kUnavailable), with a message for an administrator. Errors in the text are no failure: ask
-// ok(). Of a large file no more than kConfigBytesMax + 1 bytes are read.
+// ok(). It also finds what is wrong on this machine: scripts that are not there, say. Of a large
+// file no more than kConfigBytesMax + 1 bytes are read.
 absl::StatusOr<ParsedConfig> ReadConfigFile(const std::string& path);
 
 // One line for a finding, without newline and with all but printable ASCII escaped:

@@ -1,16 +1,16 @@
 #include "server/config_keys.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <limits>
 #include <numeric>
 #include <optional>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+
+#include "server/config_values.h"
+#include "server/space/space_keys.h"
 
 namespace server {
 
@@ -22,17 +22,8 @@ using storage::Flush;
 constexpr uint32_t kOpenBlocksMemoryMax = 1 << 20;
 constexpr uint32_t kOpenBlocksAgeMax = 86'400;
 
-// auditd reads its counts into an int.
-constexpr uint32_t kIntMax = std::numeric_limits<int32_t>::max();
-
 // How far a known key may be from an unknown one. With three, short keys resemble everything.
 constexpr size_t kEditsMax = 2;
-
-char LowerCase(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool SameWord(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, LowerCase, LowerCase);
-}
 
 // How many characters must be added, removed or replaced to make one word of the other.
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -48,46 +39,6 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   }
   return row[b.size()];
 }
-
-// The functions below set *out to what the value says, or return what is wrong with it.
-
-template <typename Number>
-std::string SetNumber(std::string_view value, uint32_t least, uint32_t most, Number* out) {
-  uint32_t number = 0;
-  const char* const end = value.data() + value.size();
-  const auto [parsed_end, errc] = std::from_chars(value.data(), end, number);
-  if (errc == std::errc::invalid_argument || parsed_end != end) return "not a number";
-  if (errc == std::errc::result_out_of_range || number > most) return "too large";
-  if (number < least) return "too small";
-  *out = static_cast<Number>(number);
-  return {};
-}
-
-template <typename Value>
-struct Choice {
-  std::string_view word;
-  Value value;
-};
-
-template <typename Value, size_t count>
-std::string SetChoice(std::string_view value, const Choice<Value> (&choices)[count], Value* out) {
-  for (const Choice<Value>& choice : choices) {
-    if (!SameWord(choice.word, value)) continue;
-    *out = choice.value;
-    return {};
-  }
-  return "not one of the words";
-}
-
-template <typename Value, size_t count>
-std::string WordFor(Value value, const Choice<Value> (&choices)[count]) {
-  for (const Choice<Value>& choice : choices) {
-    if (choice.value == value) return std::string(choice.word);
-  }
-  return {};
-}
-
-constexpr Choice<bool> kYesNo[] = {{"yes", true}, {"no", false}};
 
 constexpr Choice<Flush> kFlushes[] = {{"NONE", Flush::kNone},
                                       {"INCREMENTAL", Flush::kIncremental},
@@ -265,7 +216,7 @@ std::string_view RemarkName(const Config& config) {
 
 constexpr std::string_view kAbsolutePath = "an absolute path without blanks";
 
-constexpr HonouredKey kHonouredKeys[] = {
+constexpr HonouredKey kOwnKeys[] = {
     {"listen_address", "up to 64 different IPv4 and IPv6 addresses, with commas between them",
      [](auto value, auto* c) {
        std::string wrong = SetAddresses(value, &c->listener.listen_address);
@@ -414,10 +365,6 @@ constexpr HonouredKey kHonouredKeys[] = {
 constexpr std::string_view kNoLocalEvents =
     "auspexd stores what clients send; run auditd for the events of this machine";
 constexpr std::string_view kNoLogFiles = "records are kept in store_dir, not in log files";
-constexpr std::string_view kNoSpaceActions =
-    "not acted on in this version: when the store cannot write, clients are answered ENDING and "
-    "keep their records";
-constexpr std::string_view kNoMail = "no mail is sent in this version";
 constexpr std::string_view kNoPlugins = "auspexd starts no plugins";
 constexpr std::string_view kNoKerberos = "Kerberos is not built in";
 constexpr std::string_view kNoTls = "TLS is not built in";
@@ -428,18 +375,7 @@ constexpr OtherKey kOtherKeys[] = {
     {"log_file", kNoLogFiles},
     {"log_format", "records are stored as clients send them; the clients enrich them"},
     {"log_group", kNoLogFiles},
-    {"num_logs", kNoLogFiles},
-    {"max_log_file", kNoLogFiles},
-    {"max_log_file_action", kNoLogFiles},
     {"priority_boost", "the priority is that of the service, see systemd.exec(5), Nice="},
-    {"space_left", kNoSpaceActions},
-    {"space_left_action", kNoSpaceActions},
-    {"admin_space_left", kNoSpaceActions},
-    {"admin_space_left_action", kNoSpaceActions},
-    {"disk_full_action", kNoSpaceActions},
-    {"disk_error_action", kNoSpaceActions},
-    {"action_mail_acct", kNoMail},
-    {"verify_email", kNoMail},
     {"distribute_network", kNoPlugins},
     {"dispatcher", kNoPlugins},
     {"disp_qos", kNoPlugins},
@@ -460,20 +396,36 @@ constexpr OtherKey kOtherKeys[] = {
     {"tls_allowed_clients", kNoTls},
 };
 
-template <typename Key, size_t count>
-const Key* FindKey(std::string_view name, const Key (&keys)[count]) {
-  const auto* const found =
+// Those of space/ stand behind the last that is about the store.
+std::vector<HonouredKey> JoinKeys() {
+  std::vector<HonouredKey> keys;
+  for (const HonouredKey& key : kOwnKeys) {
+    keys.push_back(key);
+    if (key.name != "open_blocks_age") continue;
+    for (const HonouredKey& of_space : SpaceKeys()) keys.push_back(of_space);
+  }
+  return keys;
+}
+
+template <typename Key>
+const Key* FindKey(std::string_view name, std::span<const Key> keys) {
+  const auto found =
       std::ranges::find_if(keys, [name](const Key& key) { return SameWord(key.name, name); });
-  return found == std::end(keys) ? nullptr : found;
+  return found == keys.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-std::span<const HonouredKey> HonouredKeys() { return kHonouredKeys; }
+std::span<const HonouredKey> HonouredKeys() {
+  static const std::vector<HonouredKey> keys = JoinKeys();
+  return keys;
+}
 
-const HonouredKey* FindHonouredKey(std::string_view name) { return FindKey(name, kHonouredKeys); }
+const HonouredKey* FindHonouredKey(std::string_view name) { return FindKey(name, HonouredKeys()); }
 
-const OtherKey* FindOtherKey(std::string_view name) { return FindKey(name, kOtherKeys); }
+const OtherKey* FindOtherKey(std::string_view name) {
+  return FindKey(name, std::span<const OtherKey>(kOtherKeys));
+}
 
 std::string_view NearestKey(std::string_view name) {
   std::string_view nearest;
@@ -486,7 +438,7 @@ std::string_view NearestKey(std::string_view name) {
     least = distance;
     nearest = known;
   };
-  for (const HonouredKey& key : kHonouredKeys) consider(key.name);
+  for (const HonouredKey& key : HonouredKeys()) consider(key.name);
   for (const OtherKey& key : kOtherKeys) consider(key.name);
   return nearest;
 }

@@ -26,6 +26,9 @@ struct HonouredKey {
   // it is seen beside the others, and what an administrator should know of it. Mostly nothing.
   std::string_view (*conflict)(const Config& config) = nullptr;
   std::string_view (*remark)(const Config& config) = nullptr;
+
+  // May be null. What is wrong with it on this machine: it looks at files, and may ask the DNS.
+  std::string (*inspect)(const Config& config) = nullptr;
 };
 
 // A key of auditd.conf(5), any version from 3.0.9 to 4.2, that has no meaning for us.

@@ -54,6 +54,22 @@ struct Counters {
   X(retention_failures_total, "times that the retention policy could not be applied, whole")     \
   X(suspended, "gauge: 1 while an admin has the collector take nothing in")                      \
   X(deliveries_refused_suspended_total, "deliveries that came while it was suspended, refused")  \
+  X(deliveries_refused_space_total, "deliveries that came while there was no space, refused")    \
+  X(space_free_bytes, "gauge: free for records, without the reserve")                            \
+  X(space_total_bytes, "gauge: of the file system of the store")                                 \
+  X(space_reserve_bytes, "gauge: held by the reserve file")                                      \
+  X(space_stage, "gauge: 0 ok, 1 space_left, 2 admin_space_left, 3 full, 4 error")               \
+  X(space_suspended, "gauge: 1 while nothing is taken in for want of space")                     \
+  X(space_changes_total, "changes of the stage, either way")                                     \
+  X(space_resumed_total, "times that records were taken in again by itself")                     \
+  X(space_check_errors_total, "times that the file system did not tell its free space")          \
+  X(space_reserve_errors_total, "times that the reserve could not be made or given back")        \
+  X(space_actions_started_total, "actions about space that were begun")                          \
+  X(space_actions_failed_total, "actions about space that failed, and scripts")                  \
+  X(space_actions_timed_out_total, "scripts and programs killed: they took too long")            \
+  X(space_actions_dropped_total, "actions not taken: the last of the same cause went on")        \
+  X(space_drops_total, "times that the oldest days were to be dropped")                          \
+  X(space_dropped_bytes_total, "bytes of days that were dropped to make room")                   \
   X(deliveries_pending, "gauge: deliveries handed in and not yet stored")                        \
   X(bytes_pending, "gauge: their bytes")                                                         \
   X(waits_for_room_total, "reads put off because too much waited for the disk")                  \

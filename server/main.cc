@@ -33,6 +33,7 @@
 #include "server/own_records.h"
 #include "server/quotas.h"
 #include "server/retention_keeper.h"
+#include "server/space/space_watch.h"
 #include "server/state_report.h"
 #include "server/store_watch.h"
 #include "storage/event_store.h"
@@ -115,13 +116,18 @@ Quotas::Passed TellOfQuotas(OwnRecords& own_records) {
   };
 }
 
+void SealStore(storage::EventStore& store) {
+  const absl::Status sealed = store.Seal();
+  if (!sealed.ok()) spdlog::error("seal failed: {}", Text(sealed));
+}
+
 // What a signal asks for, on the network thread. All members outlive the signals.
 class Control {
  public:
   Control(asio::io_context& network, const std::string& config_file, const Config& config,
           storage::EventStore& store, Committer& committer, RetentionKeeper& retention,
-          OwnRecords& own_records, Quotas& quotas, Listener& listener, ApiServer& api,
-          const Counters& counters)
+          SpaceWatch& space, OwnRecords& own_records, Quotas& quotas, Listener& listener,
+          ApiServer& api, const Counters& counters)
       : network_(network),
         config_file_(config_file),
         config_(config),
@@ -130,6 +136,7 @@ class Control {
         retention_(retention),
         own_records_(own_records),
         quotas_(quotas),
+        space_(space),
         listener_(listener),
         api_(api),
         counters_(counters),
@@ -188,15 +195,11 @@ class Control {
     return absl::OkStatus();
   }
 
-  void Seal() {
-    committer_.RunBetweenCommits([](storage::EventStore& store) {
-      const absl::Status sealed = store.Seal();
-      if (!sealed.ok()) spdlog::error("seal failed: {}", Text(sealed));
-    });
-  }
+  void Seal() { committer_.RunBetweenCommits(SealStore); }
 
   void SetSuspended(bool suspended) {
-    if (suspended == committer_.is_suspended()) return;
+    if (!suspended) space_.Resume();
+    if (suspended == committer_.is_suspended_by_admin()) return;
     committer_.SetSuspended(suspended);
     if (!suspended) own_records_.Resumed();
     spdlog::warn(suspended ? "suspended: nothing is taken in" : "resumed");
@@ -237,6 +240,7 @@ class Control {
     }
     const absl::StatusOr<std::vector<storage::Hold>> holds = store_.Holds();
     if (holds.ok()) status->set_holds(holds->size());
+    space_.Fill(status);
   }
 
   // The disk may take its time, and sessions must not wait for it.
@@ -273,6 +277,7 @@ class Control {
       spdlog::warn("reload: the API keeps its port and files until a restart");
     }
     const DaemonIdentity identity = config_.identity;
+    const SpaceOptions space = config_.space;
     config_ = config;
     config_.store.store_dir = store_dir;
     const auto endpoints = listener_.endpoints();
@@ -282,6 +287,7 @@ class Control {
     absl::StatusOr<QuotaRules> quotas = QuotaRules::Read(config_.quotas);
     if (quotas.ok()) quotas_.SetRules(*std::move(quotas));
     if (!quotas.ok()) spdlog::error("reload: quotas stay as they were: {}", Text(quotas.status()));
+    if (config_.space != space) space_.Use(config_.space);
     if (config_.identity != identity) own_records_.SetIdentity(config_.identity);
     const absl::Status access = api_.ReloadAccess();
     if (!access.ok()) spdlog::error("reload: access stays as it was: {}", Text(access));
@@ -310,6 +316,7 @@ class Control {
     const bool listener_in_good_order = co_await listener_.Stop();
     in_good_order_ = api_in_good_order && listener_in_good_order;
     own_records_.End();
+    space_.Stop();
     report_timer_.cancel();
     network_.stop();
   }
@@ -322,6 +329,7 @@ class Control {
   RetentionKeeper& retention_;
   OwnRecords& own_records_;
   Quotas& quotas_;
+  SpaceWatch& space_;
   Listener& listener_;
   ApiServer& api_;
   const Counters& counters_;
@@ -357,6 +365,9 @@ int Run(const Arguments& arguments) {
   StoreWatch watch(network, counters);
   storage::StoreOptions store_options = StoreOptionsOf(config);
   store_options.on_problem = [&watch](const absl::Status& problem) { watch.Hear(problem); };
+  if (SpaceWatch::MakeRoomToOpen(config.store.store_dir, config.space)) {
+    spdlog::warn("space: the reserve was given back, to open the store on a full disk");
+  }
   const auto store = storage::EventStore::Open(config.store.store_dir, store_options);
   if (!store.ok()) {
     spdlog::error("{}", Text(store.status()));
@@ -393,6 +404,16 @@ int Run(const Arguments& arguments) {
                     TellOfDeletions(network, own_records, counters));
   retention->SetPolicy(*std::move(policy));
 
+  SpaceWatch space(
+      network, committer, own_records, counters, config.store.store_dir, config.space,
+      {.drop_oldest = [&](uint64_t bytes,
+                          auto done) { retention->DropOldest(bytes, std::move(done)); },
+       .seal = [&] { committer.RunBetweenCommits(SealStore); },
+       .store_bytes = [&] { return (*store)->Activity().table_bytes; }});
+  committer.OnWrite([&space](const absl::Status& result) { space.Hear(result); });
+  watch.TellTo([&space](const absl::Status& problem) { space.Hear(problem); });
+  space.Start();
+
   Listener listener(
       network, committer, own_records, counters, host_sessions, quotas,
       [&store] { return (*store)->NextConnection(); }, config.listener, limits);
@@ -421,7 +442,7 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
-  Control control(network, arguments.config_file, config, **store, committer, *retention,
+  Control control(network, arguments.config_file, config, **store, committer, *retention, space,
                   own_records, quotas, listener, api, counters);
   control_of_signals = &control;
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);

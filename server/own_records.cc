@@ -174,6 +174,29 @@ void OwnRecords::StoreDamaged(std::string_view what) {
   Write("DAEMON_ERR", absl::StrFormat("op=recover-store reason=%s res=failed", Encoded(what)));
 }
 
+// auditd tells nobody but the system's log of its space. The types are those whose meaning is near.
+void OwnRecords::SpaceChanged(const SpaceChange& change) {
+  Write(change.is_worse ? "DAEMON_ERR" : "DAEMON_RESUME",
+        absl::StrFormat("op=disk-space stage=%s was=%s free=%d res=%s", change.to, change.from,
+                        change.free_bytes, change.is_worse ? "failed" : "success"));
+}
+
+void OwnRecords::SpaceActionEnded(std::string_view cause, std::string_view action,
+                                  std::string_view failure) {
+  const std::string reason = failure.empty() ? "" : "reason=" + Encoded(failure) + " ";
+  Write("DAEMON_ERR", absl::StrFormat("op=space-action cause=%s action=%s %sres=%s", cause, action,
+                                      reason, failure.empty() ? "success" : "failed"));
+}
+
+void OwnRecords::DaysDropped(std::string_view cause, uint64_t bytes, std::string_view failure) {
+  const std::string reason = failure.empty() ? "" : "reason=" + Encoded(failure) + " ";
+  Write("DAEMON_ROTATE",
+        absl::StrFormat("op=rotate-logs cause=%s dropped=%d %sres=%s", cause, bytes, reason,
+                        bytes > 0 && failure.empty() ? "success" : "failed"));
+}
+
+void OwnRecords::WriteTested() { Write("DAEMON_RESUME", "op=test-write res=success"); }
+
 void OwnRecords::StoreFailed(std::string_view what) {
   Write("DAEMON_ERR", absl::StrFormat("op=disk-error reason=%s res=failed", Encoded(what)));
 }

@@ -58,6 +58,24 @@ class OwnRecords {
   // A host has delivered all that it may in a day; what more it sends is refused.
   void QuotaPassed(std::string_view host, uint64_t bytes_per_day);
 
+  // Whether there is space changes: from "ok" to "full", or back.
+  struct SpaceChange {
+    std::string_view from;
+    std::string_view to;
+    bool is_worse = false;
+    uint64_t free_bytes = 0;
+  };
+  void SpaceChanged(const SpaceChange& change);
+
+  // An action of auditd.conf(5) for want of space has ended. `failure` is empty if it was taken.
+  void SpaceActionEnded(std::string_view cause, std::string_view action, std::string_view failure);
+
+  // Days were dropped to make room, or could not be.
+  void DaysDropped(std::string_view cause, uint64_t bytes, std::string_view failure);
+
+  // Is stored only if the store can write again.
+  void WriteTested();
+
   // Something failed that no write returned: blocks cannot be made or read.
   void StoreFailed(std::string_view what);
 

@@ -13,8 +13,9 @@ std::string Text(const absl::Status& status) { return std::string(status.message
 }  // namespace
 
 void StoreWatch::Hear(const absl::Status& problem) {
-  asio::post(network_, [this, what = Text(problem)] {
+  asio::post(network_, [this, problem, what = Text(problem)] {
     ++counters_.store_problems_total;
+    if (told_) told_(problem);
     if (!error_log_.Allow()) return;
     spdlog::error("blocks: {}", what);
     if (own_records_ != nullptr) own_records_->StoreFailed(what);

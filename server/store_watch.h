@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include <boost/asio/io_context.hpp>
@@ -27,10 +29,14 @@ class StoreWatch {
   // From now on they are stored, too. Null at the end. On the network thread.
   void TellTo(OwnRecords* own_records) { own_records_ = own_records; }
 
+  // From now on `told` hears of them, too. On the network thread.
+  void TellTo(std::function<void(const absl::Status&)> told) { told_ = std::move(told); }
+
  private:
   boost::asio::io_context& network_;
   Counters& counters_;
   OwnRecords* own_records_ = nullptr;
+  std::function<void(const absl::Status&)> told_;
   base::LogLimit error_log_{1};
 };
 

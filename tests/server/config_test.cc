@@ -42,41 +42,12 @@ constexpr std::string_view kAggregator =
 
 // All keys of audit 3.0.9 and 4.2 that are not honoured.
 constexpr std::string_view kKeysWithoutMeaning[] = {
-    "local_events",
-    "write_logs",
-    "log_file",
-    "log_format",
-    "log_group",
-    "num_logs",
-    "max_log_file",
-    "max_log_file_action",
-    "space_left",
-    "space_left_action",
-    "admin_space_left",
-    "admin_space_left_action",
-    "disk_full_action",
-    "disk_error_action",
-    "action_mail_acct",
-    "verify_email",
-    "priority_boost",
-    "dispatcher",
-    "disp_qos",
-    "krb5_principal",
-    "krb5_key_file",
-    "tls_psk_file",
-    "tls_psk_identity",
-    "tls_cipher_suites",
-    "tls_key_exchange",
-    "tls_require_pqc",
-    "tls_auth",
-    "tls_crypto_profile",
-    "tls_allowed_clients",
-    "distribute_network",
-    "q_depth",
-    "overflow_action",
-    "max_restarts",
-    "plugin_dir",
-    "end_of_event_timeout",
+    "local_events",       "write_logs",          "log_file",           "log_format",
+    "log_group",          "priority_boost",      "dispatcher",         "disp_qos",
+    "krb5_principal",     "krb5_key_file",       "tls_psk_file",       "tls_psk_identity",
+    "tls_cipher_suites",  "tls_key_exchange",    "tls_require_pqc",    "tls_auth",
+    "tls_crypto_profile", "tls_allowed_clients", "distribute_network", "q_depth",
+    "overflow_action",    "max_restarts",        "plugin_dir",         "end_of_event_timeout",
 };
 
 // The report of --check-config on one line of the file.
@@ -123,6 +94,15 @@ TEST(ParseConfig, TakesAnAggregatorsAuditdConfAsItIs) {
   expected.listener.tcp_listen_port = 60;
   expected.listener.tcp_listen_queue = 5;
   expected.store.flush = Flush::kIncrementalAsync;
+  const ChosenAction kSuspends = {.action = SpaceAction::kSuspend, .script = {}};
+  expected.space = {.space_left = SpaceLimit{.number = 75},
+                    .admin_space_left = SpaceLimit{.number = 50},
+                    .admin_space_left_action = kSuspends,
+                    .disk_full_action = kSuspends,
+                    .disk_error_action = kSuspends,
+                    .max_log_file = 8,
+                    .num_logs = 5,
+                    .max_log_file_action = {.action = SpaceAction::kRotate, .script = {}}};
   EXPECT_EQ(parsed.config, expected);
   EXPECT_EQ(parsed.findings.size(), 33u);
   EXPECT_EQ(FindingOn(parsed, 24), "auditd.conf:24: tcp_listen_port = 60: honoured");
@@ -350,7 +330,7 @@ TEST(ParseConfig, RefusesWhatIsBeyondItsLimits) {
 
 TEST(ParseConfig, LetsTheLastOfARepeatedKeyCountAndSaysSo) {
   const ParsedConfig parsed =
-      ParseConfig("tcp_max_per_addr = 2\nTCP_MAX_PER_ADDR = 3\nnum_logs = 1\nnum_logs = 2\n", "f");
+      ParseConfig("tcp_max_per_addr = 2\nTCP_MAX_PER_ADDR = 3\nq_depth = 1\nq_depth = 2\n", "f");
   EXPECT_EQ(parsed.config.listener.tcp_max_per_addr, 3);
   EXPECT_EQ(FindingOn(parsed, 1),
             "f:1: tcp_max_per_addr = 2: honoured (line 2 sets it again and counts)");
@@ -413,8 +393,8 @@ TEST(ParseConfig, TellsTheDefaultsOfKeysThatAreNotSet) {
 }
 
 TEST(FormatReport, HasALineForEachKeyEachDefaultAndAVerdict) {
-  const std::string report = FormatReport(ParseConfig("num_logs = 5\n\nfreq = x\n", "f"));
-  EXPECT_THAT(report, StartsWith("f:1: num_logs = 5: without meaning: records are kept in "
+  const std::string report = FormatReport(ParseConfig("log_file = x\n\nfreq = x\n", "f"));
+  EXPECT_THAT(report, StartsWith("f:1: log_file = x: without meaning: records are kept in "
                                  "store_dir, not in log files\n"
                                  "f:3: freq = x: wrong: not a number, allowed: a number from 0 to "
                                  "2147483647, not 0 with incremental flush\n"
@@ -437,10 +417,11 @@ TEST(ExampleConfig, SaysExactlyTheDefaults) {
   std::vector<std::string> unset;
   for (const DefaultInForce& key : example->defaults) unset.push_back(key.key);
   EXPECT_THAT(
-      unset, ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
-                         "api_json_port", "api_json_origins", "api_access_file", "api_token_file",
-                         "api_crl_file", "api_enroll_ca", "quota_file", "api_socket",
-                         "api_socket_group", "retention_file", "backup_dir", "name"));
+      unset,
+      ElementsAre("listen_address", "tcp_listen_port", "tcp_client_ports", "api_listen_port",
+                  "api_json_port", "api_json_origins", "api_access_file", "api_token_file",
+                  "api_crl_file", "api_enroll_ca", "quota_file", "api_socket", "api_socket_group",
+                  "retention_file", "backup_dir", "space_left", "admin_space_left", "name"));
   std::ifstream file(path);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   for (const std::string& key : unset) EXPECT_THAT(text, HasSubstr("\n##" + key + " = "));

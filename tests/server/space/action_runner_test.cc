@@ -172,8 +172,8 @@ TEST_F(ActionRunnerTest, LeavesAScriptAloneWhenItEnds) {
   const std::string hears = directory_.Path("hears");
   ASSERT_EQ(mkfifo(says.c_str(), 0600), 0);
   ASSERT_EQ(mkfifo(hears.c_str(), 0600), 0);
-  const std::string script = Script("goes-on", "echo started > " + says + "; read line < " + hears +
-                                                   "; echo $line > " + says);
+  const std::string script = Script(
+      "goes-on", "echo started > " + says + "; read line < " + hears + "; echo $line > " + says);
   std::string line;
   {
     ActionRunner runner(options_);
