@@ -18,15 +18,12 @@ std::pair<Day, HostId> PlaceOf(const BlockFloor& floor) { return {floor.day, flo
 
 bool Decode(std::string_view key, std::string_view value, BlockFloor* floor) {
   uint8_t version = 0;
-  uint8_t given_back = 0;
   key.remove_prefix(kPrefix.size());
   if (!TakeFixed32(&key, &floor->day) || !TakeFixed32(&key, &floor->host) || !key.empty() ||
       !TakeByte(&value, kVersion, &version) || version != kVersion ||
-      !TakeVarint32(&value, &floor->number) || !TakeVarint(&value, &floor->blocks) ||
-      !TakeVarint(&value, &floor->bytes) || !TakeByte(&value, 1, &given_back) || !value.empty()) {
+      !TakeVarint32(&value, &floor->number) || !value.empty()) {
     return false;
   }
-  floor->given_back = given_back == 1;
   return true;
 }
 
@@ -41,12 +38,9 @@ std::string EncodeFloorKey(HostId host, Day day) {
   return key;
 }
 
-std::string EncodeFloorValue(const BlockFloor& floor) {
+std::string EncodeFloorValue(uint32_t number) {
   std::string value(1, static_cast<char>(kVersion));
-  PutVarint(&value, floor.number);
-  PutVarint(&value, floor.blocks);
-  PutVarint(&value, floor.bytes);
-  value.push_back(floor.given_back ? 1 : 0);
+  PutVarint(&value, number);
   return value;
 }
 

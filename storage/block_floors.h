@@ -6,10 +6,9 @@
 // family "meta":
 //
 //   key    := "f" | day u32 | host u32
-//   value  := version u8 (1) | number varint | blocks varint | bytes varint | given_back u8
+//   value  := version u8 (1) | number varint
 //
-// `blocks` and `bytes` tell what has gone there. `given_back` is 0: it is for who takes it out of
-// the files. Floors stay, since postings do.
+// Floors stay, since postings do.
 
 #pragma once
 
@@ -31,15 +30,12 @@ struct BlockFloor {
   Day day = 0;
   HostId host = 0;
   uint32_t number = 0;  // That no block below it is there.
-  uint64_t blocks = 0;
-  uint64_t bytes = 0;  // Of columns.
-  bool given_back = false;
 
   friend bool operator==(const BlockFloor&, const BlockFloor&) = default;
 };
 
 std::string EncodeFloorKey(HostId host, Day day);
-std::string EncodeFloorValue(const BlockFloor& floor);
+std::string EncodeFloorValue(uint32_t number);
 
 // Those of a snapshot, or of some days of it.
 class BlockFloors {

@@ -106,8 +106,4 @@ class TermBatch {
   absl::flat_hash_map<std::string, std::string> postings_;  // By key.
 };
 
-// Adds to a write that a block and its terms go.
-void DropBlock(const Rocks& rocks, const BlockId& id, const std::vector<TermCount>& terms,
-               rocksdb::WriteBatch* write);
-
 }  // namespace storage

@@ -6,7 +6,7 @@
 //   "q"    next id u64: ids are never given again
 //
 // Nothing of them is kept in memory: who deletes reads them, with the lock that all deletions hold
-// (StoredBlocks), and so sees every hold that was placed before.
+// (Running::blocks_mutex), and so sees every hold that was placed before.
 
 #pragma once
 

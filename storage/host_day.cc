@@ -40,27 +40,14 @@ absl::StatusOr<std::optional<Day>> HostDayScan::FirstFrom(HostId host, Day from)
   return id->host == host ? std::optional<Day>(id->day) : std::nullopt;
 }
 
-absl::Status PutDayDrop(const Rocks& rocks, const HostDay& of, uint32_t number,
-                        const DayContents& contents, rocksdb::WriteBatch* write) {
-  const absl::StatusOr<std::optional<BlockFloor>> before = LoadFloor(rocks, of.host, of.day);
-  if (!before.ok()) return before.status();
-  BlockFloor floor{.day = of.day,
-                   .host = of.host,
-                   .number = number,
-                   .blocks = contents.blocks,
-                   .bytes = contents.bytes};
-  if (*before) {
-    floor.blocks += (*before)->blocks;
-    // What the files still hold of it is given back together.
-    if (!(*before)->given_back) floor.bytes += (*before)->bytes;
-  }
+void PutDayDrop(const Rocks& rocks, const HostDay& of, uint32_t number,
+                rocksdb::WriteBatch* write) {
   const std::string begin = EncodeBlockKey({.host = of.host, .day = of.day});
   const std::string end = EncodeBlockKey({.host = of.host, .day = of.day, .number = number});
   for (rocksdb::ColumnFamilyHandle* family : {rocks.summaries, rocks.columns, rocks.tallies}) {
     write->DeleteRange(family, begin, end);
   }
-  write->Put(rocks.meta, EncodeFloorKey(of.host, of.day), EncodeFloorValue(floor));
-  return absl::OkStatus();
+  write->Put(rocks.meta, EncodeFloorKey(of.host, of.day), EncodeFloorValue(number));
 }
 
 }  // namespace storage

@@ -51,9 +51,7 @@ class HostDayScan {
   const std::unique_ptr<rocksdb::Iterator> entry_;
 };
 
-// Adds to a write that all blocks of a day below a number are gone, `contents` of them. No other
-// thread may delete blocks meanwhile.
-absl::Status PutDayDrop(const Rocks& rocks, const HostDay& of, uint32_t number,
-                        const DayContents& contents, rocksdb::WriteBatch* write);
+// Adds to a write that all blocks of a day below a number are gone.
+void PutDayDrop(const Rocks& rocks, const HostDay& of, uint32_t number, rocksdb::WriteBatch* write);
 
 }  // namespace storage

@@ -1,5 +1,4 @@
-// What a policy says of one host: which rules decide, what has expired of a day, and which rule
-// decides of an event.
+// What a policy says of one host: which rules decide, and what has expired of a day.
 
 #pragma once
 
@@ -8,9 +7,6 @@
 #include <optional>
 #include <vector>
 
-#include "absl/status/statusor.h"
-
-#include "storage/block_reader.h"
 #include "storage/host_day.h"
 #include "storage/retention.h"
 
@@ -26,8 +22,7 @@ struct DayVerdict {
     kPart,   // Those may of which a rule decides that has expired.
   };
   Kind kind = Kind::kKept;
-  size_t rule = 0;                 // Of kWhole: the rule that it is told under.
-  std::vector<bool> expired = {};  // By rule of HostRules.
+  size_t rule = 0;  // Of kWhole: the rule that it is told under.
 };
 
 // The rules of a policy that decide of a host's events.
@@ -47,12 +42,6 @@ class HostRules {
 
   // `no_room`: the day must go because of the size of the rest.
   DayVerdict Judge(Day day, Day received, Day today, bool no_room) const;
-
-  // Which of the rules decides of each event of a block, by number; rules().size() if none does.
-  absl::StatusOr<std::vector<uint16_t>> Decide(BlockReader& block) const;
-
-  // Of what decides which events go. Changes with the rules and with what has expired.
-  uint64_t Digest(const std::vector<bool>& expired) const;
 
  private:
   std::vector<const RetentionRule*> rules_;

@@ -211,8 +211,7 @@ absl::Status RetentionDeleter::DropDue(const DueDays& due, std::span<const DueDa
         deletions.Break();
         continue;
       }
-      const absl::Status put = PutDayDrop(scope_.rocks, of[i], (*limits)[i], *contents, &write);
-      if (!put.ok()) return put;
+      PutDayDrop(scope_.rocks, of[i], (*limits)[i], &write);
       deletions.Add(rules.rules()[verdict.rule]->name, host, of[i].day, *contents);
     }
     const absl::Status written = Write(&write);
@@ -273,8 +272,7 @@ absl::StatusOr<uint64_t> RetentionDeleter::DropUntil(std::span<const HostDay> da
       if (!contents.ok()) return contents.status();
       const bool is_over = AgeDay(days[i].day, contents->received, scope_.today) < scope_.today;
       if (contents->blocks == 0 || !is_over) continue;
-      const absl::Status put = PutDayDrop(scope_.rocks, days[i], (*limits)[i], *contents, &write);
-      if (!put.ok()) return put;
+      PutDayDrop(scope_.rocks, days[i], (*limits)[i], &write);
       deletions.Add(std::string(kDiskFullRule), host, days[i].day, *contents);
       dropped += contents->bytes;
     }
@@ -299,8 +297,8 @@ absl::Status RetentionDeleter::Drop(const HostDay& of) {
   if (!contents.ok()) return contents.status();
   if (contents->blocks == 0) return absl::OkStatus();
   rocksdb::WriteBatch write;
-  const absl::Status put = PutDayDrop(scope_.rocks, of, limits->front(), *contents, &write);
-  return put.ok() ? Write(&write) : put;
+  PutDayDrop(scope_.rocks, of, limits->front(), &write);
+  return Write(&write);
 }
 
 // Of each day, the number of which all blocks below it are written.
