@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fnmatch.h>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -10,6 +9,7 @@
 #include "absl/strings/str_split.h"
 
 #include "base/small_file.h"
+#include "storage/host_pattern.h"
 
 namespace server {
 
@@ -90,7 +90,7 @@ absl::StatusOr<QuotaRules> QuotaRules::Read(const QuotaOptions& options) {
 
 QuotaLimits QuotaRules::LimitsOf(const std::string& name) const {
   for (const Line& line : lines_) {
-    if (fnmatch(line.name_glob.c_str(), name.c_str(), 0) == 0) return line.limits;
+    if (storage::MatchesPattern(line.name_glob, name)) return line.limits;
   }
   return defaults_;
 }

@@ -1,6 +1,5 @@
 #include "storage/hold_list.h"
 
-#include <fnmatch.h>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +8,7 @@
 #include "absl/strings/str_format.h"
 
 #include "storage/coding.h"
+#include "storage/host_pattern.h"
 
 namespace storage {
 
@@ -135,7 +135,7 @@ absl::Status DeleteHold(const Rocks& rocks, uint64_t id) {
 const Hold* FindHold(std::span<const Hold> holds, const Identity& host, Day day) {
   for (const Hold& hold : holds) {
     if (day < DayOf(hold.from_ms) || day > DayOf(hold.to_ms)) continue;
-    if (fnmatch(hold.host_pattern.c_str(), host.name.c_str(), 0) == 0) return &hold;
+    if (MatchesPattern(hold.host_pattern, host.name)) return &hold;
   }
   return nullptr;
 }

@@ -1,9 +1,7 @@
 #include "storage/host_table.h"
 
-#include <algorithm>
-#include <fnmatch.h>
-
 #include "storage/coding.h"
+#include "storage/host_pattern.h"
 
 namespace storage {
 
@@ -34,12 +32,8 @@ std::vector<std::optional<Identity>> HostTable::Matching(
 
 bool HostTable::Matches(HostId id, const std::vector<std::string>& patterns,
                         const std::vector<std::string>& visible) const {
-  const auto matches_one = [&](const std::vector<std::string>& of) {
-    return of.empty() || std::ranges::any_of(of, [&](const std::string& pattern) {
-             return fnmatch(pattern.c_str(), hosts_[id].name.c_str(), 0) == 0;
-           });
-  };
-  return matches_one(patterns) && matches_one(visible);
+  const std::string& name = hosts_[id].name;
+  return MatchesOneOf(patterns, name) && MatchesOneOf(visible, name);
 }
 
 HostId HostTable::Add(const Identity& host) {

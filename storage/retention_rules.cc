@@ -1,20 +1,10 @@
 #include "storage/retention_rules.h"
 
 #include <algorithm>
-#include <fnmatch.h>
-#include <string>
+
+#include "storage/host_pattern.h"
 
 namespace storage {
-
-namespace {
-
-bool Matches(const std::vector<std::string>& patterns, const std::string& name) {
-  return patterns.empty() || std::ranges::any_of(patterns, [&](const std::string& pattern) {
-           return fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-         });
-}
-
-}  // namespace
 
 Day AgeDay(Day day, Day received, Day today) {
   return day > today ? received : std::max(day, received);
@@ -22,7 +12,7 @@ Day AgeDay(Day day, Day received, Day today) {
 
 HostRules::HostRules(const RetentionPolicy& policy, const Identity& host) {
   for (const RetentionRule& rule : policy.rules) {
-    if (!Matches(rule.host_patterns, host.name)) continue;
+    if (!MatchesOneOf(rule.host_patterns, host.name)) continue;
     rules_.push_back(&rule);
     if (rule.takes_whole_hosts()) break;
   }

@@ -1,6 +1,5 @@
 #include "server/api/access.h"
 
-#include <fnmatch.h>
 #include <optional>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "absl/strings/str_split.h"
 
 #include "base/small_file.h"
+#include "storage/host_pattern.h"
 
 namespace server {
 
@@ -92,7 +92,7 @@ absl::StatusOr<AccessRules> AccessRules::ReadFile(const std::string& path) {
 
 Grant AccessRules::GrantOf(const std::string& name) const {
   for (const Line& line : lines_) {
-    if (fnmatch(line.name_glob.c_str(), name.c_str(), 0) == 0) return line.grant;
+    if (storage::MatchesPattern(line.name_glob, name)) return line.grant;
   }
   return {};
 }
