@@ -6,17 +6,14 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 
 #include "base/small_file.h"
+#include "server/word_lines.h"
 #include "storage/host_pattern.h"
 
 namespace server {
 
 namespace {
-
-// Room for kQuotaLinesMax lines with their comments.
-constexpr size_t kFileBytesMax = 1 << 20;
 
 constexpr uint64_t kMegabyte = 1 << 20;
 
@@ -46,21 +43,13 @@ bool LimitSomething(const QuotaLimits& limits) { return limits != QuotaLimits();
 
 absl::StatusOr<QuotaRules> QuotaRules::Parse(QuotaLimits defaults, std::string_view text,
                                              const std::string& file_name) {
-  if (text.size() > kFileBytesMax) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: longer than 1 MB", file_name));
-  }
+  const absl::StatusOr<std::vector<WordLine>> lines = SplitWordLines(text, file_name);
+  if (!lines.ok()) return lines.status();
   QuotaRules rules;
   rules.defaults_ = defaults;
-  size_t number = 0;
-  for (const std::string& line :
-       std::vector<std::string>(absl::StrSplit(std::string(text), '\n'))) {
-    ++number;
-    const std::vector<std::string> words =
-        absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
-    if (words.empty() || words.front().starts_with('#')) continue;
-    const auto wrong = [&](const std::string& what) {
-      return absl::InvalidArgumentError(absl::StrFormat("%s:%d: %s", file_name, number, what));
-    };
+  for (const WordLine& line : *lines) {
+    const std::vector<std::string>& words = line.words;
+    const auto wrong = [&](const std::string& what) { return WrongLine(file_name, line, what); };
     if (rules.lines_.size() == kQuotaLinesMax) {
       return wrong(absl::StrFormat("more than %d lines", kQuotaLinesMax));
     }
@@ -83,7 +72,7 @@ absl::StatusOr<QuotaRules> QuotaRules::Read(const QuotaOptions& options) {
   const QuotaLimits defaults = {.records_per_second = options.records,
                                 .bytes_per_day = options.bytes_day * kMegabyte};
   if (options.file.empty()) return Parse(defaults, "", "");
-  const absl::StatusOr<std::string> text = base::ReadSmallFile(options.file, kFileBytesMax + 1);
+  const absl::StatusOr<std::string> text = base::ReadSmallFile(options.file, kWordFileBytesMax + 1);
   if (!text.ok()) return text.status();
   return Parse(defaults, *text, options.file);
 }

@@ -5,17 +5,14 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 
 #include "base/small_file.h"
+#include "server/word_lines.h"
 #include "storage/host_pattern.h"
 
 namespace server {
 
 namespace {
-
-// A line for each of ten thousand callers.
-constexpr size_t kFileBytesMax = 1 << 20;
 
 struct NamedRole {
   Role role;
@@ -50,21 +47,13 @@ AccessRules::AccessRules() : lines_({{.name_glob = "*", .grant = {.role = Role::
 
 absl::StatusOr<AccessRules> AccessRules::Parse(std::string_view text,
                                                const std::string& file_name) {
-  if (text.size() > kFileBytesMax) {
-    return absl::InvalidArgumentError(absl::StrFormat("%s: longer than 1 MB", file_name));
-  }
+  const absl::StatusOr<std::vector<WordLine>> lines = SplitWordLines(text, file_name);
+  if (!lines.ok()) return lines.status();
   AccessRules rules;
   rules.lines_.clear();
-  size_t number = 0;
-  for (const std::string& line :
-       std::vector<std::string>(absl::StrSplit(std::string(text), '\n'))) {
-    ++number;
-    const std::vector<std::string> words =
-        absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
-    if (words.empty() || words.front().starts_with('#')) continue;
-    const auto wrong = [&](const std::string& what) {
-      return absl::InvalidArgumentError(absl::StrFormat("%s:%d: %s", file_name, number, what));
-    };
+  for (const WordLine& line : *lines) {
+    const std::vector<std::string>& words = line.words;
+    const auto wrong = [&](const std::string& what) { return WrongLine(file_name, line, what); };
     const std::optional<Role> role = ParseRole(words.front());
     if (!role) {
       return wrong(absl::StrFormat("\"%s\" is no role: ingest, viewer, admin or none",
@@ -85,7 +74,7 @@ absl::StatusOr<AccessRules> AccessRules::Parse(std::string_view text,
 }
 
 absl::StatusOr<AccessRules> AccessRules::ReadFile(const std::string& path) {
-  const absl::StatusOr<std::string> text = base::ReadSmallFile(path, kFileBytesMax + 1);
+  const absl::StatusOr<std::string> text = base::ReadSmallFile(path, kWordFileBytesMax + 1);
   if (!text.ok()) return text.status();
   return Parse(*text, path);
 }
