@@ -4,6 +4,9 @@
 #include <array>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 
 namespace audit {
 
@@ -241,6 +244,13 @@ std::string_view DecodeValue(std::string_view record_type, const Field& field,
   if (!IsHexText(value) || !IsEncoded(record_type, field.name)) return value;
   AppendHexText(value, decoded);
   return *decoded;
+}
+
+std::string EncodeValue(std::string_view text) {
+  const bool is_odd = std::ranges::any_of(
+      text, [](unsigned char byte) { return byte <= ' ' || byte == '"' || byte >= 0x7f; });
+  if (!is_odd) return absl::StrCat("\"", absl::string_view(text.data(), text.size()), "\"");
+  return absl::AsciiStrToUpper(absl::BytesToHexString({text.data(), text.size()}));
 }
 
 bool IsAbsent(std::string_view value) {

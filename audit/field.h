@@ -88,6 +88,10 @@ bool IsEncoded(std::string_view record_type, std::string_view name);
 std::string_view DecodeValue(std::string_view record_type, const Field& field,
                              std::string* decoded);
 
+// The reverse, as the kernel writes a text that may hold anything: in quotes, or as hex digits if a
+// byte of it is no printable ASCII, a blank or a quote.
+std::string EncodeValue(std::string_view text);
+
 // Whether a value stands for "there is none": (null), (none), ? or nothing at all.
 bool IsAbsent(std::string_view value);
 

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "audit/field.h"
 #include "client-plugin/socket_address.h"
 
 namespace client_plugin {
@@ -233,7 +234,7 @@ void Enricher::AppendMeaning(Meaning meaning, const Field& field, const FieldRea
 void Enricher::AppendName(Meaning meaning, std::string_view value) {
   const std::optional<uint64_t> number = ReadNumber(value, 10);
   if (!number) {
-    tail_ += EncodeName("conversion error(" + std::string(value) + ")");
+    tail_ += audit::EncodeValue("conversion error(" + std::string(value) + ")");
     return;
   }
   const auto id = static_cast<uint32_t>(*number);

@@ -1,10 +1,11 @@
 #include "client-plugin/name_cache.h"
 
-#include <algorithm>
 #include <sys/stat.h>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+
+#include "audit/field.h"
 
 namespace client_plugin {
 
@@ -16,20 +17,6 @@ using std::chrono::seconds;
 constexpr size_t kNameBytesMax = 63;
 
 }  // namespace
-
-std::string EncodeName(std::string_view name) {
-  // What is no printable ASCII, whether char is signed here or not.
-  const bool is_odd = std::ranges::any_of(
-      name, [](unsigned char byte) { return byte <= ' ' || byte == '"' || byte >= 0x7f; });
-  if (!is_odd) return "\"" + std::string(name) + "\"";
-  std::string digits;
-  for (const char byte : name) {
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    digits += kDigits[static_cast<uint8_t>(byte) >> 4];
-    digits += kDigits[static_cast<uint8_t>(byte) & 15];
-  }
-  return digits;
-}
 
 NameCache::NameCache(NameCacheOptions options)
     : options_(std::move(options)),
@@ -88,7 +75,7 @@ NameCache::Name NameCache::LookUp(uint32_t id, const NameCacheOptions::Find& fin
   // The age begins with the answer: else one that took long would be out of date when it comes.
   const TimePoint answered = options_.now();
   if (name) {
-    return {.text = EncodeName(std::string_view(*name).substr(0, kNameBytesMax)),
+    return {.text = audit::EncodeValue(std::string_view(*name).substr(0, kNameBytesMax)),
             .expires = answered + options_.known_age_max};
   }
   ++counters_.lookups_unknown;

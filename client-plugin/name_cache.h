@@ -17,9 +17,6 @@
 
 namespace client_plugin {
 
-// A name as it stands in a record: in quotes, or in hexadecimal digits if it has odd bytes.
-std::string EncodeName(std::string_view name);
-
 struct NameCacheOptions {
   using Find = std::function<std::optional<std::string>(uint32_t id)>;
 

@@ -1,6 +1,5 @@
 #include "server/own_records.h"
 
-#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <netdb.h>
@@ -9,10 +8,10 @@
 #include <unistd.h>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 
+#include "audit/field.h"
 #include "base/clock.h"
 
 namespace server {
@@ -57,13 +56,6 @@ std::string NodeName(const DaemonIdentity& identity) {
 // Bytes in the way of the kernel: as hexadecimal digits, which is safe whatever they are.
 std::string Encoded(std::string_view bytes) {
   return absl::BytesToHexString({bytes.data(), bytes.size()});
-}
-
-// As the kernel writes a text that may hold anything: in quotes, or as digits if it has odd bytes.
-std::string Quoted(std::string_view text) {
-  const bool is_odd = std::ranges::any_of(
-      text, [](unsigned char byte) { return byte <= ' ' || byte == '"' || byte >= 0x7f; });
-  return is_odd ? Encoded(text) : absl::StrCat("\"", std::string(text), "\"");
 }
 
 // A request says what somebody wants to know; a list of ten thousand hosts would drown the rest.
@@ -155,7 +147,7 @@ void OwnRecords::Deleted(const storage::Deletion& deletion) {
       "DAEMON_ROTATE",
       absl::StrFormat("op=delete rule=%s host=%s identity=%s from=%s to=%s events=%d records=%d "
                       "bytes=%d res=success",
-                      Quoted(deletion.rule), Quoted(deletion.host.name),
+                      audit::EncodeValue(deletion.rule), audit::EncodeValue(deletion.host.name),
                       storage::KindName(deletion.host.kind), date(deletion.first_day),
                       date(deletion.last_day), deletion.events, deletion.records, deletion.bytes));
 }
@@ -166,8 +158,8 @@ void OwnRecords::BatchesLost(std::string_view agent, std::string_view boot_id, u
 }
 
 void OwnRecords::QuotaPassed(std::string_view host, uint64_t bytes_per_day) {
-  Write("DAEMON_ERR",
-        absl::StrFormat("op=quota-bytes-day host=%s limit=%d res=failed", host, bytes_per_day));
+  Write("DAEMON_ERR", absl::StrFormat("op=quota-bytes-day host=%s limit=%d res=failed",
+                                      audit::EncodeValue(host), bytes_per_day));
 }
 
 void OwnRecords::StoreDamaged(std::string_view what) {

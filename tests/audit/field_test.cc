@@ -230,5 +230,18 @@ TEST(KeyReader, SkipsWhatIsNoKey) {
   EXPECT_THAT(Keys("key=410101420101"), ElementsAre("A", "B"));
 }
 
+TEST(EncodeValue, QuotesWhatIsHarmlessAndWritesTheRestAsDigits) {
+  const struct {
+    std::string_view text;
+    std::string_view value;
+  } cases[] = {
+      {"", "\"\""},         {"web1.example", "\"web1.example\""},
+      {"a b", "612062"},    {"a\"b", "612262"},
+      {"\x7f", "7F"},       {"\xc3\xa4", "C3A4"},
+      {"~!'=", "\"~!'=\""}, {"\n", "0A"},
+  };
+  for (const auto& [text, value] : cases) EXPECT_EQ(EncodeValue(text), value);
+}
+
 }  // namespace
 }  // namespace audit

@@ -96,7 +96,7 @@ class QuotasTest(auspex.ServerTest):
         self.assertEqual(acknowledged, (1 << 20) // 8000 + 1)
         self.expect_stored("127.0.0.1", flood[:acknowledged])
         self.expect_stored(quiet.address, quiet_records)
-        self.wait_own_record("DAEMON_ERR", b"op=quota-bytes-day", b"host=127.0.0.1")
+        self.wait_own_record("DAEMON_ERR", b"op=quota-bytes-day", b'host="127.0.0.1"')
         # Whatever it calls itself, and as often as it comes: it is told of once.
         for node in (b"node=other ", b"node=another "):
             client = self.client(source="127.0.0.1")
