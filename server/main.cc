@@ -188,7 +188,10 @@ class Control {
     absl::StatusOr<std::optional<storage::RetentionPolicy>> retention =
         ReadRetentionFile(parsed->config.store.retention_file);
     if (!retention.ok()) return RefuseReload(retention.status());
+    absl::StatusOr<QuotaRules> quotas = QuotaRules::Read(parsed->config.quotas);
+    if (!quotas.ok()) return RefuseReload(quotas.status());
     Use(parsed->config);
+    quotas_.SetRules(*std::move(quotas));
     retention_.SetPolicy(*std::move(retention));
     own_records_.Reconfigured(true);
     spdlog::info("reloaded {}", config_file_);
@@ -284,9 +287,6 @@ class Control {
     const absl::Status listening = listener_.Reconfigure(config_.listener);
     if (!listening.ok()) spdlog::error("reload: {}", Text(listening));
     if (listener_.endpoints() != endpoints) LogEndpoints("listening", listener_);
-    absl::StatusOr<QuotaRules> quotas = QuotaRules::Read(config_.quotas);
-    if (quotas.ok()) quotas_.SetRules(*std::move(quotas));
-    if (!quotas.ok()) spdlog::error("reload: quotas stay as they were: {}", Text(quotas.status()));
     if (config_.space != space) space_.Use(config_.space);
     if (config_.identity != identity) own_records_.SetIdentity(config_.identity);
     const absl::Status access = api_.ReloadAccess();

@@ -114,7 +114,7 @@ class QuotasTest(auspex.ServerTest):
         client.deliver(flood[acknowledged])
         client.socket.close()
         self.write_quotas("127.0.0.1 bytes_day much\n")
-        self.reload("quotas stay as they were")
+        self.reload("the old configuration stays")
         self.expect_stored("127.0.0.1", flood[: acknowledged + 1])
 
     def test_a_wrong_file_stops_the_start(self):
