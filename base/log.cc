@@ -6,6 +6,8 @@
 
 namespace base {
 
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
 void StartLog() {
   auto logger = spdlog::stderr_logger_mt("auspex");
   logger->set_pattern("%l %v");

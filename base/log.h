@@ -7,10 +7,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
+#include "absl/status/status.h"
 #include <spdlog/spdlog.h>
 
 namespace base {
+
+// What a failure says, for an entry.
+std::string Text(const absl::Status& status);
 
 // Sends spdlog's default logger to standard error in the format above. Call once, from main().
 void StartLog();

@@ -45,6 +45,7 @@ namespace client_plugin {
 namespace {
 
 namespace asio = boost::asio;
+using base::Text;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -61,8 +62,6 @@ struct Arguments {
   std::vector<std::string> dry_run_logs;
   bool verbose = false;
 };
-
-std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
 absl::StatusOr<std::string> ReadBootId() {
   absl::StatusOr<std::string> id = base::ReadSmallFile(kBootIdFile, 64);

@@ -43,6 +43,7 @@ namespace server {
 namespace {
 
 namespace asio = boost::asio;
+using base::Text;
 
 constexpr char kDefaultConfig[] = "/etc/auspex/auspexd.conf";
 
@@ -57,8 +58,6 @@ struct Arguments {
   std::string config_file = kDefaultConfig;
   bool check_config = false;
 };
-
-std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
 storage::StoreOptions StoreOptionsOf(const Config& config) {
   return {.flush = config.store.flush,

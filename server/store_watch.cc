@@ -5,12 +5,7 @@
 namespace server {
 
 namespace asio = boost::asio;
-
-namespace {
-
-std::string Text(const absl::Status& status) { return std::string(status.message()); }
-
-}  // namespace
+using base::Text;
 
 void StoreWatch::Hear(const absl::Status& problem) {
   asio::post(network_, [this, problem, what = Text(problem)] {
