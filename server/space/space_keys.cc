@@ -247,4 +247,6 @@ constexpr HonouredKey kSpaceKeys[] = {
 
 std::span<const HonouredKey> SpaceKeys() { return kSpaceKeys; }
 
+std::string NameOf(SpaceAction action) { return WordFor(action, kActions); }
+
 }  // namespace server

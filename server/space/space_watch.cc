@@ -11,10 +11,12 @@
 #include <boost/asio/post.hpp>
 
 #include "base/clock.h"
+#include "server/space/space_keys.h"
 
 namespace server {
 
 namespace asio = boost::asio;
+using base::Text;
 
 namespace {
 
@@ -42,8 +44,6 @@ constexpr ActionCause kCauses[] = {ActionCause::kSpaceLeft, ActionCause::kAdminS
 // The worst first: that is what days are dropped for.
 constexpr ActionCause kDropCauses[] = {ActionCause::kDiskFull, ActionCause::kAdminSpaceLeft,
                                        ActionCause::kSpaceLeft, ActionCause::kMaxLogFile};
-
-std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
 ActionCause CauseOf(SpaceStage condition) {
   switch (condition) {
@@ -90,30 +90,6 @@ std::string Consequence(const ChosenAction& chosen) {
     default:
       return "";
   }
-}
-
-const char* WordFor(SpaceAction action) {
-  switch (action) {
-    case SpaceAction::kIgnore:
-      return "ignore";
-    case SpaceAction::kSyslog:
-      return "syslog";
-    case SpaceAction::kEmail:
-      return "email";
-    case SpaceAction::kExec:
-      return "exec";
-    case SpaceAction::kRotate:
-      return "rotate";
-    case SpaceAction::kSuspend:
-      return "suspend";
-    case SpaceAction::kSingle:
-      return "single";
-    case SpaceAction::kHalt:
-      return "halt";
-    case SpaceAction::kKeepLogs:
-      return "keep_logs";
-  }
-  return "";
 }
 
 const ChosenAction& ActionFor(const SpaceOptions& options, ActionCause cause) {
@@ -343,7 +319,7 @@ void SpaceWatch::Act(ActionCause cause) {
 
 void SpaceWatch::RunAction(ActionCause cause) {
   const ChosenAction& chosen = ActionFor(options_, cause);
-  const char* const word = WordFor(chosen.action);
+  const std::string word = NameOf(chosen.action);
   const bool is_notice = cause == ActionCause::kMaxLogFile || chosen.action == SpaceAction::kRotate;
   ActionRequest request = {.cause = cause,
                            .chosen = chosen,
