@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -36,6 +35,7 @@
 #include "absl/strings/str_format.h"
 
 #include "audit/frame.h"
+#include "tests/bench/options.h"
 #include "tests/bench/stock_client.h"
 
 namespace {
@@ -185,38 +185,28 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-template <typename Unsigned>
-bool ParseNumber(std::string_view text, Unsigned* number) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, *number);
-  return error == std::errc{} && stop == end;
-}
-
 bool ParseList(std::string_view text, std::vector<uint32_t>* numbers) {
   numbers->clear();
   for (;;) {
     const size_t comma = std::min(text.find(','), text.size());
-    if (!ParseNumber(text.substr(0, comma), &numbers->emplace_back())) return false;
+    if (!bench::ParseNumber(text.substr(0, comma), &numbers->emplace_back())) return false;
     if (comma == text.size()) return true;
     text.remove_prefix(comma + 1);
   }
 }
 
 // True if the arguments are those at the top of this file.
-bool ParseOptions(std::span<char*> arguments, Options* options) {
-  for (size_t i = 0; i + 1 < arguments.size(); i += 2) {
-    const std::string_view name = arguments[i];
-    const std::string_view value = arguments[i + 1];
-    bool good = false;
-    if (name == "--port") good = ParseNumber(value, &options->port);
-    if (name == "--connections") good = ParseList(value, &options->connections);
-    if (name == "--seconds") good = ParseNumber(value, &options->seconds);
-    if (name == "--record-bytes") good = ParseNumber(value, &options->record_bytes);
-    if (name == "--idle") good = ParseNumber(value, &options->idle);
-    if (name == "--pid") good = ParseNumber(value, &options->pid);
-    if (!good) return false;
-  }
-  return arguments.size() % 2 == 0 && options->port != 0 &&
+bool ParseOptions(int argc, char** argv, Options* options) {
+  const auto set = [options](std::string_view name, std::string_view value) {
+    if (name == "--port") return bench::ParseNumber(value, &options->port);
+    if (name == "--connections") return ParseList(value, &options->connections);
+    if (name == "--seconds") return bench::ParseNumber(value, &options->seconds);
+    if (name == "--record-bytes") return bench::ParseNumber(value, &options->record_bytes);
+    if (name == "--idle") return bench::ParseNumber(value, &options->idle);
+    if (name == "--pid") return bench::ParseNumber(value, &options->pid);
+    return false;
+  };
+  return bench::ReadOptions(argc, argv, set) && options->port != 0 &&
          options->record_bytes <= audit::kRecordBytesMax &&
          (options->idle == 0) == (options->pid == 0);
 }
@@ -225,7 +215,7 @@ bool ParseOptions(std::span<char*> arguments, Options* options) {
 
 int main(int argc, char** argv) {
   Options options;
-  if (!ParseOptions(std::span(argv, static_cast<size_t>(argc)).subspan(1), &options)) {
+  if (!ParseOptions(argc, argv, &options)) {
     std::fprintf(stderr,
                  "usage: listener_bench --port P [--connections N,...] [--seconds S]"
                  " [--record-bytes B] | --port P --idle N --pid PID\n");

@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -32,6 +31,7 @@
 #include "absl/status/statusor.h"
 
 #include "audit/frame.h"
+#include "tests/bench/options.h"
 #include "tests/bench/stock_client.h"
 
 namespace {
@@ -191,34 +191,24 @@ absl::Status Measure(const Options& options) {
   return absl::OkStatus();
 }
 
-template <typename Unsigned>
-bool ParseNumber(std::string_view text, Unsigned* number) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, *number);
-  return error == std::errc{} && stop == end;
-}
-
 // True if the arguments are those at the top of this file.
-bool ParseOptions(std::span<char*> arguments, Options* options) {
-  for (size_t i = 0; i + 1 < arguments.size(); i += 2) {
-    const std::string_view name = arguments[i];
-    const std::string_view value = arguments[i + 1];
-    bool good = false;
-    if (name == "--port") good = ParseNumber(value, &options->port);
-    if (name == "--quiet") good = ParseNumber(value, &options->quiet);
-    if (name == "--rate") good = ParseNumber(value, &options->rate);
-    if (name == "--seconds") good = ParseNumber(value, &options->seconds);
-    if (name == "--flood") good = ParseNumber(value, &options->flood);
-    if (!good) return false;
-  }
-  return arguments.size() % 2 == 0 && options->port != 0 && options->rate > 0;
+bool ParseOptions(int argc, char** argv, Options* options) {
+  const auto set = [options](std::string_view name, std::string_view value) {
+    if (name == "--port") return bench::ParseNumber(value, &options->port);
+    if (name == "--quiet") return bench::ParseNumber(value, &options->quiet);
+    if (name == "--rate") return bench::ParseNumber(value, &options->rate);
+    if (name == "--seconds") return bench::ParseNumber(value, &options->seconds);
+    if (name == "--flood") return bench::ParseNumber(value, &options->flood);
+    return false;
+  };
+  return bench::ReadOptions(argc, argv, set) && options->port != 0 && options->rate > 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  if (!ParseOptions(std::span(argv, static_cast<size_t>(argc)).subspan(1), &options)) {
+  if (!ParseOptions(argc, argv, &options)) {
     std::fprintf(
         stderr, "usage: quota_bench --port P [--quiet N] [--rate N] [--seconds N] [--flood 0|1]\n");
     return 2;
