@@ -100,6 +100,36 @@ def wait_for(condition, what, patience_s=PATIENCE_S):
         pause.wait(0.02)
 
 
+def mount_tmpfs(test, directory, size):
+    """Mounts a small disk for a test, which is skipped where that is not allowed."""
+    if os.geteuid() != 0:
+        test.skipTest("mounting a small disk needs root")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "auspex-test", directory],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        test.skipTest(f"cannot mount: {mounted.stderr.decode().strip()}")
+    test.addCleanup(subprocess.run, ["umount", "--lazy", directory], check=True)
+
+
+def import_at(test, time_s, store, log):
+    """Imports a log as if it were that time: an event is as old as its receipt, if that is later."""
+    library = BIN / "tests" / "clock_offset.so"
+    if not library.exists():
+        test.skipTest(f"there is no {library}")
+    with tempfile.NamedTemporaryFile() as clock:
+        clock.write(struct.pack("=q", time_s - int(time.time())))
+        clock.flush()
+        subprocess.run(
+            [BIN / "auspex", "import", "--store", store, log],
+            env={**os.environ, "LD_PRELOAD": str(library), "AUSPEX_TEST_CLOCK": clock.name},
+            check=True,
+            capture_output=True,
+        )
+
+
 def die_with_parent():
     """Run in a child before exec: a test that is killed leaves no process behind."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -2,9 +2,7 @@
 record is stored once, or is in the counters of what was lost."""
 
 import collections
-import os
 import random
-import subprocess
 import threading
 import unittest
 
@@ -163,7 +161,7 @@ class LimitsTest(AgentTest):
     def test_counts_what_a_full_disk_did_not_take(self):
         web1 = self.site.agent(self.collector, keys={"queue_size": 1})
         web1.spool.mkdir()
-        self.mount_small_disk(web1.spool, 12 << 20)
+        auspex.mount_tmpfs(self, web1.spool, 12 << 20)
         web1.start()
         self.collector.stop()
         for _ in range(20):
@@ -183,7 +181,7 @@ class LimitsTest(AgentTest):
     def test_lets_auditd_wait_where_that_is_wanted(self):
         web1 = self.site.agent(self.collector, keys={"queue_size": 1, "queue_full": "block"})
         web1.spool.mkdir()
-        self.mount_small_disk(web1.spool, 12 << 20)
+        auspex.mount_tmpfs(self, web1.spool, 12 << 20)
         web1.start()
         self.collector.stop()
         feeder = threading.Thread(target=web1.feed, args=[agent.records(30_000, 1000)])
@@ -193,16 +191,6 @@ class LimitsTest(AgentTest):
         feeder.join()
         self.assertEqual(web1.stop(), 0)
         self.expect_stored_once(web1.fed)
-
-    def mount_small_disk(self, directory, size):
-        if os.geteuid() != 0:
-            self.skipTest("mounting a small disk needs root")
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={size}", "auspex-test", directory],
-            capture_output=True, check=False)
-        if mounted.returncode != 0:
-            self.skipTest(f"cannot mount: {mounted.stderr.decode().strip()}")
-        self.addCleanup(subprocess.run, ["umount", "--lazy", directory], check=True)
 
 
 if __name__ == "__main__":

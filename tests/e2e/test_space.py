@@ -6,10 +6,8 @@ import itertools
 import os
 import re
 import signal
-import struct
 import subprocess
 import threading
-import time
 import unittest
 
 import auspex
@@ -34,13 +32,12 @@ ADMIN_SPACE_LEFT_MB = 30
 
 
 def mount_tmpfs(test, path):
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "auspex-test", path]
-    mounted = subprocess.run(command, capture_output=True)
-    if mounted.returncode != 0:
-        test.skipTest(f"cannot mount: {mounted.stderr.decode().strip()}")
+    auspex.mount_tmpfs(test, path, DISK_BYTES)
 
 
 def mount_ext4(test, path):
+    if os.geteuid() != 0:
+        test.skipTest("mounting a small disk needs root")
     image = path.parent / "disk.img"
     with open(image, "wb") as file:
         file.truncate(DISK_BYTES)
@@ -50,6 +47,7 @@ def mount_ext4(test, path):
     mounted = subprocess.run(["mount", "-o", "loop", image, path], capture_output=True)
     if mounted.returncode != 0:
         test.skipTest(f"cannot mount a loop device: {mounted.stderr.decode().strip()}")
+    test.addCleanup(subprocess.run, ["umount", "--lazy", path], check=True)
 
 
 class Sender:
@@ -114,12 +112,9 @@ class SpaceTest(auspex.ServerTest):
     }
 
     def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("mounting a small disk needs root")
         self.server = auspex.Server(self.keys)
         self.addCleanup(self.server.close)
         self.mount(self, self.server.store)
-        self.addCleanup(subprocess.run, ["umount", "--lazy", self.server.store], check=True)
         self.ballast = self.server.store / "ballast"
 
     def start(self, **keys):
@@ -352,23 +347,13 @@ class SpaceTest(auspex.ServerTest):
 
     def import_old_days(self, hosts, days):
         """Records of three years ago, received in their time, that cannot be compressed."""
-        library = auspex.BIN / "tests" / "clock_offset.so"
-        if not library.exists():
-            self.skipTest(f"there is no {library}")
         log = self.server.directory / "old.log"
         with open(log, "w") as file:
             for host, day, serial in itertools.product(hosts, range(days), range(OLD_RECORDS)):
                 stamp = f"audit({OLD + day * 86400}.000:{serial})"
                 noise = os.urandom(4000).hex()
                 file.write(f"node={host} type=USER_LOGIN msg={stamp}: pid=1 data={noise}\n")
-        clock = self.server.directory / "clock"
-        clock.write_bytes(struct.pack("=q", OLD + days * 86400 - int(time.time())))
-        subprocess.run(
-            [auspex.BIN / "auspex", "import", "--store", self.server.store, log],
-            env={**os.environ, "LD_PRELOAD": str(library), "AUSPEX_TEST_CLOCK": str(clock)},
-            check=True,
-            capture_output=True,
-        )
+        auspex.import_at(self, OLD + days * 86400, self.server.store, log)
 
     def test_drops_the_oldest_days_that_are_not_held_when_the_disk_is_full(self):
         self.import_old_days(("held", "free"), days=8)
