@@ -22,7 +22,7 @@ LAYERS = {
     "api": {"base", "proto", "audit", "query", "storage"},
     "server": {"base", "pki", "proto", "audit", "query", "storage", "api"},
     "cli": {"base", "pki", "proto", "audit", "query", "storage", "api"},
-    "client-plugin": {"base", "pki", "proto", "audit", "query", "storage"},
+    "client-plugin": {"base", "proto", "audit", "storage"},
 }
 
 # Each third-party library enters in these folders only. The first pattern that matches counts;
