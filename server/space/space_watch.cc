@@ -358,18 +358,18 @@ bool SpaceWatch::NeedsDrop(ActionCause cause) const {
 
 void SpaceWatch::DropIfDue() {
   if (dropping_ || stopped_ || Clock::now() < next_drop_) return;
-  const bool has_shrunk = hooks_.store_bytes() <= store_bytes_wanted_;
-  if (!has_shrunk && Clock::now() < shrunk_at_latest_) return;
-  for (const ActionCause cause : kDropCauses) {
-    if (!NeedsDrop(cause)) continue;
-    dropping_ = true;
-    store_bytes_before_ = hooks_.store_bytes();
-    ++counters_.space_drops_total;
-    hooks_.drop_oldest(BytesToDrop(cause), [this, cause](const absl::StatusOr<uint64_t>& dropped) {
-      asio::post(network_, [this, cause, dropped] { FinishDrop(cause, dropped); });
-    });
-    return;
-  }
+  const auto* const cause =
+      std::ranges::find_if(kDropCauses, [this](ActionCause one) { return NeedsDrop(one); });
+  if (cause == std::end(kDropCauses)) return;
+  const uint64_t store_bytes = hooks_.store_bytes();
+  if (store_bytes > store_bytes_wanted_ && Clock::now() < shrunk_at_latest_) return;
+  dropping_ = true;
+  store_bytes_before_ = store_bytes;
+  ++counters_.space_drops_total;
+  hooks_.drop_oldest(
+      BytesToDrop(*cause), [this, dropped_for = *cause](const absl::StatusOr<uint64_t>& dropped) {
+        asio::post(network_, [this, dropped_for, dropped] { FinishDrop(dropped_for, dropped); });
+      });
 }
 
 // So much that the limit is no longer crossed.
