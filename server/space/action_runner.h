@@ -39,7 +39,9 @@ struct ActionRunnerOptions {
   // What tests put their own in place of. Nothing in a file or the environment does.
   std::string sendmail = kSendmail;
   std::string init = "/sbin/init";
-  std::function<void(int priority, const std::string& text)> log;  // Empty: syslog(3).
+
+  // Called on the threads of the runner, of which several may call at once. Empty: syslog(3).
+  std::function<void(int priority, const std::string& text)> log;
 
   // Enough to copy what an archive takes in a few minutes. A script that takes longer should leave
   // its work to another process and end.

@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <fcntl.h>
+#include <mutex>
 #include <optional>
 #include <syslog.h>
 #include <thread>
@@ -52,6 +53,7 @@ class ActionRunnerTest : public testing::Test {
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "only root can make a script that root owns";
     options_.log = [this](int priority, const std::string& text) {
+      const std::lock_guard lock(mutex_);  // Actions for two causes are taken at once.
       logged_.emplace_back(priority, text);
     };
   }
@@ -78,7 +80,8 @@ class ActionRunnerTest : public testing::Test {
   }
 
   const ScratchDirectory directory_;
-  std::vector<std::pair<int, std::string>> logged_;
+  std::mutex mutex_;
+  std::vector<std::pair<int, std::string>> logged_;  // Read when no action is taken.
   ActionRunnerOptions options_;
 };
 
