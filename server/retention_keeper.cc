@@ -4,7 +4,6 @@
 #include <unistd.h>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 
 #include "base/small_file.h"
 
@@ -22,10 +21,6 @@ absl::StatusOr<std::optional<storage::RetentionPolicy>> ReadRetentionFile(const 
   if (!text.ok()) return text.status();
   absl::StatusOr<storage::RetentionPolicy> policy = storage::ParseRetentionPolicy(*text, path);
   if (!policy.ok()) return policy.status();
-  const absl::Status can_be = storage::CheckCanBeApplied(*policy);
-  if (!can_be.ok()) {
-    return absl::Status(can_be.code(), absl::StrCat(path, ": ", can_be.message()));
-  }
   return *std::move(policy);
 }
 

@@ -173,6 +173,15 @@ void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
   MergeTerms(rocks, index.terms, id.day, put_postings, write);
 }
 
+void DropBlock(const Rocks& rocks, const BlockId& id, const std::vector<TermCount>& terms,
+               rocksdb::WriteBatch* write) {
+  Delete(rocks, id, write);
+  const auto put_postings = [&](const TermCount&, std::string* postings) {
+    PutPosting({.host = id.host, .block = id.number}, postings);
+  };
+  MergeTerms(rocks, terms, id.day, put_postings, write);
+}
+
 absl::StatusOr<BlockIndex> IndexOf(const EncodedBlock& block) {
   const absl::StatusOr<std::unique_ptr<BlockReader>> reader =
       BlockReader::Open(block.summary, block.columns);

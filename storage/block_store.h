@@ -93,7 +93,11 @@ void PutBlock(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
               const BlockIndex& index, const std::vector<BlockId>& replaced,
               rocksdb::WriteBatch* write);
 
-// The same in two steps, for many blocks in one write: most of their terms are the same.
+// Adds to a write that a block goes, and its terms, which are those of IndexOf().
+void DropBlock(const Rocks& rocks, const BlockId& id, const std::vector<TermCount>& terms,
+               rocksdb::WriteBatch* write);
+
+// PutBlock() in two steps, for many blocks in one write: most of their terms are the same.
 void PutColumns(const Rocks& rocks, const BlockId& id, const EncodedBlock& block,
                 const std::string& tally, rocksdb::WriteBatch* write);
 

@@ -129,14 +129,16 @@ class EventStore {
   absl::StatusOr<std::vector<Hold>> Holds() const;
 
   // What ApplyRetention() would delete now, by rule, in the order of the policy: each is told, also
-  // if it would delete nothing. Fails likewise.
+  // if it would delete nothing. Reads blocks, and packs what would be left of them, where rules by
+  // key or type decide. Fails likewise.
   absl::StatusOr<std::vector<RuleEffect>> PreviewRetention(const RetentionPolicy& policy,
                                                            std::stop_token stop) const;
 
   // Deletes what has expired and is in blocks (retention.h tells when that is), but for what is
-  // held. Calls `deleted`, on this thread, with what is gone for good. A day goes without being
-  // read; a crash in the middle leaves each day whole or not at all. kUnimplemented for rules by
-  // key or type, kCancelled if `stop` is requested.
+  // held. Calls `deleted`, on this thread, with what is gone for good. A day of which all goes is
+  // not read; of others, the blocks that have such events are written again without them. A crash
+  // in the middle leaves each day, and each of those blocks, as it was or as it is to be.
+  // kCancelled if `stop` is requested.
   absl::Status ApplyRetention(const RetentionPolicy& policy, std::stop_token stop,
                               const std::function<void(const Deletion&)>& deleted);
 

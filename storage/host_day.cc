@@ -5,6 +5,7 @@
 
 #include "storage/block_floors.h"
 #include "storage/block_store.h"
+#include "storage/trim_mark.h"
 
 namespace storage {
 
@@ -40,6 +41,20 @@ absl::StatusOr<std::optional<Day>> HostDayScan::FirstFrom(HostId host, Day from)
   return id->host == host ? std::optional<Day>(id->day) : std::nullopt;
 }
 
+absl::StatusOr<std::optional<uint32_t>> HostDayScan::LastNumber(const HostDay& of) {
+  entry_->SeekForPrev(EncodeBlockKey(
+      {.host = of.host, .day = of.day, .number = std::numeric_limits<uint32_t>::max()}));
+  if (!entry_->Valid()) {
+    const absl::Status read = FromRocks(entry_->status(), "read summaries");
+    if (!read.ok()) return read;
+    return std::optional<uint32_t>();
+  }
+  const absl::StatusOr<BlockId> id = DecodeBlockKey(ToView(entry_->key()));
+  if (!id.ok()) return id.status();
+  const bool is_of_day = id->host == of.host && id->day == of.day;
+  return is_of_day ? std::optional<uint32_t>(id->number) : std::nullopt;
+}
+
 void PutDayDrop(const Rocks& rocks, const HostDay& of, uint32_t number,
                 rocksdb::WriteBatch* write) {
   const std::string begin = EncodeBlockKey({.host = of.host, .day = of.day});
@@ -47,6 +62,7 @@ void PutDayDrop(const Rocks& rocks, const HostDay& of, uint32_t number,
   for (rocksdb::ColumnFamilyHandle* family : {rocks.summaries, rocks.columns, rocks.tallies}) {
     write->DeleteRange(family, begin, end);
   }
+  write->Delete(rocks.meta, EncodeTrimKey(of));
   write->Put(rocks.meta, EncodeFloorKey(of.host, of.day), EncodeFloorValue(number));
 }
 

@@ -47,11 +47,14 @@ class HostDayScan {
   // The first day, not before `from`, of which the host has blocks; nullopt if there is none.
   absl::StatusOr<std::optional<Day>> FirstFrom(HostId host, Day from);
 
+  // The number of the last block of a day; nullopt if it has none.
+  absl::StatusOr<std::optional<uint32_t>> LastNumber(const HostDay& of);
+
  private:
   const std::unique_ptr<rocksdb::Iterator> entry_;
 };
 
-// Adds to a write that all blocks of a day below a number are gone.
+// Adds to a write that all blocks of a day below a number are gone, and its trim mark with them.
 void PutDayDrop(const Rocks& rocks, const HostDay& of, uint32_t number, rocksdb::WriteBatch* write);
 
 }  // namespace storage

@@ -210,15 +210,6 @@ absl::StatusOr<RetentionPolicy> ParseRetentionPolicy(std::string_view text,
   return PolicyParser(file_name).Parse(text);
 }
 
-absl::Status CheckCanBeApplied(const RetentionPolicy& policy) {
-  for (const RetentionRule& rule : policy.rules) {
-    if (rule.takes_whole_hosts()) continue;
-    return absl::UnimplementedError(absl::StrCat(
-        "rule ", rule.name, ": rules with key or type cannot be applied in this version"));
-  }
-  return absl::OkStatus();
-}
-
 std::string ToText(const RetentionRule& rule) {
   std::string text = rule.name == kDefault ? rule.name : absl::StrCat("rule ", rule.name);
   const auto add = [&](std::string_view name, const std::vector<std::string>& words) {

@@ -17,9 +17,11 @@
 //   default                                           keep 365d at-most 2T
 //
 // `host` gives shell patterns of hosts' names. An event matches `key` if one of its keys is listed,
-// and `type` if one of its records has a listed type. Events are kept or deleted whole. A malformed
-// record has neither: only rules without key and type match it. What no rule matches is kept.
-// Policies with such rules are read, and cannot be applied yet: CheckCanBeApplied().
+// and `type` if one of its records has a listed type. Events are kept or deleted whole; where all
+// rules of a host that could decide have expired, the day goes by the last of them. A malformed
+// record has neither: only rules without key and type match it. What no rule matches is kept. Of a
+// record that came too late for its event, which is an event by itself in the store, the rules
+// decide by what it has itself.
 //
 // The age of an event is that of its (host, UTC day), and the collector's clock decides it: the age
 // counts from the end of the later one of two days, that of the events and that on which the last
@@ -30,7 +32,8 @@
 //
 // "at-most" counts the columns of the blocks, as a list of hosts does; tallies, terms and summaries
 // take about a third more. Its hosts are those of which the rule decides what no rule with key or
-// type above it has; they count together, and their oldest days go first.
+// type above it has; they count together, and their oldest days go first. What such rules keep of
+// those days counts, too: only the next time tells how much it was, and whether more has to go.
 
 #pragma once
 
@@ -85,10 +88,6 @@ inline constexpr std::string_view kDiskFullRule = "disk-full";
 // `file_name` and the number of the line.
 absl::StatusOr<RetentionPolicy> ParseRetentionPolicy(std::string_view text,
                                                      std::string_view file_name);
-
-// kUnimplemented, with the name of the rule, if a policy has rules by key or type: what they leave
-// of a day would have to be written anew, which is not built yet.
-absl::Status CheckCanBeApplied(const RetentionPolicy& policy);
 
 // A rule as a line of a policy file.
 std::string ToText(const RetentionRule& rule);

@@ -1,6 +1,6 @@
 #include "storage/retention_run.h"
 
-#include <algorithm>
+#include <limits>
 #include <optional>
 #include <queue>
 #include <string>
@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_format.h"
 
+#include "storage/day_trimmer.h"
+#include "storage/deletions.h"
 #include "storage/hold_list.h"
 
 namespace storage {
@@ -17,181 +19,39 @@ namespace {
 // Days that are deleted in one write. Few enough that neither an append nor a merge waits for long.
 constexpr size_t kDaysAtOnce = 256;
 
-absl::Status Cancelled() { return absl::CancelledError("retention: cancelled"); }
-
-// What is deleted by one write, told in runs of days.
-class Deletions {
- public:
-  void Add(const std::string& rule, const Identity& host, Day day, const DayContents& contents) {
-    if (deletions_.empty() || deletions_.back().rule != rule || deletions_.back().host != host) {
-      deletions_.push_back({.rule = rule, .host = host, .first_day = day});
-    }
-    Deletion& deletion = deletions_.back();
-    deletion.last_day = day;
-    deletion.events += contents.events;
-    deletion.records += contents.records;
-    deletion.bytes += contents.bytes;
-  }
-
-  // What comes next is not of the same run.
-  void Break() { deletions_.emplace_back(); }
-
-  void Tell(const std::function<void(const Deletion&)>& deleted) const {
-    for (const Deletion& deletion : deletions_) {
-      if (!deletion.rule.empty() && deleted) deleted(deletion);
-    }
-  }
-
- private:
-  std::vector<Deletion> deletions_;
-};
-
-// What the columns of all blocks take, at most.
-uint64_t ColumnsBytesMax(const Rocks& rocks) {
-  uint64_t in_memory = 0;
-  rocks.db->GetIntProperty(rocks.columns, rocksdb::DB::Properties::kSizeAllMemTables, &in_memory);
-  return TableBytes(rocks, rocks.columns) + in_memory;
-}
-
 }  // namespace
-
-DueDays::DueDays(const RetentionScope& scope, const RetentionPolicy& policy)
-    : scope_(scope), policy_(policy) {
-  rules_.reserve(scope.hosts.size());
-  for (const Identity& host : scope.hosts) rules_.emplace_back(policy, host);
-}
-
-absl::Status DueDays::ForEach(const std::function<absl::Status(const DueDay&)>& sink) {
-  const absl::Status found = FindWithoutRoom();
-  if (!found.ok()) return found;
-  HostDayScan scan(scope_.rocks, scope_.options);
-  for (HostId host = 0; host < rules_.size(); ++host) {
-    if (scope_.stop.stop_requested()) return Cancelled();
-    const std::optional<Day> due_until = rules_[host].DueUntil(scope_.today);
-    if (!due_until && no_room_.empty()) continue;
-    for (Day from = 0;;) {
-      const absl::StatusOr<std::optional<Day>> day = scan.FirstFrom(host, from);
-      if (!day.ok()) return day.status();
-      if (!*day) break;
-      const bool no_room = no_room_.contains({host, **day});
-      // A day that is ahead of our clock has the age of its receipt.
-      const bool has_aged = due_until && (**day <= *due_until || **day > scope_.today);
-      if (no_room || has_aged) {
-        const absl::Status done = sink({.of = {.host = host, .day = **day}, .no_room = no_room});
-        if (!done.ok()) return done;
-      }
-      if (**day == std::numeric_limits<Day>::max()) break;
-      from = **day + 1;
-      if (no_room_.empty() && from > *due_until) from = std::max(from, scope_.today + 1);
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status DueDays::FindWithoutRoom() {
-  no_room_.clear();
-  const absl::StatusOr<std::vector<Hold>> holds = LoadHolds(scope_.rocks, scope_.options);
-  if (!holds.ok()) return holds.status();
-  for (const RetentionRule& rule : policy_.rules) {
-    // Where all that there is has room, no block has to be counted.
-    if (!rule.bytes_max || ColumnsBytesMax(scope_.rocks) <= *rule.bytes_max) continue;
-    const absl::Status found = FindWithoutRoom(rule, *holds);
-    if (!found.ok()) return found;
-  }
-  return absl::OkStatus();
-}
-
-// The oldest days of the rule's hosts, until what is left has room. Those that are held are among
-// them, though nothing is won by that.
-absl::Status DueDays::FindWithoutRoom(const RetentionRule& rule, const std::vector<Hold>& holds) {
-  struct OfDay {
-    HostDay of;
-    uint64_t bytes;
-    bool stays;  // Whatever it takes, nothing of it can be deleted to make room.
-  };
-  std::vector<OfDay> days;
-  uint64_t bytes = 0;
-  HostDayScan scan(scope_.rocks, scope_.options);
-  for (HostId host = 0; host < rules_.size(); ++host) {
-    if (scope_.stop.stop_requested()) return Cancelled();
-    if (rules_[host].rest() != &rule) continue;
-    for (Day from = 0;;) {
-      const absl::StatusOr<std::optional<Day>> day = scan.FirstFrom(host, from);
-      if (!day.ok()) return day.status();
-      if (!*day) break;
-      const HostDay of{.host = host, .day = **day};
-      const absl::StatusOr<DayContents> contents = ReadDay(scope_.rocks, scope_.options, of);
-      if (!contents.ok()) return contents.status();
-      const bool is_held = FindHold(holds, scope_.hosts[host], of.day) != nullptr;
-      const DayVerdict by_age = rules_[host].Judge(of.day, contents->received, scope_.today, false);
-      const bool goes = by_age.kind == DayVerdict::Kind::kWhole && !is_held;
-      if (!goes) bytes += contents->bytes;
-      const bool is_due = AgeDay(of.day, contents->received, scope_.today) < scope_.today;
-      if (!goes && is_due) days.push_back({.of = of, .bytes = contents->bytes, .stays = is_held});
-      if (of.day == std::numeric_limits<Day>::max()) break;
-      from = of.day + 1;
-    }
-  }
-  std::ranges::sort(days, {}, [](const OfDay& one) { return std::pair(one.of.day, one.of.host); });
-  for (const OfDay& one : days) {
-    if (bytes <= *rule.bytes_max) break;
-    no_room_.insert({one.of.host, one.of.day});
-    if (!one.stays) bytes -= one.bytes;
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<RuleEffect>> PreviewRetentionOf(const RetentionScope& scope,
-                                                           const RetentionPolicy& policy) {
-  const absl::StatusOr<std::vector<Hold>> holds = LoadHolds(scope.rocks, scope.options);
-  if (!holds.ok()) return holds.status();
-  std::vector<RuleEffect> effects;
-  for (const RetentionRule& rule : policy.rules) effects.push_back({.rule = rule.name});
-  std::vector<std::optional<HostId>> last_host(effects.size());
-  DueDays due(scope, policy);
-  const absl::Status looked = due.ForEach([&](const DueDay& day) -> absl::Status {
-    const absl::StatusOr<DayContents> contents = ReadDay(scope.rocks, scope.options, day.of);
-    if (!contents.ok()) return contents.status();
-    const HostRules& rules = due.rules(day.of.host);
-    const DayVerdict verdict =
-        rules.Judge(day.of.day, contents->received, scope.today, day.no_room);
-    if (verdict.kind != DayVerdict::Kind::kWhole) return absl::OkStatus();
-    const auto number = static_cast<size_t>(rules.rules()[verdict.rule] - policy.rules.data());
-    RuleEffect& effect = effects[number];
-    if (FindHold(*holds, scope.hosts[day.of.host], day.of.day) != nullptr) {
-      ++effect.held_host_days;
-      effect.held_events += contents->events;
-      effect.held_bytes += contents->bytes;
-      return absl::OkStatus();
-    }
-    if (std::exchange(last_host[number], day.of.host) != day.of.host) ++effect.hosts;
-    ++effect.host_days;
-    effect.events += contents->events;
-    effect.records += contents->records;
-    effect.bytes += contents->bytes;
-    return absl::OkStatus();
-  });
-  if (!looked.ok()) return looked;
-  return effects;
-}
 
 absl::Status RetentionDeleter::Apply(const RetentionPolicy& policy) {
   DueDays due(scope_, policy);
+  DayTrimmer trimmer(scope_, blocks_, deleted_);
   std::vector<DueDay> days;
-  absl::Status dropped = due.ForEach([&](const DueDay& day) {
+  const auto drop_or_trim = [&](const std::vector<DueDay>& some) -> absl::Status {
+    const absl::StatusOr<std::vector<DueDay>> parts = DropDue(due, some);
+    if (!parts.ok()) return parts.status();
+    for (const DueDay& day : *parts) {
+      const absl::Status trimmed = trimmer.Trim(day, due.rules(day.of.host));
+      if (!trimmed.ok()) return trimmed;
+    }
+    return absl::OkStatus();
+  };
+  absl::Status applied = due.ForEach([&](const DueDay& day) {
     days.push_back(day);
     if (days.size() < kDaysAtOnce) return absl::OkStatus();
-    return DropDue(due, std::exchange(days, {}));
+    return drop_or_trim(std::exchange(days, {}));
   });
-  if (dropped.ok()) dropped = DropDue(due, days);
-  return dropped;
+  if (applied.ok()) applied = drop_or_trim(days);
+  applied.Update(trimmer.Tell());
+  return applied;
 }
 
-absl::Status RetentionDeleter::DropDue(const DueDays& due, std::span<const DueDay> days) {
-  if (days.empty()) return absl::OkStatus();
+// Deletes those of the days that go whole. Returns those of which a part goes.
+absl::StatusOr<std::vector<DueDay>> RetentionDeleter::DropDue(const DueDays& due,
+                                                              std::span<const DueDay> days) {
+  std::vector<DueDay> parts;
+  if (days.empty()) return parts;
   Deletions deletions;
   {
-    const std::lock_guard lock(blocks_mutex_);
+    const std::lock_guard lock(blocks_.mutex);
     const absl::StatusOr<std::vector<Hold>> holds = LoadHolds(scope_.rocks, {});
     if (!holds.ok()) return holds.status();
     std::vector<HostDay> of;
@@ -206,8 +66,9 @@ absl::Status RetentionDeleter::DropDue(const DueDays& due, std::span<const DueDa
       const HostRules& rules = due.rules(of[i].host);
       const DayVerdict verdict =
           rules.Judge(of[i].day, contents->received, scope_.today, days[i].no_room);
-      if (contents->blocks == 0 || verdict.kind != DayVerdict::Kind::kWhole ||
-          FindHold(*holds, host, of[i].day) != nullptr) {
+      const bool is_held = FindHold(*holds, host, of[i].day) != nullptr;
+      if (contents->blocks == 0 || verdict.kind != DayVerdict::Kind::kWhole || is_held) {
+        if (verdict.kind == DayVerdict::Kind::kPart && !is_held) parts.push_back(days[i]);
         deletions.Break();
         continue;
       }
@@ -218,7 +79,7 @@ absl::Status RetentionDeleter::DropDue(const DueDays& due, std::span<const DueDa
     if (!written.ok()) return written;
   }
   deletions.Tell(deleted_);
-  return absl::OkStatus();
+  return parts;
 }
 
 absl::StatusOr<uint64_t> RetentionDeleter::DropOldest(uint64_t bytes) {
@@ -236,7 +97,7 @@ absl::StatusOr<uint64_t> RetentionDeleter::DropOldest(uint64_t bytes) {
   }
   uint64_t dropped = 0;
   while (dropped < bytes && !oldest.empty()) {
-    if (scope_.stop.stop_requested()) return Cancelled();
+    if (scope_.stop.stop_requested()) return RetentionCancelled();
     std::vector<HostDay> days;
     while (days.size() < kDaysAtOnce && !oldest.empty()) {
       const auto [day, host] = oldest.top();
@@ -259,7 +120,7 @@ absl::StatusOr<uint64_t> RetentionDeleter::DropUntil(std::span<const HostDay> da
   Deletions deletions;
   uint64_t dropped = 0;
   {
-    const std::lock_guard lock(blocks_mutex_);
+    const std::lock_guard lock(blocks_.mutex);
     const absl::StatusOr<std::vector<Hold>> holds = LoadHolds(scope_.rocks, {});
     if (!holds.ok()) return holds.status();
     const absl::StatusOr<std::vector<uint32_t>> limits = NumberLimits(days);
@@ -284,7 +145,7 @@ absl::StatusOr<uint64_t> RetentionDeleter::DropUntil(std::span<const HostDay> da
 }
 
 absl::Status RetentionDeleter::Drop(const HostDay& of) {
-  const std::lock_guard lock(blocks_mutex_);
+  const std::lock_guard lock(blocks_.mutex);
   const absl::StatusOr<std::vector<Hold>> holds = LoadHolds(scope_.rocks, {});
   if (!holds.ok()) return holds.status();
   const Hold* const hold = FindHold(*holds, scope_.hosts[of.host], of.day);
@@ -304,10 +165,10 @@ absl::Status RetentionDeleter::Drop(const HostDay& of) {
 // Of each day, the number of which all blocks below it are written.
 absl::StatusOr<std::vector<uint32_t>> RetentionDeleter::NumberLimits(
     std::span<const HostDay> days) {
-  const BlockNumbers::Settled settled = numbers_.WaitForWriters();
+  const BlockNumbers::Settled settled = blocks_.numbers.WaitForWriters();
   std::vector<uint32_t> limits;
   for (const HostDay& of : days) {
-    const absl::StatusOr<uint32_t> limit = numbers_.Peek(scope_.rocks, of.host, of.day);
+    const absl::StatusOr<uint32_t> limit = blocks_.numbers.Peek(scope_.rocks, of.host, of.day);
     if (!limit.ok()) return limit.status();
     limits.push_back(*limit);
   }

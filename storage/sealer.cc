@@ -6,10 +6,12 @@
 #include "storage/block_floors.h"
 #include "storage/host_state.h"
 #include "storage/journal.h"
+#include "storage/trim_mark.h"
 
 namespace storage {
 
-// With mutex_ held. Behind a floor numbers begin where it is: postings below it are dead.
+// With mutex_ held. Behind a floor numbers begin where it is: postings below it are dead. What is
+// below the number of a mark would be taken for trimmed.
 absl::StatusOr<uint32_t> BlockNumbers::Find(const Rocks& rocks, HostId host, Day day) {
   const std::pair key(host, day);
   if (const auto found = recent_.find(key); found != recent_.end()) return found->second;
@@ -18,7 +20,10 @@ absl::StatusOr<uint32_t> BlockNumbers::Find(const Rocks& rocks, HostId host, Day
   if (!next.ok()) return next;
   const absl::StatusOr<std::optional<BlockFloor>> floor = LoadFloor(rocks, host, day);
   if (!floor.ok()) return floor.status();
-  return *floor ? std::max(*next, (*floor)->number) : *next;
+  const absl::StatusOr<std::optional<TrimMark>> mark =
+      LoadTrimMark(rocks, rocksdb::ReadOptions(), {.host = host, .day = day});
+  if (!mark.ok()) return mark.status();
+  return std::max({*next, *floor ? (*floor)->number : 0, *mark ? (*mark)->number : 0});
 }
 
 absl::StatusOr<uint32_t> BlockNumbers::Next(const Rocks& rocks, HostId host, Day day) {

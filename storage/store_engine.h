@@ -16,6 +16,7 @@
 
 #include "storage/batch_numbers.h"
 #include "storage/block_merger.h"
+#include "storage/day_trimmer.h"
 #include "storage/event_store.h"
 #include "storage/host_losses.h"
 #include "storage/host_pace.h"
@@ -53,6 +54,7 @@ struct Running {
   BlockNumbers numbers;
   std::mutex blocks_mutex;  // Held while blocks are read and replaced, deleted, or put on hold.
   BlockMerger merger;
+  const SharedBlocks shared_blocks{.numbers = numbers, .mutex = blocks_mutex, .merger = merger};
   Indexer indexer;
 };
 

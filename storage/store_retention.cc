@@ -5,6 +5,7 @@
 
 #include "storage/block_store.h"
 #include "storage/hold_list.h"
+#include "storage/retention_preview.h"
 #include "storage/retention_run.h"
 #include "storage/store_engine.h"
 
@@ -46,8 +47,6 @@ absl::StatusOr<std::vector<Hold>> EventStore::Engine::Holds() const {
 
 absl::StatusOr<std::vector<RuleEffect>> EventStore::Engine::PreviewRetention(
     const RetentionPolicy& policy, std::stop_token stop) const {
-  const absl::Status can_be = CheckCanBeApplied(policy);
-  if (!can_be.ok()) return can_be;
   // None of the hosts is wanted: what is open is not deleted.
   const absl::StatusOr<Moment> moment = Look({"\n"}, stop);
   if (!moment.ok()) return moment.status();
@@ -62,15 +61,13 @@ absl::StatusOr<std::vector<RuleEffect>> EventStore::Engine::PreviewRetention(
 absl::Status EventStore::Engine::ApplyRetention(
     const RetentionPolicy& policy, std::stop_token stop,
     const std::function<void(const Deletion&)>& deleted) {
-  const absl::Status can_be = CheckCanBeApplied(policy);
-  if (!can_be.ok()) return can_be;
   const std::shared_ptr<Running> running = this->running();
   if (running == nullptr) return NotWritable();
   const RetentionScope scope{.rocks = *running->rocks,
                              .hosts = AllHosts(),
                              .today = DayOf(options_.now_ms()),
                              .stop = std::move(stop)};
-  return RetentionDeleter(scope, running->numbers, running->blocks_mutex, deleted).Apply(policy);
+  return RetentionDeleter(scope, running->shared_blocks, deleted).Apply(policy);
 }
 
 // What was deleted leaves the files when they are rewritten, and on a full disk nothing else would
@@ -113,7 +110,7 @@ absl::StatusOr<uint64_t> EventStore::Engine::DropOldest(
     if (deleted) deleted(deletion);
   };
   const absl::StatusOr<uint64_t> dropped =
-      RetentionDeleter(scope, running->numbers, running->blocks_mutex, note).DropOldest(bytes);
+      RetentionDeleter(scope, running->shared_blocks, note).DropOldest(bytes);
   const absl::Status given_back = GiveBack(*running, std::move(deletions), stop);
   if (!given_back.ok()) options_.on_problem(given_back);
   return dropped;
@@ -130,8 +127,7 @@ absl::Status EventStore::Engine::DropDay(const Identity& host, Day day) {
   if (!id) return absl::NotFoundError("store: no host " + host.name);
   const RetentionScope scope{
       .rocks = *running->rocks, .hosts = AllHosts(), .today = DayOf(options_.now_ms())};
-  return RetentionDeleter(scope, running->numbers, running->blocks_mutex, {})
-      .Drop({.host = *id, .day = day});
+  return RetentionDeleter(scope, running->shared_blocks, {}).Drop({.host = *id, .day = day});
 }
 
 }  // namespace storage

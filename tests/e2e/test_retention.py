@@ -96,9 +96,33 @@ class RetentionTest(auspex.ServerTest):
         auspex.wait_for(lambda: self.events("web1") == 0, "the deletion")
         self.assertIn("there is no 1", self.ask("hold", "remove", "1", status=1))
 
+    def test_takes_out_what_rules_by_key_and_type_do_not_keep(self):
+        self.server.stop()
+        log = self.server.directory / "keys.log"
+        log.write_text("".join(
+            f'node=web1 type=SYSCALL msg=audit({OLD}.500:{serial}): syscall=2 key="{key}"\n'
+            for serial, key in enumerate(["pci"] * 10 + ["noise"] * 7)))
+        auspex.import_at(self, OLD + 3 * 86400, self.server.store, log)
+        self.server.start()
+        new = self.server.directory / "new.conf"
+        new.write_text("rule pci key=pci keep forever\n"
+                       "rule login host=web1 type=USER_LOGIN keep 30d\n"
+                       "rule noise key=noise keep 7d\n")
+        expected = {"pci": (0, 0), "login": (30, 0), "noise": (7, 0)}
+        self.assertEqual(self.preview(file=new), expected)
+        self.assertEqual(self.preview("--store", self.server.store, file=new), expected)
+        self.use(new.read_text())
+        auspex.wait_for(lambda: self.events("web1") == 10, "the deletion")
+        auspex.wait_for(lambda: len(self.own("DAEMON_ROTATE")) == 2, "the records")
+        self.assertIn('rule="login" host="web1" identity=node from=2020-09-13 to=2020-09-15 '
+                      "events=30 records=30 bytes=", "".join(self.own("DAEMON_ROTATE")))
+        self.assertEqual(len(self.server.search("--host", "web1", "-k", "pci")), 10)
+        self.assertEqual(self.server.search("--host", "web1", "-k", "noise"), [])
+        self.assertEqual((self.events("web2"), self.events("db1")), (30, 30))
+        self.assertEqual(self.preview(), dict.fromkeys(expected, (0, 0)))
+        self.assertEqual(self.server.store_command("check"), "all is well\n")
+
     def test_keeps_the_old_policy_if_the_new_one_is_wrong(self):
-        self.policy.write_text("rule a key=k keep 7d\n")
-        self.assertIn("rule a: rules with key or type", self.ask("server", "reload", status=1))
         self.policy.write_text("rule web keep 7\ndefault keep\n")
         said = self.ask("server", "reload", status=1)
         for place in ("retention.conf:1: ", "retention.conf:2: "):
