@@ -67,8 +67,13 @@ bool BlockFloors::IsBelow(Day day, const Posting& posting) const {
          posting.block < found->number;
 }
 
+bool BlockFloors::HasDay(Day day) const {
+  const auto found = std::ranges::lower_bound(floors_, day, {}, &BlockFloor::day);
+  return found != floors_.end() && found->day == day;
+}
+
 void BlockFloors::Clean(Day day, std::vector<Posting>* postings) const {
-  if (floors_.empty() || day < floors_.front().day || day > floors_.back().day) return;
+  if (!HasDay(day)) return;
   std::erase_if(*postings, [&](const Posting& posting) { return IsBelow(day, posting); });
 }
 

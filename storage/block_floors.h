@@ -8,7 +8,7 @@
 //   key    := "f" | day u32 | host u32
 //   value  := version u8 (1) | number varint
 //
-// Floors stay, since postings do.
+// A floor goes when all postings below it have left the files: see reclaimer.h.
 
 #pragma once
 
@@ -50,6 +50,9 @@ class BlockFloors {
   void Clean(Day day, std::vector<Posting>* postings) const;
 
   bool IsBelow(Day day, const Posting& posting) const;
+
+  // Whether there are any of a day.
+  bool HasDay(Day day) const;
 
   // Sorted by day and host.
   const std::vector<BlockFloor>& floors() const { return floors_; }

@@ -50,6 +50,10 @@ struct StoreOptions {
   // Events that are kept in memory for followers, about, while there are some.
   size_t follow_bytes_max = size_t{16} << 20;
 
+  // What has to be dead of the columns, at least, before files are rewritten for it. What is less
+  // is not worth it.
+  uint64_t reclaim_bytes_min = uint64_t{64} << 20;
+
   // The collector's clock, for what must happen when a day is over.
   std::function<uint64_t()> now_ms = &base::NowMs;
 
@@ -138,7 +142,8 @@ class EventStore {
   // held. Calls `deleted`, on this thread, with what is gone for good. A day of which all goes is
   // not read; of others, the blocks that have such events are written again without them. A crash
   // in the middle leaves each day, and each of those blocks, as it was or as it is to be.
-  // kCancelled if `stop` is requested.
+  // kCancelled if `stop` is requested. If a quarter of the files is dead then, they are rewritten
+  // before it returns.
   absl::Status ApplyRetention(const RetentionPolicy& policy, std::stop_token stop,
                               const std::function<void(const Deletion&)>& deleted);
 

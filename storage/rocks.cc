@@ -18,6 +18,7 @@
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
+#include "storage/dead_postings.h"
 #include "storage/term_index.h"
 
 namespace storage {
@@ -52,17 +53,6 @@ class PostingsMerge : public rocksdb::MergeOperator {
     std::vector<std::string_view> operands;
     for (const rocksdb::Slice& operand : operand_list) operands.push_back(ToView(operand));
     return MergePostings(operands, true, out);
-  }
-};
-
-// Takes terms that no block has any more out of the index.
-class EmptyPostingsFilter : public rocksdb::CompactionFilter {
- public:
-  const char* Name() const override { return "auspex.postings.empty"; }
-
-  Decision FilterV2(int, const rocksdb::Slice&, ValueType type, const rocksdb::Slice& value,
-                    std::string*, std::string*) const override {
-    return type == ValueType::kValue && value.empty() ? Decision::kRemove : Decision::kKeep;
   }
 };
 
@@ -149,11 +139,10 @@ rocksdb::ColumnFamilyOptions ColumnsOptions() {
   return options;
 }
 
-rocksdb::ColumnFamilyOptions TermsOptions() {
+rocksdb::ColumnFamilyOptions TermsOptions(std::shared_ptr<DeadPostingsFilters> filters) {
   rocksdb::ColumnFamilyOptions options = OptionsWithoutStalls();
   options.merge_operator = std::make_shared<PostingsMerge>();
-  static const EmptyPostingsFilter filter;  // Stateless; RocksDB wants a raw pointer.
-  options.compaction_filter = &filter;
+  options.compaction_filter_factory = std::move(filters);
   options.compression = rocksdb::kZSTD;
   options.write_buffer_size = 8 << 20;
   // Neighbours are alike: paths of one tree. Larger blocks pack better, and a search for one term
@@ -173,12 +162,13 @@ rocksdb::ColumnFamilyOptions TalliesOptions() {
   return options;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies() {
+std::vector<rocksdb::ColumnFamilyDescriptor> ColumnFamilies(
+    const std::shared_ptr<DeadPostingsFilters>& filters) {
   return {{rocksdb::kDefaultColumnFamilyName, MetaOptions()},
           {"journal", JournalOptions()},
           {"summaries", SummaryOptions()},
           {"columns", ColumnsOptions()},
-          {"terms", TermsOptions()},
+          {"terms", TermsOptions(filters)},
           {"tallies", TalliesOptions()}};
 }
 
@@ -199,9 +189,13 @@ absl::StatusOr<std::shared_ptr<Rocks>> OpenWith(const rocksdb::DBOptions& option
                                                 const std::string& path) {
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const rocksdb::Status status = rocksdb::DB::Open(options, path, ColumnFamilies(), &handles, &db);
+  const auto filters = std::make_shared<DeadPostingsFilters>();
+  const rocksdb::Status status =
+      rocksdb::DB::Open(options, path, ColumnFamilies(filters), &handles, &db);
   if (!status.ok()) return FromRocks(status, "open");
-  return Own(db, handles);
+  std::shared_ptr<Rocks> rocks = Own(db, handles);
+  rocks->dead_postings = filters;
+  return rocks;
 }
 
 // Changes whenever RocksDB adds or removes a file: the name and the size of the manifest.
@@ -221,10 +215,21 @@ absl::StatusOr<std::shared_ptr<Rocks>> TryOpenForReading(const std::string& path
   options.max_open_files = -1;
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  const rocksdb::Status status =
-      rocksdb::DB::OpenForReadOnly(options, path, ColumnFamilies(), &handles, &db);
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(
+      options, path, ColumnFamilies(std::make_shared<DeadPostingsFilters>()), &handles, &db);
   if (!status.ok()) return FromRocks(status, "open for reading");
   return Own(db, handles);
+}
+
+absl::Status Compact(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family,
+                     const rocksdb::Slice* begin, const rocksdb::Slice* end,
+                     std::atomic<bool>* stop) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;  // Nobody else is to wait for it.
+  options.canceled = stop;
+  const rocksdb::Status compacted = rocks.db->CompactRange(options, family, begin, end);
+  if (compacted.IsIncomplete()) return absl::CancelledError("store: compact: cancelled");
+  return FromRocks(compacted, "compact");
 }
 
 }  // namespace
@@ -290,12 +295,13 @@ absl::Status CompactJournal(const Rocks& rocks) {
 
 absl::Status CompactColumns(const Rocks& rocks, const std::string& begin, const std::string& end,
                             std::atomic<bool>* stop) {
-  rocksdb::CompactRangeOptions options;
-  options.exclusive_manual_compaction = false;  // Nobody else is to wait for it.
-  options.canceled = stop;
   const rocksdb::Slice first(begin), last(end);
-  const rocksdb::Status compacted = rocks.db->CompactRange(options, rocks.columns, &first, &last);
-  return compacted.IsIncomplete() ? absl::OkStatus() : FromRocks(compacted, "compact");
+  return Compact(rocks, rocks.columns, &first, &last, stop);
+}
+
+absl::Status CompactFamily(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family,
+                           std::atomic<bool>* stop) {
+  return Compact(rocks, family, nullptr, nullptr, stop);
 }
 
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing) {

@@ -14,6 +14,8 @@
 
 namespace storage {
 
+class DeadPostingsFilters;
+
 // An open database. Closed on destruction.
 struct Rocks {
   std::unique_ptr<rocksdb::DB> db;
@@ -23,6 +25,7 @@ struct Rocks {
   rocksdb::ColumnFamilyHandle* columns = nullptr;
   rocksdb::ColumnFamilyHandle* terms = nullptr;
   rocksdb::ColumnFamilyHandle* tallies = nullptr;
+  std::shared_ptr<DeadPostingsFilters> dead_postings;  // Null where nothing is written.
 
   Rocks() = default;
   Rocks(const Rocks&) = delete;
@@ -53,10 +56,14 @@ absl::Status FlushAll(const Rocks& rocks);
 absl::Status CompactJournal(const Rocks& rocks);
 
 // Rewrites the files that hold columns with keys from `begin` to before `end`, so that what was
-// deleted there leaves the disk. Takes its time, and ends early once `stop` is set. Readers keep
+// deleted there leaves the disk. Takes its time; kCancelled soon after `stop` is set. Readers keep
 // what they see.
 absl::Status CompactColumns(const Rocks& rocks, const std::string& begin, const std::string& end,
                             std::atomic<bool>* stop);
+
+// The same, all files of a family.
+absl::Status CompactFamily(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family,
+                           std::atomic<bool>* stop);
 
 // What the tables of a family take on the disk.
 uint64_t TableBytes(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family);

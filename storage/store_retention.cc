@@ -5,6 +5,7 @@
 
 #include "storage/block_store.h"
 #include "storage/hold_list.h"
+#include "storage/reclaimer.h"
 #include "storage/retention_preview.h"
 #include "storage/retention_run.h"
 #include "storage/store_engine.h"
@@ -12,6 +13,25 @@
 namespace storage {
 
 namespace {
+
+// For RocksDB: set once one of two stops is requested.
+class StopFlag {
+ public:
+  StopFlag(const std::stop_token& one, const std::stop_token& other)
+      : on_one_(one, Set{&is_set_}), on_other_(other, Set{&is_set_}) {}
+
+  std::atomic<bool>* get() { return &is_set_; }
+
+ private:
+  struct Set {
+    std::atomic<bool>* flag;
+    void operator()() const { *flag = true; }
+  };
+
+  std::atomic<bool> is_set_ = false;
+  const std::stop_callback<Set> on_one_;
+  const std::stop_callback<Set> on_other_;
+};
 
 absl::Status NotWritable() { return absl::UnavailableError("store: not writable"); }
 
@@ -66,20 +86,30 @@ absl::Status EventStore::Engine::ApplyRetention(
   const RetentionScope scope{.rocks = *running->rocks,
                              .hosts = AllHosts(),
                              .today = DayOf(options_.now_ms()),
-                             .stop = std::move(stop)};
-  return RetentionDeleter(scope, running->shared_blocks, deleted).Apply(policy);
+                             .stop = stop};
+  bool any = false;
+  const std::function<void(const Deletion&)> note = [&](const Deletion& deletion) {
+    any = true;
+    if (deleted) deleted(deletion);
+  };
+  const absl::Status applied = RetentionDeleter(scope, running->shared_blocks, note).Apply(policy);
+  if (!applied.ok() || !any) return applied;
+  StopFlag stopped(stop, running->closing.get_token());
+  const absl::Status reclaimed =
+      Reclaimer(*running->rocks, running->blocks_mutex, options_.reclaim_bytes_min)
+          .ReclaimIfDue(stopped.get());
+  // What was deleted is deleted all the same.
+  if (!reclaimed.ok() && !absl::IsCancelled(reclaimed)) options_.on_problem(reclaimed);
+  return absl::OkStatus();
 }
 
 // What was deleted leaves the files when they are rewritten, and on a full disk nothing else would
 // cause that. Columns are most of it. Host by host, since a host's days lie beside each other.
 absl::Status EventStore::Engine::GiveBack(const Running& running, std::vector<Deletion> deletions,
                                           const std::stop_token& stop) const {
-  std::atomic<bool> stopped = false;
-  const auto set_stopped = [&stopped] { stopped = true; };
-  const std::stop_callback on_stop(stop, set_stopped);
-  const std::stop_callback on_close(running.closing.get_token(), set_stopped);
+  StopFlag stopped(stop, running.closing.get_token());
   for (const Deletion& deletion : deletions) {
-    if (stopped) break;
+    if (*stopped.get()) break;
     std::optional<HostId> host;
     {
       const std::lock_guard lock(mutex_);
@@ -90,7 +120,8 @@ absl::Status EventStore::Engine::GiveBack(const Running& running, std::vector<De
     const std::string end = deletion.last_day == std::numeric_limits<Day>::max()
                                 ? EncodeBlockKey({.host = *host + 1})
                                 : EncodeBlockKey({.host = *host, .day = deletion.last_day + 1});
-    const absl::Status compacted = CompactColumns(*running.rocks, begin, end, &stopped);
+    const absl::Status compacted = CompactColumns(*running.rocks, begin, end, stopped.get());
+    if (absl::IsCancelled(compacted)) break;
     if (!compacted.ok()) return compacted;
   }
   return absl::OkStatus();

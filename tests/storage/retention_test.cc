@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/block_floors.h"
+#include "storage/store_directory.h"
 #include "tests/storage/retention_fixture.h"
 
 namespace storage {
@@ -180,6 +182,55 @@ TEST_F(RetentionTest, GivesBackTheSpaceOfTheOldestDays) {
   ASSERT_GT(*dropped, 200'000u);
   EXPECT_LT(store_->Activity().table_bytes, before - *dropped / 2);
   EXPECT_EQ(Left().size(), 200u);
+  ExpectSound();
+}
+
+// Files, and the index: then no floor is needed any more.
+TEST_F(RetentionTest, GivesBackWhatIsDeletedOnceAQuarterIsDead) {
+  options_.reclaim_bytes_min = 0;
+  Open();
+  std::mt19937_64 noise;
+  for (const Day day : {19'900, 19'910, 19'920, 19'921, 19'922, 19'923}) {
+    for (int i = 0; i < 200; ++i) {
+      std::string key;
+      while (key.size() < 900) key += absl::StrFormat("%016x", noise());
+      Add({.host = "a", .day = day, .key = key});
+    }
+  }
+  Seal();
+  const auto stats = [&] { return store_->Stats().value_or(StoreStats()); };
+  const auto floors = [&] {
+    const auto rocks = OpenRocksForReading(DatabasePath(path_));
+    EXPECT_TRUE(rocks.ok()) << rocks.status();
+    return BlockFloors::Load(**rocks, {}, 0, 40'000)->floors().size();
+  };
+  const StoreStats before = stats();
+  ASSERT_EQ(Apply("default keep 95d").size(), 1u);
+  EXPECT_EQ(floors(), 1u);
+  {
+    // Whoever searches the index must find what he has begun with.
+    int found = 0;
+    const absl::Status searched = store_->Search({}, [&](const FoundEvent&) {
+      if (++found == 1) Apply("default keep 85d");
+      return true;
+    });
+    EXPECT_TRUE(searched.ok()) << searched;
+    EXPECT_EQ(found, 1000);
+    EXPECT_EQ(floors(), 2u);
+  }
+  ASSERT_EQ(Apply("default keep 79d").size(), 1u);
+  EXPECT_EQ(floors(), 0u);
+  const StoreStats after = stats();
+  EXPECT_LT(after.columns_bytes, before.columns_bytes * 6 / 10);
+  EXPECT_LT(after.terms_bytes, before.terms_bytes * 6 / 10);
+  // Numbers are given again now, and mean the new blocks.
+  Open();
+  Add({.host = "a", .day = 19'900, .key = "late", .received = 19'950});
+  Seal();
+  const query::Predicate is_late(
+      query::AttributeIs{query::Attribute::kKey, "late", query::TermMatch::kIs});
+  EXPECT_EQ(Left({.predicate = is_late}).size(), 1u);
+  EXPECT_EQ(Left().size(), 601u);
   ExpectSound();
 }
 

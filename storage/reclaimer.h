@@ -1,0 +1,43 @@
+// Gives back to the disk what was deleted.
+//
+// A deletion is a few bytes that say that others do not count any more; RocksDB takes both out when
+// it happens to rewrite the files that they are in. Without more that is late: a store could take
+// twice the room of what is in it. To rewrite all files for each day that goes would cost more than
+// all else that the store does. So they are rewritten when a quarter of them is dead: then each
+// byte that stays is written again once for every three or four that have gone.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "storage/rocks.h"
+
+namespace storage {
+
+class Reclaimer {
+ public:
+  // All must outlive it. `blocks_mutex` is that of deletions.
+  Reclaimer(const Rocks& rocks, std::mutex& blocks_mutex, uint64_t dead_bytes_min)
+      : rocks_(rocks), blocks_mutex_(blocks_mutex), dead_bytes_min_(dead_bytes_min) {}
+
+  // Rewrites the files of the blocks, and of their index without the postings of blocks that are
+  // gone, if enough is dead. The floors that are not needed any more leave, too. The index is left
+  // for another time if a reader may still need those postings. Takes its time: kCancelled soon
+  // after `stopped` is set; what was rewritten by then stays so.
+  absl::Status ReclaimIfDue(std::atomic<bool>* stopped);
+
+ private:
+  absl::StatusOr<bool> IsDue() const;
+  absl::Status ReclaimIndex(std::atomic<bool>* stopped);
+
+  const Rocks& rocks_;
+  std::mutex& blocks_mutex_;
+  const uint64_t dead_bytes_min_;
+};
+
+}  // namespace storage
