@@ -34,17 +34,35 @@ Committer::Committer(asio::io_context& network, storage::EventStore& store, Coun
       store_(store),
       counters_(counters),
       options_(options),
-      room_(network, Clock::time_point::max()),
-      thread_([this] { Run(); }) {}
+      pending_({.sender_small_bytes_max = options.sender_small_bytes_max,
+                .small_bytes_max = options.pending_small_bytes_max,
+                .large_bytes_max = options.pending_large_bytes_max,
+                .small_read_bytes = options.small_read_bytes}),
+      committed_(network, Clock::time_point::max()),
+      queue_({.group_bytes_max = options.commit_bytes_max,
+              .group_large_bytes_max = options.commit_large_bytes_max}),
+      thread_([this] { Run(); }) {
+  store_.OnRoom([this] {
+    { const std::lock_guard lock(mutex_); }  // Whoever has seen that there is none waits by now.
+    handed_in_.notify_one();
+  });
+}
 
 Committer::~Committer() { Stop(); }
 
-asio::awaitable<void> Committer::WaitForRoom() {
-  while (!has_room()) {
-    ++counters_.waits_for_room_total;
-    boost::system::error_code cancelled;
-    co_await room_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-  }
+asio::awaitable<size_t> Committer::WaitForRoom(storage::Identity client) {
+  while (ReadBytesMax(client) == 0) co_await AwaitCommit();
+  co_return ReadBytesMax(client);
+}
+
+asio::awaitable<void> Committer::WaitForBatchRoom() {
+  while (!has_room_for_batch()) co_await AwaitCommit();
+}
+
+asio::awaitable<void> Committer::AwaitCommit() {
+  ++counters_.waits_for_room_total;
+  boost::system::error_code cancelled;
+  co_await committed_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
 }
 
 void Committer::SetSuspended(bool suspended) {
@@ -87,18 +105,20 @@ void Committer::AppendOwn(storage::Batch batch) {
     return;
   }
   ++own_records_pending_;
-  Pending own;
+  PendingDelivery own;
   own.delivery.received_ms = base::NowMs();
   own.delivery.batches.push_back(std::move(batch));
   Push(std::move(own));
 }
 
-void Committer::Push(Pending pending) {
+void Committer::Push(PendingDelivery pending) {
   pending.bytes = BytesOf(pending.delivery);
   pending.handed_in = Clock::now();
-  pending_bytes_ += pending.bytes;
-  counters_.bytes_pending = pending_bytes_;
+  pending.sender = SenderOf(pending.delivery);
+  pending.is_large = pending_.Take(pending.sender, pending.bytes);
+  if (pending.is_large) ++counters_.deliveries_large_total;
   ++counters_.deliveries_pending;
+  CountPending();
   // Sessions become readable many at a time. To wake the thread for each of them would cost more
   // than all the rest, and make small groups.
   if (pushed_.empty()) asio::post(network_, [this] { HandIn(); });
@@ -108,10 +128,15 @@ void Committer::Push(Pending pending) {
 void Committer::HandIn() {
   {
     const std::lock_guard lock(mutex_);
-    for (Pending& pending : pushed_) queue_.push_back(std::move(pending));
+    for (PendingDelivery& pending : pushed_) queue_.Push(std::move(pending));
   }
   pushed_.clear();
   handed_in_.notify_one();
+}
+
+void Committer::CountPending() {
+  counters_.bytes_pending = pending_.small_bytes() + pending_.large_bytes();
+  counters_.bytes_pending_large = pending_.large_bytes();
 }
 
 void Committer::TryStore(absl::AnyInvocable<void()> done) {
@@ -144,24 +169,36 @@ void Committer::RunBetweenCommits(absl::AnyInvocable<void(storage::EventStore&)>
 void Committer::Stop() {
   {
     const std::lock_guard lock(mutex_);
-    for (Pending& pending : pushed_) queue_.push_back(std::move(pending));
+    for (PendingDelivery& pending : pushed_) queue_.Push(std::move(pending));
     pushed_.clear();
     stopping_ = true;
   }
   handed_in_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  store_.OnRoom(nullptr);
 }
 
 void Committer::Run() {
-  for (Group group; TakeGroup(&group); group = {}) {
-    if (!group.deliveries.empty()) Commit(std::move(group));
+  for (Group group; TakeGroup(&group); group = Group()) {
+    if (!group.empty()) Commit(std::move(group));
   }
 }
 
 // Waits for work. False when there is none and none will come.
 bool Committer::TakeGroup(Group* group) {
   std::unique_lock lock(mutex_);
-  handed_in_.wait(lock, [this] { return stopping_ || !queue_.empty() || !tasks_.empty(); });
+  // Large ones wait here for the indexer, not in Append(), where everybody would wait with them.
+  const auto may_take_large = [this] { return stopping_ || store_.has_room(); };
+  const bool had_to_wait =
+      std::exchange(large_has_to_wait_, queue_.has_large() && !may_take_large());
+  if (large_has_to_wait_ && !had_to_wait) {
+    asio::post(network_, [this] { ++counters_.waits_for_indexer_total; });
+  }
+  handed_in_.wait(lock, [&] {
+    return stopping_ || !tasks_.empty() || queue_.has_small() ||
+           (queue_.has_large() && may_take_large());
+  });
   while (!tasks_.empty()) {
     auto task = std::move(tasks_.front());
     tasks_.pop_front();
@@ -169,27 +206,19 @@ bool Committer::TakeGroup(Group* group) {
     task(store_);
     lock.lock();
   }
-  while (!queue_.empty() && group->bytes < options_.commit_bytes_max) {
-    Pending& pending = queue_.front();
-    group->bytes += pending.bytes;
-    if (pending.done == nullptr) ++group->own_records;
-    group->deliveries.push_back(std::move(pending.delivery));
-    group->done.push_back(std::move(pending.done));
-    group->handed_in.push_back(pending.handed_in);
-    queue_.pop_front();
-  }
-  return !stopping_ || !group->deliveries.empty();
+  *group = queue_.TakeGroup(may_take_large());
+  return !stopping_ || !group->empty();
 }
 
 void Committer::Commit(Group group) {
   const auto start = Clock::now();
-  absl::StatusOr<storage::AppendResult> result = store_.Append(group.deliveries);
+  std::vector<storage::Delivery> deliveries;
+  deliveries.reserve(group.size());
+  for (PendingDelivery& pending : group) deliveries.push_back(std::move(pending.delivery));
+  absl::StatusOr<storage::AppendResult> result = store_.Append(deliveries);
   const auto commit_us = static_cast<uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
-  for (const storage::Delivery& delivery : group.deliveries) {
-    group.receipts.push_back(delivery.receipt);
-  }
-  group.deliveries.clear();
+  for (size_t i = 0; i < group.size(); ++i) group[i].delivery = {.receipt = deliveries[i].receipt};
   asio::post(network_, [this, group = std::move(group), result = std::move(result),
                         commit_us]() mutable { Finish(std::move(group), result, commit_us); });
 
@@ -202,10 +231,7 @@ void Committer::Commit(Group group) {
 // On the network thread: lets all sessions of a group go on.
 void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>& result,
                        uint64_t commit_us) {
-  pending_bytes_ -= group.bytes;
-  own_records_pending_ -= group.own_records;
-  counters_.bytes_pending = pending_bytes_;
-  counters_.deliveries_pending -= group.done.size();
+  const uint64_t own_records = Release(group);
   ++counters_.commits_total;
   counters_.commit_us_total += commit_us;
   counters_.commit_us_max = std::max(counters_.commit_us_max, commit_us);
@@ -221,25 +247,38 @@ void Committer::Finish(Group group, const absl::StatusOr<storage::AppendResult>&
     TellDamage(result);
   } else {
     ++counters_.commit_errors_total;
-    counters_.records_own_dropped_total += group.own_records;
+    counters_.records_own_dropped_total += own_records;
     if (error_log_.Allow()) {
       spdlog::error("nothing can be acknowledged: {}", std::string(result.status().message()));
     }
   }
   TellWrite(result.status());
-  room_.cancel();
+  committed_.cancel();
   const Clock::time_point now = Clock::now();
-  for (size_t i = 0; i < group.done.size(); ++i) {
-    if (group.done[i] == nullptr) continue;
+  for (PendingDelivery& stored : group) {
+    if (stored.done == nullptr) continue;
     if (result.ok()) {
       const auto latency =
-          std::chrono::duration_cast<std::chrono::microseconds>(now - group.handed_in[i]);
+          std::chrono::duration_cast<std::chrono::microseconds>(now - stored.handed_in);
       latency_us_.Add(static_cast<uint64_t>(latency.count()));
-      group.done[i](group.receipts[i]);
+      stored.done(stored.delivery.receipt);
     } else {
-      group.done[i](result.status());
+      stored.done(result.status());
     }
   }
+}
+
+// Nothing of a group is under way any more. Returns how many own records it had.
+uint64_t Committer::Release(const Group& group) {
+  uint64_t own_records = 0;
+  for (const PendingDelivery& stored : group) {
+    pending_.GiveBack(stored.sender, stored.bytes, stored.is_large);
+    if (stored.done == nullptr) ++own_records;
+  }
+  own_records_pending_ -= own_records;
+  counters_.deliveries_pending -= group.size();
+  CountPending();
+  return own_records;
 }
 
 }  // namespace server

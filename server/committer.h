@@ -3,6 +3,8 @@
 // Sessions hand in deliveries; a thread of its own takes all that have come since its last turn,
 // stores them in one durable write, and lets all their sessions go on. While the disk works the
 // next group gathers by itself: the slower the disk, the larger the groups.
+//
+// Who sends much at once waits behind himself, not in front of others: commit_queue.h tells how.
 
 #pragma once
 
@@ -10,7 +12,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -20,7 +21,9 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/log.h"
+#include "server/commit_queue.h"
 #include "server/counters.h"
+#include "server/delivery_room.h"
 #include "server/histogram.h"
 #include "server/ingest.h"
 #include "storage/event_store.h"
@@ -29,13 +32,26 @@
 namespace server {
 
 struct CommitterOptions {
-  // What may wait for the disk, in bytes: a tenth of a second of the fastest input, and the records
-  // of ten thousand stock clients. A slow disk shows as slow acknowledgements, not as memory, and
-  // agents that send all they have do not make others wait.
-  size_t pending_bytes_max = 12 << 20;
+  // What may wait for the disk, in bytes. A slow disk shows as slow acknowledgements, not as
+  // memory. Small: the records of eight thousand stock clients, in two groups. Large: three batches
+  // of 2 MB, of which one is being stored.
+  size_t pending_small_bytes_max = 6 << 20;
+  size_t pending_large_bytes_max = 6 << 20;
 
-  // One write: small enough that no acknowledgement waits long for the others of its group.
+  // What one sender may have under way as small: the largest record there is, and some. A client
+  // that waits for each acknowledgement never has more.
+  size_t sender_small_bytes_max = 32 << 10;
+
+  // What is read of a client while there is room for small deliveries only: a dozen records.
+  size_t small_read_bytes = 4 << 10;
+
+  // What is small in one write: little enough that no acknowledgement waits long for the others of
+  // its group.
   size_t commit_bytes_max = 4 << 20;
+
+  // Beside that, what is large, but for the last batch: to write it takes some milliseconds, for
+  // which everybody waits who sends little. Less would make a write of each small batch.
+  size_t commit_large_bytes_max = 1 << 20;
 
   // Own records that may wait for the disk. Past it they are dropped and counted: a storm of
   // connections must not fill the memory.
@@ -52,8 +68,15 @@ class Committer : public Ingest {
   // As Stop().
   ~Committer() override;
 
-  bool has_room() const override { return pending_bytes_ < options_.pending_bytes_max; }
-  boost::asio::awaitable<void> WaitForRoom() override;
+  size_t ReadBytesMax(const storage::Identity& client) const override {
+    return pending_.ReadBytesMax(client);
+  }
+  boost::asio::awaitable<size_t> WaitForRoom(storage::Identity client) override;
+
+  // Whether a batch of an agent may be read, which is never cut.
+  bool has_room_for_batch() const { return pending_.has_room_for_any(); }
+  boost::asio::awaitable<void> WaitForBatchRoom();
+
   boost::asio::awaitable<absl::StatusOr<storage::Receipt>> Append(
       storage::Delivery delivery) override;
 
@@ -104,25 +127,12 @@ class Committer : public Ingest {
 
  private:
   using Clock = std::chrono::steady_clock;
-  using Done = absl::AnyInvocable<void(absl::StatusOr<storage::Receipt>)>;
-  struct Pending {
-    storage::Delivery delivery;
-    Done done;  // Empty for own records.
-    size_t bytes = 0;
-    Clock::time_point handed_in = {};
-  };
 
-  // What one write stores.
-  struct Group {
-    std::vector<storage::Delivery> deliveries;
-    std::vector<Done> done;                    // Of each delivery,
-    std::vector<Clock::time_point> handed_in;  // likewise.
-    std::vector<storage::Receipt> receipts;
-    size_t bytes = 0;
-    size_t own_records = 0;
-  };
+  // What one write has stored, with its receipts.
+  using Group = std::vector<PendingDelivery>;
 
-  void Push(Pending pending);
+  boost::asio::awaitable<void> AwaitCommit();
+  void Push(PendingDelivery pending);
   void HandIn();
   void Run();
   bool TakeGroup(Group* group);
@@ -130,6 +140,8 @@ class Committer : public Ingest {
   void TellWrite(const absl::Status& result);
   void TellDamage(const absl::StatusOr<storage::AppendResult>& result);
   void Finish(Group group, const absl::StatusOr<storage::AppendResult>& result, uint64_t commit_us);
+  uint64_t Release(const Group& group);
+  void CountPending();
 
   boost::asio::io_context& network_;
   storage::EventStore& store_;
@@ -137,8 +149,8 @@ class Committer : public Ingest {
   const CommitterOptions options_;
 
   // Of the network thread.
-  std::vector<Pending> pushed_;  // To be handed in once all sessions that are ready have run.
-  size_t pending_bytes_ = 0;
+  Group pushed_;  // To be handed in once all sessions that are ready have run.
+  DeliveryRoom pending_;
   size_t own_records_pending_ = 0;
   bool suspended_ = false;
   bool out_of_space_ = false;
@@ -149,11 +161,12 @@ class Committer : public Ingest {
   absl::AnyInvocable<void(const std::string&)> on_damage_;
   absl::AnyInvocable<void(const absl::Status&)> on_write_;
   base::LogLimit error_log_{1};
-  boost::asio::steady_timer room_;  // Never expires: cancelled when there is room again.
+  boost::asio::steady_timer committed_;  // Never expires: cancelled when there can be room again.
 
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable handed_in_;
-  std::deque<Pending> queue_;
+  CommitQueue queue_;
+  bool large_has_to_wait_ = false;  // For the indexer.
   std::deque<absl::AnyInvocable<void(storage::EventStore&)>> tasks_;
   bool stopping_ = false;
 

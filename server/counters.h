@@ -72,7 +72,10 @@ struct Counters {
   X(space_dropped_bytes_total, "bytes of days that were dropped to make room")                   \
   X(deliveries_pending, "gauge: deliveries handed in and not yet stored")                        \
   X(bytes_pending, "gauge: their bytes")                                                         \
+  X(bytes_pending_large, "gauge: of these, of deliveries of senders that have much under way")   \
+  X(deliveries_large_total, "deliveries that waited for the turn of their sender: it sent much") \
   X(waits_for_room_total, "reads put off because too much waited for the disk")                  \
+  X(waits_for_indexer_total, "times that large deliveries were put off for the indexer")         \
   X(quota_hosts, "gauge: hosts whose quotas are not untouched")                                  \
   X(quota_hosts_overflowed_total, "reads charged to all others: too many hosts had quotas")      \
   X(quota_delays_total, "reads put off because their host was over a quota")                     \

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstddef>
+
 #include "absl/status/statusor.h"
 #include <boost/asio/awaitable.hpp>
 
@@ -23,10 +25,12 @@ class Ingest {
  public:
   virtual ~Ingest() = default;
 
-  // Whether there is room for what one read of a socket can bring. If not, wait before that read:
-  // it is what keeps the memory of all sessions together bounded.
-  virtual bool has_room() const = 0;
-  virtual boost::asio::awaitable<void> WaitForRoom() = 0;
+  // How many bytes one read of a client's socket may bring; 0: wait before that read. It is what
+  // keeps the memory of all sessions together bounded.
+  virtual size_t ReadBytesMax(const storage::Identity& client) const = 0;
+
+  // Waits until that is not 0, and returns it.
+  virtual boost::asio::awaitable<size_t> WaitForRoom(storage::Identity client) = 0;
 
   // Returns when the delivery is stored as durably as the configuration says: only then may it be
   // acknowledged. After a failure it may be stored or not, and must not be acknowledged.

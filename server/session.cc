@@ -73,14 +73,17 @@ asio::awaitable<std::string> Session::Serve() {
     TakeTurn();
     if (turn_.wait.count() > 0) co_await WaitForTurn();
     if (stopping_) break;
-    if (!context_.ingest.has_room()) co_await WaitForRoom();
+    read_bytes_max_ = context_.ingest.ReadBytesMax(payer_);
+    if (read_bytes_max_ == 0) co_await WaitForRoom();
     if (stopping_) break;
     progress = co_await ServeRead();
   }
   if (stopping_ && end_reason_.empty()) {
     Progress progress = protocol_.ascii() ? Progress::kSomething : Progress::kNothing;
     while (progress == Progress::kSomething) {
-      turn_ = {.has_place = true};  // There will be no other read: this is not the time to wait.
+      // There will be no other read: this is not the time to wait.
+      turn_ = {.has_place = true};
+      read_bytes_max_ = context_.read_buffer.size();
       progress = co_await ServeRead();
     }
     if (!protocol_.ascii()) co_await Send(EndingReply(0));
@@ -129,7 +132,7 @@ asio::awaitable<void> Session::WaitForTurn() {
 // Time that passes here is the disk's, not the client's.
 asio::awaitable<void> Session::WaitForRoom() {
   awaits_store_ = true;
-  co_await context_.ingest.WaitForRoom();
+  read_bytes_max_ = co_await context_.ingest.WaitForRoom(payer_);
   StoreIsDone();
 }
 
@@ -142,9 +145,10 @@ void Session::StoreIsDone() {
 // One read of the socket, and all that follows from it.
 asio::awaitable<Session::Progress> Session::ServeRead() {
   const bool is_over_quota = turn_.wait.count() > 0 || !turn_.has_place;
-  const std::span<char> buffer =
-      is_over_quota ? context_.read_buffer.first(kQuotaReadBytes) : context_.read_buffer;
-  const absl::StatusOr<size_t> read = transport_->Read(buffer);
+  const size_t bytes_max =
+      std::min({context_.read_buffer.size(), read_bytes_max_,
+                is_over_quota ? kQuotaReadBytes : context_.read_buffer.size()});
+  const absl::StatusOr<size_t> read = transport_->Read(context_.read_buffer.first(bytes_max));
   if (absl::IsUnavailable(read.status())) {
     context_.quotas.Charge(payer_, std::exchange(turn_, {}), {}, Quotas::Moment::Now());
     co_return Progress::kNothing;

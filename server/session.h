@@ -111,7 +111,8 @@ class Session {
   ClientProtocol protocol_;
   HostSessions::Place place_;
   const storage::Identity payer_;  // Whose quotas count. It cannot be chosen, as node= can.
-  Quotas::Turn turn_;              // Of the next read.
+  Quotas::Turn turn_;              // Of the next read,
+  size_t read_bytes_max_ = 0;      // likewise.
   boost::asio::steady_timer* pause_ = nullptr;  // While the turn has not come.
 
   bool stopping_ = false;

@@ -32,6 +32,8 @@ absl::StatusOr<std::unique_ptr<EventStore>> EventStore::OpenForReading(const std
 absl::StatusOr<AppendResult> EventStore::Append(std::span<Delivery> deliveries) {
   return engine_->Append(deliveries);
 }
+bool EventStore::has_room() const { return engine_->has_room(); }
+void EventStore::OnRoom(std::function<void()> told) { engine_->OnRoom(std::move(told)); }
 absl::StatusOr<uint64_t> EventStore::LastBatchNumber(const Identity& agent,
                                                      std::string_view boot_id) {
   return engine_->LastBatchNumber(agent, boot_id);

@@ -76,8 +76,8 @@ struct AppendResult {
   std::string damage = {};
 };
 
-// Append(), LastBatchNumber(), SyncIfDue() and SetFlush() belong to one thread, everything else to
-// any.
+// Append(), has_room(), LastBatchNumber(), SyncIfDue() and SetFlush() belong to one thread,
+// everything else to any.
 class EventStore {
  public:
   // Opens the store at `path` for reading and writing, and makes an empty one if there is none.
@@ -97,6 +97,14 @@ class EventStore {
   // nothing may be acknowledged; the next call first tries to bring the store back, at most once a
   // second.
   absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
+
+  // Whether there is room for much. Without it Append() of some megabytes may have to wait until
+  // the indexer has read what was appended before, and so may whatever is appended after it.
+  bool has_room() const;
+
+  // `told` is called, on a thread of the store, when has_room() may be true again. It must not call
+  // the store. When this returns, what was set before is called no more.
+  void OnRoom(std::function<void()> told);
 
   // The number of the last batch that is stored of an agent's boot, as durable as what Append() has
   // returned for; 0 if there is none. Fails as Append() does.

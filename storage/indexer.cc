@@ -50,7 +50,7 @@ Indexer::Indexer(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, const Inde
 
 Indexer::~Indexer() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(queue_mutex_);
     stopping_ = true;
   }
   pushed_.notify_all();
@@ -60,12 +60,12 @@ Indexer::~Indexer() {
 
 void Indexer::Push(std::vector<Group> groups) {
   {
-    std::unique_lock lock(mutex_);
-    const auto has_room = [this] {
+    std::unique_lock lock(queue_mutex_);
+    const auto is_not_full = [this] {
       return queue_bytes_ < options_.queue_bytes_max || stopping_ || !error_.ok();
     };
-    if (!has_room()) ++activity_.queue_waits;
-    read_.wait(lock, has_room);
+    if (!is_not_full()) ++queue_waits_;
+    read_.wait(lock, is_not_full);
     pushed_groups_ += groups.size();
     // After an error nothing is read any more. The journal has it.
     if (!error_.ok()) return;
@@ -77,16 +77,21 @@ void Indexer::Push(std::vector<Group> groups) {
   pushed_.notify_one();
 }
 
+bool Indexer::has_room() const {
+  const std::lock_guard lock(queue_mutex_);
+  return 2 * queue_bytes_ < options_.queue_bytes_max || stopping_ || !error_.ok();
+}
+
 void Indexer::SealAll() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(queue_mutex_);
     ++seals_wanted_;
   }
   pushed_.notify_one();
 }
 
 absl::Status Indexer::Wait(std::stop_token stop) {
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock(queue_mutex_);
   const uint64_t groups = pushed_groups_;
   const uint64_t seals = seals_wanted_;
   read_.wait(lock, stop, [&] {
@@ -130,11 +135,14 @@ absl::StatusOr<WholeKey> Indexer::Settled(std::stop_token stop) {
 }
 
 void Indexer::AddTo(StoreActivity* activity) const {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    activity->queue_waits = queue_waits_;
+  }
   const std::lock_guard lock(mutex_);
   activity->open_bytes = open_bytes_;
   activity->open_hosts = hosts_.size();
   for (const auto& [id, host] : hosts_) activity->open_records += host->open.complete_records();
-  activity->queue_waits = activity_.queue_waits;
   activity->seals = activity_.seals;
   activity->blocks_sealed = activity_.blocks_sealed;
 }
@@ -145,8 +153,9 @@ void Indexer::Run() {
   for (;;) {
     std::vector<Group> groups;
     uint64_t seals_wanted = 0;
+    bool had_room = true;
     {
-      std::unique_lock lock(mutex_);
+      std::unique_lock lock(queue_mutex_);
       const auto has_work = [this] {
         const bool has_some = !queue_.empty() || !to_seal_.empty() || seals_wanted_ > seals_done_;
         return stopping_ || (error_.ok() && has_some);
@@ -156,9 +165,14 @@ void Indexer::Run() {
       if (!error_.ok()) continue;
       groups.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.end()));
       queue_.clear();
+      had_room = 2 * queue_bytes_ < options_.queue_bytes_max;
       queue_bytes_ = 0;
       // A seal is for what was pushed before it: all of that is in `groups`, or read already.
       seals_wanted = seals_wanted_;
+    }
+    if (!had_room) {
+      read_.notify_all();
+      callbacks_.on_room();
     }
     status = Read(std::move(groups));
     if (status.ok()) status = SealDue(seals_wanted);
@@ -171,12 +185,13 @@ void Indexer::Run() {
 // opened again.
 void Indexer::Fail(const absl::Status& status) {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(queue_mutex_);
     error_ = status;
     queue_.clear();
     queue_bytes_ = 0;
   }
   read_.notify_all();
+  callbacks_.on_room();
   callbacks_.on_failure(status);
 }
 
@@ -192,15 +207,18 @@ absl::Status Indexer::Replay() {
     if (groups.size() < kReplayGroups && journal_->Valid()) continue;
     status = Read(std::exchange(groups, {}));
     if (status.ok()) status = SealDue(seals_done_);
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(queue_mutex_);
     if (stopping_) return absl::OkStatus();
   }
   if (status.ok()) status = FromRocks(journal_->status(), "read the journal");
   journal_.reset();
-  const std::lock_guard lock(mutex_);
+  {
+    const std::lock_guard lock(mutex_);
+    whole_.Restart(KeyBefore(NextWithoutRecord()));
+  }
+  const std::lock_guard lock(queue_mutex_);
   read_groups_ = 0;  // Of those that were pushed.
   replayed_ = true;
-  whole_.Restart(KeyBefore(NextWithoutRecord()));
   read_.notify_all();
   return status;
 }
@@ -241,9 +259,12 @@ absl::Status Indexer::AddToHost(const JournalKey& key, std::string_view value) {
       last_arrival_ = std::max(last_arrival_, key.arrival);
     });
     open_bytes_ += host.open.memory_bytes();
-    ++read_groups_;
     if (!added.ok()) callbacks_.on_damage(added);
     is_full = host.open.complete_records() >= kBlockRecordsAim;
+  }
+  {
+    const std::lock_guard lock(queue_mutex_);
+    ++read_groups_;
   }
   return is_full ? Seal(key.host) : absl::OkStatus();
 }
@@ -265,7 +286,7 @@ absl::Status Indexer::SealDue(uint64_t seals_wanted) {
   if (seals_wanted > seals_done_) {
     const absl::Status sealed = SealEvery();
     if (!sealed.ok()) return sealed;
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(queue_mutex_);
     seals_done_ = seals_wanted;
   }
   if (now - last_aged_ >= kAgeInterval) {

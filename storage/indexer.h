@@ -7,7 +7,8 @@
 //
 // A host is sealed when it has enough records for a block, when its oldest record is `seal_age`
 // old, or when all hosts together hold more than `open_bytes_max`: then those that hold most.
-// Nobody waits for a seal, unless so much is unread that the queue is full.
+// Nobody waits for a seal, unless so much is unread that the queue is full. Who has much to push
+// asks first whether there is room: the second half of the queue is for those who have little.
 
 #pragma once
 
@@ -60,6 +61,9 @@ struct IndexerCallbacks {
   // A day of a host has a block more.
   std::function<void(HostId, Day)> on_block;
 
+  // has_room() may be true again.
+  std::function<void()> on_room;
+
   // A group of the journal cannot be read. It is left out.
   std::function<void(const absl::Status&)> on_damage;
 
@@ -85,6 +89,9 @@ class Indexer {
 
   // Hands over groups that are in the journal, in order of arrival. Waits while the queue is full.
   void Push(std::vector<Group> groups);
+
+  // Whether less than half of what may wait to be read does.
+  bool has_room() const;
 
   // Has all hosts sealed. Does not wait.
   void SealAll();
@@ -142,20 +149,25 @@ class Indexer {
   std::deque<HostId> to_seal_;
   Clock::time_point last_aged_ = {};
 
-  mutable std::mutex mutex_;  // Guards what follows. The thread alone changes hosts_.
+  // Guards what follows. Held for moments only, so that a push does not wait for what is read.
+  mutable std::mutex queue_mutex_;
   std::condition_variable pushed_;
   std::condition_variable_any read_;
-  uint64_t last_arrival_;      // Of all that was read.
-  EventOrder next_completed_;  // For events that no record completes.
   std::deque<Group> queue_;
   size_t queue_bytes_ = 0;
   uint64_t pushed_groups_ = 0;
   uint64_t read_groups_ = 0;
   uint64_t seals_wanted_ = 0;
   uint64_t seals_done_ = 0;
-  bool replayed_ = false;
+  uint64_t queue_waits_ = 0;
+  bool replayed_ = false;  // Changed by the thread alone.
   bool stopping_ = false;
   absl::Status error_;
+
+  // Guards what follows. The thread alone changes hosts_. Not taken with the other.
+  mutable std::mutex mutex_;
+  uint64_t last_arrival_;      // Of all that was read.
+  EventOrder next_completed_;  // For events that no record completes.
   absl::flat_hash_map<HostId, std::unique_ptr<Host>> hosts_;
   size_t open_bytes_ = 0;
   StoreActivity activity_;  // The counters.

@@ -72,8 +72,12 @@ absl::Status EventStore::Engine::OpenDatabase() {
     const std::lock_guard lock(mutex_);
     indexer_failed_ = true;
   };
-  writing_ =
-      std::make_shared<Running>(std::move(opened->rocks), options_, tables, whole_, on_failure);
+  const auto on_room = [this] {
+    const std::lock_guard lock(on_room_mutex_);
+    if (on_room_ != nullptr) on_room_();
+  };
+  writing_ = std::make_shared<Running>(std::move(opened->rocks), options_, tables, whole_, on_room,
+                                       on_failure);
   const std::lock_guard lock(mutex_);
   running_ = writing_;
   indexer_failed_ = false;
@@ -316,6 +320,11 @@ ActiveHosts EventStore::Engine::WhoIsActive(size_t hosts_max) const {
     if (lost != lost_.end()) told.losses = lost->second;
   }
   return active;
+}
+
+void EventStore::Engine::OnRoom(std::function<void()> told) {
+  const std::lock_guard lock(on_room_mutex_);
+  on_room_ = std::move(told);
 }
 
 absl::Status EventStore::Engine::SyncIfDue() {

@@ -36,7 +36,8 @@ namespace storage {
 // An open database and those who work on it. The order of the members is that in which they start.
 struct Running {
   Running(std::shared_ptr<Rocks> opened, const StoreOptions& options, const StoreTables& tables,
-          WholeEvents& whole, std::function<void(const absl::Status&)> on_failure)
+          WholeEvents& whole, std::function<void()> on_room,
+          std::function<void(const absl::Status&)> on_failure)
       : rocks(std::move(opened)),
         merger(rocks, numbers, blocks_mutex, options.now_ms, options.on_problem),
         indexer(rocks, numbers,
@@ -46,6 +47,7 @@ struct Running {
                  .next_order = tables.next_order},
                 whole,
                 {.on_block = [this](HostId host, Day day) { merger.Notice(host, day); },
+                 .on_room = std::move(on_room),
                  .on_damage = options.on_problem,
                  .on_failure = std::move(on_failure)}) {}
 
@@ -72,6 +74,8 @@ class EventStore::Engine {
 
   absl::StatusOr<AppendResult> Append(std::span<Delivery> deliveries);
   absl::StatusOr<uint64_t> LastBatchNumber(const Identity& agent, std::string_view boot_id);
+  bool has_room() const { return writing_ == nullptr || writing_->indexer.has_room(); }
+  void OnRoom(std::function<void()> told);
   absl::Status SyncIfDue();
   absl::Status Seal();
   uint64_t NextConnection();
@@ -165,6 +169,9 @@ class EventStore::Engine {
   uint64_t next_arrival_ = 0;
   uint64_t records_unsynced_ = 0;
   std::chrono::steady_clock::time_point last_reopen_{};
+
+  std::mutex on_room_mutex_;  // Guards what follows, and is held while it is called.
+  std::function<void()> on_room_;
 
   std::mutex backup_mutex_;  // Held by the one backup that is made.
 

@@ -322,7 +322,8 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
       turn_ = service_.quotas_.TakeTurn(Identity(), service_.limits_.quota_delay_max,
                                         Quotas::Moment::Now());
     }
-    if (turn_.wait.count() == 0 && service_.committer_.has_room()) return StartRead(&request_);
+    if (turn_.wait.count() == 0 && service_.committer_.has_room_for_batch())
+      return StartRead(&request_);
     asio::co_spawn(
         service_.network_, [self = shared_from_this()] { return self->ReadInTurn(); },
         EndProcessOnError);
@@ -335,7 +336,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
       boost::system::error_code cancelled;
       co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     }
-    if (!end_) co_await service_.committer_.WaitForRoom();
+    if (!end_) co_await service_.committer_.WaitForBatchRoom();
     if (!is_finished_) StartRead(&request_);
   }
 

@@ -38,8 +38,9 @@ class FakeTransport : public Transport {
   absl::StatusOr<size_t> Read(std::span<char> buffer) override {
     if (closed) return absl::AbortedError("closed");
     if (pieces.empty()) return absl::UnavailableError("would block");
-    const std::string piece = pieces.front();
-    pieces.pop_front();
+    const std::string piece = pieces.front().substr(0, buffer.size());
+    pieces.front().erase(0, piece.size());
+    if (pieces.front().empty()) pieces.pop_front();
     std::copy(piece.begin(), piece.end(), buffer.begin());
     return piece.size();
   }
@@ -83,8 +84,8 @@ class FakeIngest : public Ingest {
   explicit FakeIngest(asio::io_context& context)
       : changed_(context, asio::steady_timer::time_point::max()) {}
 
-  bool has_room() const override { return true; }
-  asio::awaitable<void> WaitForRoom() override { co_return; }
+  size_t ReadBytesMax(const storage::Identity&) const override { return read_bytes_max; }
+  asio::awaitable<size_t> WaitForRoom(storage::Identity) override { co_return read_bytes_max; }
 
   asio::awaitable<absl::StatusOr<storage::Receipt>> Append(storage::Delivery delivery) override {
     for (const storage::Batch& batch : delivery.batches) {
@@ -111,6 +112,7 @@ class FakeIngest : public Ingest {
 
   absl::Status answer;
   RecordReplies frames;
+  size_t read_bytes_max = 1 << 20;
   bool disk_is_slow = false;
   std::vector<std::string> hosts;
   std::vector<std::string> last_lines;
@@ -228,6 +230,14 @@ TEST_F(SessionTest, StoresWhatCameTogetherTogether) {
   EXPECT_EQ(transport_->written, Ack(1) + Ack(2) + Ack(3));
   EXPECT_EQ(ingest_.retries.size(), 1u);
   EXPECT_EQ(ingest_.record_count, 3u);
+}
+
+TEST_F(SessionTest, ReadsNoMoreThanThereIsRoomFor) {
+  const std::string first = Message(1, "a\n");
+  ingest_.read_bytes_max = first.size();
+  Say({first + Message(2, "b\n")});
+  EXPECT_EQ(transport_->written, Ack(1) + Ack(2));
+  EXPECT_EQ(ingest_.retries.size(), 2u);
 }
 
 TEST_F(SessionTest, AnswersHeartbeatsWithoutStoringThem) {
