@@ -159,6 +159,7 @@ class EventStore {
   // `bytes`, and returns how many that were: less, or 0, if nothing more may go, which is what is
   // held, and what is of today or was received today. Told under kDiskFullRule. When it
   // returns, the files have shrunk by about as much, unless a reader still sees what was there.
+  // Ends a backup that is being made, which keeps files.
   absl::StatusOr<uint64_t> DropOldest(uint64_t bytes, std::stop_token stop,
                                       const std::function<void(const Deletion&)>& deleted);
 
@@ -231,8 +232,8 @@ class EventStore {
   // end. Fails as ListBackups() does; with kFailedPrecondition, too, if the backups there are of
   // another store or in use, or one is being made; kResourceExhausted if the disk is full, which
   // harms the store only if it is its own; kCancelled if `stop` is requested; kUnavailable if the
-  // store had to be closed after a disk error. A failure to delete old backups is told as one, and
-  // the message says that the backup was made.
+  // store had to be closed after a disk error, or had to make room by DropOldest(). A failure to
+  // delete old backups is told as one, and the message says that the backup was made.
   absl::StatusOr<BackupResult> Backup(const BackupRequest& request);
 
   // Reads everything, and calls `wrong` with one line for each thing that is not as it should be: a

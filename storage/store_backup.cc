@@ -87,27 +87,35 @@ absl::Status DeleteOld(BackupEngine* engine, const BackupRequest& request,
       absl::StrFormat("%d is made, but old ones cannot be deleted", result->id));
 }
 
+// Who can end a backup, beside who has asked for it.
+struct StoreStops {
+  std::stop_token closing;
+  std::stop_token needs_space;
+};
+
 // Ends what the engine does when one of them asks for it.
 class StopOnRequest {
  public:
-  StopOnRequest(BackupEngine& engine, const std::stop_token& caller, const std::stop_token& store)
+  StopOnRequest(BackupEngine& engine, const std::stop_token& caller, const StoreStops& store)
       : caller_(caller, [&engine] { engine.StopBackup(); }),
-        store_(store, [&engine] { engine.StopBackup(); }) {}
+        closing_(store.closing, [&engine] { engine.StopBackup(); }),
+        needs_space_(store.needs_space, [&engine] { engine.StopBackup(); }) {}
 
  private:
   std::stop_callback<std::function<void()>> caller_;
-  std::stop_callback<std::function<void()>> store_;
+  std::stop_callback<std::function<void()>> closing_;
+  std::stop_callback<std::function<void()>> needs_space_;
 };
 
 absl::StatusOr<uint32_t> Create(BackupEngine* engine, const Rocks& rocks,
-                                const BackupRequest& request, const std::stop_token& closing) {
+                                const BackupRequest& request, const StoreStops& stops) {
   rocksdb::CreateBackupOptions options;
   // The journal's latest is in the write-ahead log, which is copied: a flush would make the store
   // write, and a small file each time.
   options.flush_before_backup = false;
   options.decrease_background_thread_cpu_priority = true;
   options.background_thread_cpu_priority = rocksdb::CpuPriority::kIdle;
-  const StopOnRequest stop(*engine, request.stop, closing);
+  const StopOnRequest stop(*engine, request.stop, stops);
   uint32_t id = 0;
   const rocksdb::Status made =
       engine->CreateNewBackupWithMetadata(options, rocks.db.get(), FormatLine(kStoreFormat), &id);
@@ -115,7 +123,12 @@ absl::StatusOr<uint32_t> Create(BackupEngine* engine, const Rocks& rocks,
   if (made.IsIncomplete() && request.stop.stop_requested()) {
     return absl::CancelledError(absl::StrFormat("backup %s: stopped", request.directory));
   }
-  if (made.IsIncomplete() && closing.stop_requested()) {
+  if (made.IsIncomplete() && stops.needs_space.stop_requested()) {
+    return absl::UnavailableError(absl::StrFormat(
+        "backup %s: stopped, because the store's disk is full and what it deletes must leave it",
+        request.directory));
+  }
+  if (made.IsIncomplete() && stops.closing.stop_requested()) {
     return absl::UnavailableError(
         absl::StrFormat("backup %s: stopped, because the store was closed", request.directory));
   }
@@ -131,12 +144,13 @@ absl::StatusOr<BackupResult> EventStore::Engine::Backup(const BackupRequest& req
   const std::unique_lock only(backup_mutex_, std::try_to_lock);
   if (!only.owns_lock()) return absl::FailedPreconditionError("backup: one is being made");
   std::shared_ptr<Rocks> rocks;
-  std::stop_token closing;
+  StoreStops stops;
   {
     const std::lock_guard lock(mutex_);
     if (running_ == nullptr) return absl::UnavailableError("store: not writable");
     rocks = running_->rocks;
-    closing = running_->closing.get_token();
+    stops.closing = running_->closing.get_token();
+    stops.needs_space = backup_stop_.get_token();
   }
   const absl::StatusOr<std::string> store_id = StoreId(*rocks);
   if (!store_id.ok()) return store_id.status();
@@ -147,7 +161,7 @@ absl::StatusOr<BackupResult> EventStore::Engine::Backup(const BackupRequest& req
   if (!engine.ok()) return engine.status();
   std::vector<rocksdb::BackupInfo> before;
   (*engine)->GetBackupInfo(&before, true);
-  const absl::StatusOr<uint32_t> id = Create(engine->get(), *rocks, request, closing);
+  const absl::StatusOr<uint32_t> id = Create(engine->get(), *rocks, request, stops);
   if (!id.ok()) return id.status();
   const absl::Status synced = base::SyncDirectory(request.directory);
   if (!synced.ok()) return synced;
@@ -157,6 +171,17 @@ absl::StatusOr<BackupResult> EventStore::Engine::Backup(const BackupRequest& req
   const absl::Status deleted = DeleteOld(engine->get(), request, before, &*result);
   if (!deleted.ok()) return deleted;
   return result;
+}
+
+// RocksDB deletes no file while one is made. One that begins meanwhile ends at once, too.
+void EventStore::Engine::StopBackup() {
+  {
+    const std::lock_guard lock(mutex_);
+    backup_stop_.request_stop();
+  }
+  const std::lock_guard ended(backup_mutex_);
+  const std::lock_guard lock(mutex_);
+  backup_stop_ = std::stop_source();
 }
 
 }  // namespace storage

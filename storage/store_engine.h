@@ -141,6 +141,7 @@ class EventStore::Engine {
   void NoteActivity();
   std::shared_ptr<Running> running() const;
   std::vector<Identity> AllHosts() const;
+  void StopBackup();
   absl::Status GiveBack(const Running& running, std::vector<Deletion> deletions,
                         const std::stop_token& stop) const;
 
@@ -175,7 +176,8 @@ class EventStore::Engine {
 
   std::mutex backup_mutex_;  // Held by the one backup that is made.
 
-  mutable std::mutex mutex_;  // Guards what follows.
+  mutable std::mutex mutex_;      // Guards what follows.
+  std::stop_source backup_stop_;  // Of the backup that is made, and of the next one.
   std::shared_ptr<Running> running_;
   std::shared_ptr<Rocks> reading_;  // Instead of running_, where nothing is written.
   bool indexer_failed_ = false;

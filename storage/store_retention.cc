@@ -135,6 +135,7 @@ absl::StatusOr<uint64_t> EventStore::Engine::DropOldest(
                              .hosts = AllHosts(),
                              .today = DayOf(options_.now_ms()),
                              .stop = stop};
+  StopBackup();
   std::vector<Deletion> deletions;
   const auto note = [&](const Deletion& deletion) {
     deletions.push_back(deletion);

@@ -404,6 +404,22 @@ TEST_F(BackupTest, EndsWhenItIsToldToAndLeavesTheOthers) {
   EXPECT_EQ(Serials(*Restore()).size(), 39'999u);
 }
 
+// Else what the store deletes for want of space would stay on the disk.
+TEST_F(BackupTest, EndsWhenTheStoreNeedsItsSpace) {
+  AppendUntil(20'000);
+  ASSERT_TRUE(store_->Settle({}).ok());
+  std::jthread dropper([&] {
+    while (!fs::exists(backups_ + "/backups/private/1")) std::this_thread::yield();
+    EXPECT_GT(store_->DropOldest(1 << 30, {}, nullptr).value_or(0), 0u);
+  });
+  const auto stopped = store_->Backup({.directory = backups_, .bytes_per_second_max = 1 << 10});
+  EXPECT_TRUE(absl::IsUnavailable(stopped.status())) << stopped.status();
+  EXPECT_THAT(stopped.status().message(), HasSubstr("disk is full"));
+  dropper.join();
+  EXPECT_EQ(Backup().id, 1u);
+  EXPECT_THAT(Serials(*Restore()), IsEmpty());
+}
+
 // As a backup that was killed leaves it.
 TEST_F(BackupTest, GoesOnAfterOneThatWasKilled) {
   AppendUntil(10);
