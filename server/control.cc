@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -104,6 +105,8 @@ asio::awaitable<void> Control::HandleSignals() {
 }
 
 absl::Status Control::Reload() {
+  collector_.service.BeginReload();
+  const absl::Cleanup reloaded = [this] { collector_.service.EndReload(); };
   const absl::StatusOr<ParsedConfig> parsed = ReadConfigFile(config_file_);
   if (!parsed.ok()) return RefuseReload(parsed.status());
   if (!parsed->ok()) {
@@ -222,6 +225,7 @@ void Control::EndAtOnceOnNextSignal() {
 
 asio::awaitable<void> Control::Stop() {
   alarm(kStopSecondsMax);
+  collector_.service.Stopping();
   spdlog::info("stopping sessions={} streams={}", collector_.listener.session_count(),
                collector_.counters.streams_open);
   const bool api_in_good_order = co_await collector_.api.Stop();

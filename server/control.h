@@ -22,6 +22,7 @@
 #include "server/own_records.h"
 #include "server/quotas.h"
 #include "server/retention_keeper.h"
+#include "server/service_notify.h"
 #include "server/space/space_watch.h"
 #include "server/state_report.h"
 #include "storage/event_store.h"
@@ -52,6 +53,7 @@ struct Collector {
   Quotas& quotas;
   Listener& listener;
   ApiServer& api;
+  ServiceNotify& service;
   const Counters& counters;
 };
 

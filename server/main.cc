@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -26,7 +27,9 @@
 #include "server/own_records.h"
 #include "server/quotas.h"
 #include "server/retention_keeper.h"
+#include "server/service_notify.h"
 #include "server/space/space_watch.h"
+#include "server/status_line.h"
 #include "server/store_watch.h"
 #include "storage/event_store.h"
 
@@ -75,6 +78,13 @@ Quotas::Passed TellOfQuotas(OwnRecords& own_records) {
     if (!log.Allow()) return;
     spdlog::warn("quota_bytes_day passed host={} limit={} unlogged={}", host.name,
                  limits.bytes_per_day, log.TakeSuppressed());
+  };
+}
+
+std::function<void(std::function<void()>)> AskCommitter(Committer& committer) {
+  return [&committer](std::function<void()> answer) {
+    committer.RunBetweenCommits(
+        [answer = std::move(answer)](storage::EventStore& /*store*/) { answer(); });
   };
 }
 
@@ -180,6 +190,9 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
 
+  ServiceNotify service(network, {.ask_committer = AskCommitter(committer), .status = [&] {
+                                    return StatusLine(counters, committer.records_per_second());
+                                  }});
   Control control({.network = network,
                    .store = **store,
                    .committer = committer,
@@ -189,6 +202,7 @@ int Run(const Arguments& arguments) {
                    .quotas = quotas,
                    .listener = listener,
                    .api = api,
+                   .service = service,
                    .counters = counters},
                   arguments.config_file, config);
   control_of_signals = &control;
@@ -200,6 +214,7 @@ int Run(const Arguments& arguments) {
     spdlog::info("api_json address={} port={}", endpoint.address().to_string(), endpoint.port());
   }
   LogEndpoints("ready", listener);
+  service.Ready();
 
   network.run();
   retention.reset();

@@ -42,7 +42,7 @@ LIBRARIES = [
     (r"<spdlog/", {"base"}),
     (r"<CLI/", {"server", "cli", "client-plugin"}),
     (r"<nlohmann/", {"query", "cli", "client-plugin"}),
-    (r"<systemd/", {"client-plugin"}),
+    (r"<systemd/", {"server", "client-plugin"}),
 ]
 
 # Libraries that never speak: programs do, through base/log.h.

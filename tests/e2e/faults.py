@@ -16,7 +16,7 @@ LIBRARY = auspex.BIN / "tests" / "io_faults.so"
 # As in io_faults.cc, in its order.
 KINDS = "write sync range_sync rename unlink truncate allocate create make_directory".split()
 FILES = "log table manifest current options identity temporary format lock directory other".split()
-MODES = ["nothing", "fail", "tear", "shorten"]
+MODES = ["nothing", "fail", "tear", "shorten", "hang"]
 ANY = NONE = -1
 FOREVER = 2**40
 

@@ -2,6 +2,9 @@
 // $AUSPEX_TEST_FAULTS_BELOW fails when the file $AUSPEX_TEST_FAULTS says so at that moment. All
 // that can fail is counted there: by what is done, and to which kind of file.
 //
+// Or it does not come back as long as the file says so, as where a disk hangs behind a file system
+// that is a program: there one can still be killed.
+//
 // The file is a Control, mapped; tests/e2e/faults.py is who writes it.
 
 #include <array>
@@ -12,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <string_view>
@@ -57,6 +61,7 @@ enum Mode : int64_t {
   kFail,     // Nothing is done, and the error is returned.
   kTear,     // Of a write half is done, then as kFail.
   kShorten,  // Of a write half is done, and that is returned: no error.
+  kHang,     // Nothing is done until the mode is another one; then all.
 };
 
 constexpr int64_t kAny = -1;
@@ -132,7 +137,10 @@ Mode Decide(Kind kind, std::string_view path, bool is_directory = false) {
   const bool is_first = place >= first && place - first < Read(control.count);
   if (!is_first && place != Read(control.again)) return kNothing;
   Add(control.failed);
-  return mode;
+  if (mode != kHang) return mode;
+  constexpr timespec kPause{.tv_sec = 0, .tv_nsec = 10'000'000};
+  while (Read(control.mode) == kHang) nanosleep(&kPause, nullptr);
+  return kNothing;
 }
 
 Mode Decide(Kind kind, int fd) {
@@ -159,6 +167,7 @@ ssize_t DoWrite(int fd, size_t size, const Write& write_bytes) {
   const size_t half = size / 2;
   switch (mode) {
     case kNothing:
+    case kHang:  // It is over.
       return write_bytes(size);
     case kShorten:
       // Nothing at all would be an end of the file.

@@ -1,53 +1,18 @@
 """auspex-agent as a service of systemd: it says when it is ready, that it is alive and that it ends; and it needs
 no rights but the two that its unit leaves it."""
 
-import os
-import queue
 import shutil
 import signal
-import socket
 import subprocess
-import threading
 import unittest
 
 import agent
 import auspex
 import kernel_audit
+import supervisor
 
 SETPRIV = ["setpriv", "--bounding-set", "-all,+audit_control,+audit_read", "--inh-caps", "-all",
            "--no-new-privs"]
-
-
-class Supervisor:
-    """What systemd is to a service: a socket that hears what it says about itself."""
-
-    def __init__(self, directory):
-        self.path = directory / "notify.sock"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(os.fspath(self.path))
-        self._heard = queue.SimpleQueue()
-        threading.Thread(target=self._hear, daemon=True).start()
-
-    def next(self):
-        return self._heard.get(timeout=auspex.PATIENCE_S)
-
-    def next_but(self, *ignored):
-        """The next thing that it says and that is none of these."""
-        while True:
-            said = self.next()
-            if said not in ignored:
-                return said
-
-    def close(self):
-        self._socket.close()
-
-    def _hear(self):
-        try:
-            while True:
-                for line in self._socket.recv(4096).decode().splitlines():
-                    self._heard.put(line)
-        except OSError:
-            pass  # Closed.
 
 
 class ServiceTest(unittest.TestCase):
@@ -56,19 +21,18 @@ class ServiceTest(unittest.TestCase):
         self.addCleanup(self.site.close)
 
     def test_tells_its_supervisor_how_it_is(self):
-        supervisor = Supervisor(self.site.directory)
-        self.addCleanup(supervisor.close)
-        web1 = self.site.agent(environment={"NOTIFY_SOCKET": str(supervisor.path),
-                                            "WATCHDOG_USEC": "100000"}).start()
-        alive = "WATCHDOG=1"
-        self.assertEqual(supervisor.next_but(alive), "READY=1")
+        systemd = supervisor.Supervisor(self.site.directory)
+        self.addCleanup(systemd.close)
+        web1 = self.site.agent(environment=systemd.environment(watchdog_s=0.1)).start()
+        alive = supervisor.ALIVE
+        self.assertEqual(systemd.next_but(alive), "READY=1")
         for _ in range(3):
-            self.assertEqual(supervisor.next(), alive)
+            self.assertEqual(systemd.next(), alive)
         web1.process.send_signal(signal.SIGHUP)
-        self.assertEqual(supervisor.next_but(alive), "RELOADING=1")
-        self.assertEqual(supervisor.next_but(alive), "READY=1")
+        self.assertEqual(systemd.next_but(alive), "RELOADING=1")
+        self.assertEqual(systemd.next_but(alive), "READY=1")
         web1.process.send_signal(signal.SIGTERM)
-        self.assertEqual(supervisor.next_but(alive), "STOPPING=1")
+        self.assertEqual(systemd.next_but(alive), "STOPPING=1")
         self.assertEqual(web1.wait_end(), 0)
 
 
