@@ -28,6 +28,9 @@ class FileDescriptor {
   bool is_open() const { return fd_ >= 0; }
   int get() const { return fd_; }
 
+  // Gives it to another owner.
+  int Release() && { return std::exchange(fd_, -1); }
+
  private:
   int fd_ = -1;
 };

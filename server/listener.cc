@@ -1,6 +1,7 @@
 #include "server/listener.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -25,14 +26,29 @@ constexpr size_t kReadBytes = 64 << 10;
 // After a failure of accept(2), such as too many open files: it would fail again at once.
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
 
-// Each acceptor may be one admission ahead of the limit.
-constexpr size_t kAcceptorsMax = kListenAddressesMax;
+// Our own and those that were passed. Each may be one admission ahead of the limit.
+constexpr size_t kAcceptorsMax = 2 * kListenAddressesMax;
 
 // Connections of one address that may wait for its old ones to end: a stock client tries three
 // times. More of them must not keep other clients from being accepted.
 constexpr int kWaitingPerAddressMax = 4;
 
 constexpr auto kProbePoll = std::chrono::milliseconds(50);
+
+std::vector<tcp::endpoint> PlacesOf(const Acceptors& acceptors) {
+  std::vector<tcp::endpoint> places;
+  for (const auto& acceptor : acceptors) {
+    boost::system::error_code gone;
+    places.push_back(acceptor->local_endpoint(gone));
+  }
+  return places;
+}
+
+void Close(Acceptors* acceptors) {
+  boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
+  for (const auto& acceptor : *acceptors) acceptor->close(ignored);
+  acceptors->clear();
+}
 
 bool ListensElsewhere(const ListenerOptions& a, const ListenerOptions& b) {
   return a.listen_address != b.listen_address || a.tcp_listen_port != b.tcp_listen_port;
@@ -63,43 +79,59 @@ Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_re
 
 Listener::~Listener() = default;
 
-absl::Status Listener::Start() {
+absl::Status Listener::Start(std::vector<PassedSocket> sockets) {
+  const absl::Status adopted = Adopt(std::move(sockets));
+  if (!adopted.ok()) return adopted;
   absl::StatusOr<Acceptors> acceptors = Listen(options_);
   if (!acceptors.ok()) return acceptors.status();
   acceptors_ = *std::move(acceptors);
-  StartAccepting();
+  StartAccepting(passed_);
+  StartAccepting(acceptors_);
   asio::co_spawn(network_, WatchLimits(), EndProcessOnError);
   return absl::OkStatus();
 }
 
-absl::StatusOr<Acceptors> Listener::Listen(const ListenerOptions& options) {
-  if (!options.tcp_listen_port) return Acceptors();
-  return ListenAt(network_, options.listen_address, *options.tcp_listen_port,
-                  options.tcp_listen_queue);
+absl::Status Listener::Adopt(std::vector<PassedSocket> sockets) {
+  for (PassedSocket& socket : sockets) {
+    passed_.push_back(std::make_shared<Acceptor>(network_, socket.endpoint.protocol(),
+                                                 std::move(socket.descriptor).Release()));
+    boost::system::error_code ignored;  // The queue has the length that Backlog= has given it.
+    passed_.back()->listen(options_.tcp_listen_queue, ignored);
+  }
+  return CheckPlaces(PlacesOf(passed_), options_);
 }
 
-void Listener::StartAccepting() {
-  for (const std::shared_ptr<Acceptor>& acceptor : acceptors_) {
+absl::StatusOr<Acceptors> Listener::Listen(const ListenerOptions& options) {
+  if (!options.tcp_listen_port) return Acceptors();
+  const std::vector<asio::ip::address> addresses = AddressesBeside(PlacesOf(passed_), options);
+  // Without an address ListenAt() would take all.
+  if (addresses.empty() && !passed_.empty()) return Acceptors();
+  return ListenAt(network_, addresses, *options.tcp_listen_port, options.tcp_listen_queue);
+}
+
+void Listener::StartAccepting(const Acceptors& acceptors) {
+  for (const std::shared_ptr<Acceptor>& acceptor : acceptors) {
     asio::co_spawn(network_, AcceptFrom(acceptor), EndProcessOnError);
   }
 }
 
-void Listener::CloseAcceptors() {
-  boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
-  for (const std::shared_ptr<Acceptor>& acceptor : acceptors_) acceptor->close(ignored);
-  acceptors_.clear();
-}
-
 absl::Status Listener::Reconfigure(const ListenerOptions& options) {
   const ListenerOptions old = std::exchange(options_, options);
+  boost::system::error_code ignored;  // The new length of the queue is a wish in any case.
+  for (const auto& acceptor : passed_) acceptor->listen(options.tcp_listen_queue, ignored);
   if (!ListensElsewhere(old, options)) {
-    boost::system::error_code ignored;  // The new length of the queue is a wish in any case.
     for (const auto& acceptor : acceptors_) acceptor->listen(options.tcp_listen_queue, ignored);
     return absl::OkStatus();
   }
+  const absl::Status agrees = CheckPlaces(PlacesOf(passed_), options);
+  if (!agrees.ok()) {
+    options_.listen_address = old.listen_address;
+    options_.tcp_listen_port = old.tcp_listen_port;
+    return agrees;
+  }
   // The new place may overlap the old one (another address, the same port), so the old one goes
   // first.
-  CloseAcceptors();
+  Close(&acceptors_);
   absl::StatusOr<Acceptors> acceptors = Listen(options);
   const absl::Status status = acceptors.status();
   if (!status.ok()) {
@@ -109,16 +141,13 @@ absl::Status Listener::Reconfigure(const ListenerOptions& options) {
     if (!acceptors.ok()) return acceptors.status();
   }
   acceptors_ = *std::move(acceptors);
-  StartAccepting();
+  StartAccepting(acceptors_);
   return status;
 }
 
 std::vector<tcp::endpoint> Listener::endpoints() const {
-  std::vector<tcp::endpoint> endpoints;
-  for (const std::shared_ptr<Acceptor>& acceptor : acceptors_) {
-    boost::system::error_code gone;
-    endpoints.push_back(acceptor->local_endpoint(gone));
-  }
+  std::vector<tcp::endpoint> endpoints = PlacesOf(passed_);
+  std::ranges::copy(PlacesOf(acceptors_), std::back_inserter(endpoints));
   return endpoints;
 }
 
@@ -325,7 +354,8 @@ asio::awaitable<void> Listener::WatchLimits() {
 
 asio::awaitable<bool> Listener::Stop() {
   stopping_ = true;
-  CloseAcceptors();
+  Close(&passed_);
+  Close(&acceptors_);
   host_access_.Stop();
   watch_.cancel();
   for (Connection& connection : sessions_) connection.session.Stop();

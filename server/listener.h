@@ -24,6 +24,7 @@
 #include "server/config.h"
 #include "server/host_access.h"
 #include "server/own_records.h"
+#include "server/passed_sockets.h"
 #include "server/session.h"
 
 namespace server {
@@ -57,13 +58,13 @@ class Listener {
            const ListenerLimits& limits);
   ~Listener();
 
-  // Listens and accepts from here on; does nothing without tcp_listen_port. A failure names the
-  // address and the port.
-  absl::Status Start();
+  // Listens and accepts from here on, at `sockets` and at the places of the configuration that none
+  // of them is at; does nothing without either. A failure names the address and the port.
+  absl::Status Start(std::vector<PassedSocket> sockets = {});
 
   // Takes new options: at once for new connections and for idle times; sessions go on. If listening
   // at a changed place fails, the old place is taken again, if it still can be, and the failure
-  // returned.
+  // returned. Sockets that were passed stay: a place that they are not at is such a failure.
   absl::Status Reconfigure(const ListenerOptions& options);
 
   // Stops to accept, and ends all sessions in good order. False if some had to be cut off.
@@ -89,9 +90,9 @@ class Listener {
 
   // Shared with the coroutines that accept: one of them may be pausing when its acceptor is closed.
 
+  absl::Status Adopt(std::vector<PassedSocket> sockets);
   absl::StatusOr<Acceptors> Listen(const ListenerOptions& options);
-  void StartAccepting();
-  void CloseAcceptors();
+  void StartAccepting(const Acceptors& acceptors);
   boost::asio::awaitable<void> AcceptFrom(std::shared_ptr<Acceptor> acceptor);
   boost::asio::awaitable<void> Admit(Socket socket);
   boost::asio::awaitable<const char*> ReasonToRefuse(boost::asio::ip::address address,
@@ -115,7 +116,8 @@ class Listener {
 
   std::vector<char> read_buffer_;
   const SessionContext context_;
-  Acceptors acceptors_;
+  Acceptors passed_;     // Sockets that were passed, until the end,
+  Acceptors acceptors_;  // and our own, until a reload moves them.
   Connections sessions_;
   absl::flat_hash_map<std::string, std::vector<Connection*>> by_address_;
   absl::flat_hash_set<std::string> probing_;       // Addresses with a probe under way.

@@ -9,6 +9,7 @@
 #include <string>
 #include <sys/resource.h>
 #include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -25,6 +26,7 @@
 #include "server/listener.h"
 #include "server/metrics.h"
 #include "server/own_records.h"
+#include "server/passed_sockets.h"
 #include "server/quotas.h"
 #include "server/retention_keeper.h"
 #include "server/service_notify.h"
@@ -103,6 +105,11 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
   const Config& config = parsed->config;
+  absl::StatusOr<std::vector<PassedSocket>> sockets = TakePassedSockets();
+  if (!sockets.ok()) {
+    spdlog::error("{}", Text(sockets.status()));
+    return EXIT_FAILURE;
+  }
   const ListenerLimits limits = LimitsByFiles();
   LogWeakFlush(config.store.flush);
 
@@ -165,7 +172,7 @@ int Run(const Arguments& arguments) {
   Listener listener(
       network, committer, own_records, counters, host_sessions, quotas,
       [&store] { return (*store)->NextConnection(); }, config.listener, limits);
-  const absl::Status listening = listener.Start();
+  const absl::Status listening = listener.Start(*std::move(sockets));
   if (!listening.ok()) {
     spdlog::error("{}", Text(listening));
     return EXIT_FAILURE;

@@ -192,7 +192,8 @@ class Server:
         # False once the test has ended it: a server that is gone without that has crashed.
         self.should_run = False
         self.environment = {}  # Beside that of the test.
-        self._prefix = list(prefix)
+        self.sockets = []  # That its process inherits.
+        self.prefix = list(prefix)
         self._ready = threading.Event()
         self._reader = None
         atexit.register(self.close)
@@ -207,11 +208,12 @@ class Server:
         self._ready.clear()
         self.log = []
         self.process = subprocess.Popen(
-            [*self._prefix, BIN / "auspexd", "--config", self.config],
+            [*self.prefix, BIN / "auspexd", "--config", self.config],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={**os.environ, **self.environment},
             preexec_fn=die_with_parent,
+            pass_fds=[passed.fileno() for passed in self.sockets],
         )
         self._reader = threading.Thread(target=self._read_log, args=(self.process.stderr, self.log))
         self._reader.start()

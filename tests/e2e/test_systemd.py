@@ -1,16 +1,22 @@
-"""auspexd as a service of systemd: what it tells, and whether it is alive."""
+"""auspexd as a service of systemd: what it tells, whether it is alive, and sockets that it is
+passed."""
 
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import unittest
 
 import auspex
 import faults
+import real_tools
 import supervisor
 from auspex import ACK, Frame, unique_record
+
+PASS_SOCKETS = auspex.ROOT / "tests" / "e2e" / "pass_sockets.py"
+NOBODY = 65534
 
 # So short that tests do not take long, and so long that a server on a busy machine is not taken for
 # one that hangs.
@@ -150,6 +156,128 @@ class FrozenDisk:
         if self._frozen is not None:
             self._frozen.communicate()
             self._frozen = None
+
+
+class PassedSocketTest(auspex.ServerTest):
+    """Sockets that the test has bound, as systemd does."""
+
+    def setUp(self):
+        self.server = auspex.Server({"tcp_listen_port": None, "listen_address": None})
+        self.addCleanup(self.server.close)
+        self.passed = []  # Each with its name.
+
+    def listen(self, address="127.0.0.1", port=0, name="audisp-remote"):
+        """Binds a socket that will be passed, and returns its port."""
+        listening = socket.create_server((address, port))
+        self.addCleanup(listening.close)
+        self.passed.append((listening, name))
+        return listening.getsockname()[1]
+
+    def start(self, uid=None, wait=True):
+        as_user = [] if uid is None else ["--uid", str(uid)]
+        sockets = [f"{passed.fileno()}:{name}" for passed, name in self.passed]
+        self.server.sockets = [passed for passed, _ in self.passed]
+        self.server.prefix = [sys.executable, PASS_SOCKETS, *as_user, *sockets, "--"]
+        self.server.start(wait)
+
+    def expect_no_start(self, *words):
+        self.start(wait=False)
+        self.assertFalse(self.server.wait_ready_or_end())
+        self.server.should_run = False
+        self.assertEqual(self.server.process.returncode, 1)
+        for word in words:
+            self.assertIn(word, self.server.log[-1])
+
+    def reload(self):
+        self.server.write_config()
+        self.server.process.send_signal(signal.SIGHUP)
+        self.wait_log("info reloaded")
+
+    def wait_log(self, *words):
+        def there():
+            return [line for line in self.server.log if all(word in line for word in words)]
+
+        return auspex.wait_for(there, f"a line of the log with {words}")
+
+    def test_serves_without_a_port_in_the_configuration(self):
+        port = self.listen()
+        self.start()
+        self.assertEqual(self.server.port, port)
+
+    def test_is_the_same_socket_after_a_reload_and_a_restart(self):
+        self.listen()
+        self.start()
+        self.reload()
+        self.client().deliver(unique_record())
+        self.server.stop()
+        # Who comes meanwhile waits in the queue of the socket.
+        client, record = self.client(), unique_record()
+        sequence = client.send(record)
+        self.start()
+        self.assertEqual(client.receive(), Frame(ACK, sequence))
+
+    def test_listens_by_itself_where_no_socket_is(self):
+        port = self.listen()
+        self.server.keys.update(tcp_listen_port=port, listen_address="127.0.0.1,127.0.0.2")
+        self.start()
+        for address in ("127.0.0.1", "127.0.0.2"):
+            self.wait_log("info ready", f"address={address} port={port}")
+
+    def test_does_not_start_where_socket_and_configuration_disagree(self):
+        port = self.listen()
+        self.server.keys["tcp_listen_port"] = port - 1
+        self.expect_no_start(f"127.0.0.1 port {port}", f"tcp_listen_port = {port - 1}")
+
+    def test_a_reload_does_not_move_it(self):
+        port = self.listen()
+        self.start()
+        self.server.keys["tcp_listen_port"] = port - 1
+        self.reload()
+        self.wait_log("error reload", f"127.0.0.1 port {port}", f"tcp_listen_port = {port - 1}")
+
+    def test_closes_a_socket_of_another_name(self):
+        self.listen()
+        other = self.listen(name="something")
+        self.start()
+        self.wait_log("error", "something", "closed")
+        self.assertNotIn(f"port={other}", "\n".join(self.server.log))
+
+    def test_names_a_socket_that_does_not_listen(self):
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(datagrams.close)
+        self.passed.append((datagrams, "audisp-remote"))
+        self.expect_no_start("socket 3 (audisp-remote)")
+
+    def test_serves_the_real_client_on_port_60_without_any_right(self):
+        if os.geteuid() != 0:
+            self.skipTest("to bind port 60 for another user needs root")
+        try:
+            self.listen(port=60)
+        except OSError as error:
+            self.skipTest(f"port 60 cannot be bound: {error}")
+        for place in (self.server.directory, self.server.store):
+            os.chown(place, NOBODY, NOBODY)
+        self.start(uid=NOBODY)
+        with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as status:
+            rights = [line.split()[1] for line in status if line.startswith(("CapEff", "CapPrm"))]
+        self.assertEqual(rights, ["0" * 16] * 2)
+        client = real_tools.AudispRemote(self.server)
+        self.addCleanup(client.close)
+        records = auspex.real_records(500)
+        client.feed(records)
+        self.wait_stored("127.0.0.1", auspex.in_event_order(records))
+
+    def test_is_started_by_systemd_socket_activate(self):
+        program = shutil.which("systemd-socket-activate")
+        if program is None:
+            self.skipTest("no systemd-socket-activate here")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.server.port = free.getsockname()[1]
+        place = f"127.0.0.1:{self.server.port}"
+        self.server.prefix = [program, "-l", place, "--fdname=audisp-remote"]
+        self.server.start(wait=False)
+        self.wait_log("Listening on", place)
+        self.client().deliver(unique_record())
 
 
 if __name__ == "__main__":
