@@ -22,6 +22,7 @@ usr/lib/systemd/system/auspex-backup.timer
 usr/lib/sysusers.d/auspex.conf
 usr/lib/tmpfiles.d/auspex.conf
 etc/auspex/auspexd.conf
+usr/share/doc/auspex/README.md
 usr/share/doc/auspex/examples/auspexd.conf
 usr/share/doc/auspex/examples/retention.conf
 usr/share/doc/auspex/examples/actions-as-root.conf
