@@ -44,6 +44,9 @@ uint64_t EventStore::NextConnection() { return engine_->NextConnection(); }
 void EventStore::SetFlush(Flush flush, uint32_t flush_records) {
   engine_->SetFlush(flush, flush_records);
 }
+void EventStore::SetSealing(size_t open_bytes_max, std::chrono::seconds seal_age) {
+  engine_->SetSealing(open_bytes_max, seal_age);
+}
 absl::StatusOr<HostList> EventStore::ListHosts(const HostListRequest& request) const {
   return engine_->ListHosts(request);
 }

@@ -76,8 +76,8 @@ struct AppendResult {
   std::string damage = {};
 };
 
-// Append(), has_room(), LastBatchNumber(), SyncIfDue() and SetFlush() belong to one thread,
-// everything else to any.
+// Append(), has_room(), LastBatchNumber(), SyncIfDue(), SetFlush() and SetSealing() belong to one
+// thread, everything else to any.
 class EventStore {
  public:
   // Opens the store at `path` for reading and writing, and makes an empty one if there is none.
@@ -168,6 +168,9 @@ class EventStore {
 
   // Changes how durable the next Append() is.
   void SetFlush(Flush flush, uint32_t flush_records);
+
+  // Changes the options of these names. What is beyond them is soon in blocks.
+  void SetSealing(size_t open_bytes_max, std::chrono::seconds seal_age);
 
   // The hosts that have records and match, by name, and what they have lost. Fails, as Search()
   // does, only if it is asked for what is stored of them, too.

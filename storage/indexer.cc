@@ -43,6 +43,7 @@ Indexer::Indexer(std::shared_ptr<Rocks> rocks, BlockNumbers& numbers, const Inde
       options_(options),
       whole_(whole),
       callbacks_(std::move(callbacks)),
+      limits_(options.limits),
       journal_(rocks_->db->NewIterator(rocksdb::ReadOptions(), rocks_->journal)),
       last_arrival_(options.next_arrival - 1),
       next_completed_(options.next_order),
@@ -86,6 +87,14 @@ void Indexer::SealAll() {
   {
     const std::lock_guard lock(queue_mutex_);
     ++seals_wanted_;
+  }
+  pushed_.notify_one();
+}
+
+void Indexer::SetLimits(const SealLimits& limits) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    new_limits_ = limits;
   }
   pushed_.notify_one();
 }
@@ -157,7 +166,8 @@ void Indexer::Run() {
     {
       std::unique_lock lock(queue_mutex_);
       const auto has_work = [this] {
-        const bool has_some = !queue_.empty() || !to_seal_.empty() || seals_wanted_ > seals_done_;
+        const bool has_some =
+            !queue_.empty() || !to_seal_.empty() || new_limits_ || seals_wanted_ > seals_done_;
         return stopping_ || (error_.ok() && has_some);
       };
       pushed_.wait_for(lock, kAgeInterval, has_work);
@@ -169,6 +179,10 @@ void Indexer::Run() {
       queue_bytes_ = 0;
       // A seal is for what was pushed before it: all of that is in `groups`, or read already.
       seals_wanted = seals_wanted_;
+      if (new_limits_) {
+        limits_ = *std::exchange(new_limits_, std::nullopt);
+        last_aged_ = {};  // By the new age, at once.
+      }
     }
     if (!had_room) {
       read_.notify_all();
@@ -227,7 +241,7 @@ absl::Status Indexer::Replay() {
 absl::Status Indexer::Read(std::vector<Group> groups) {
   // Hosts that send faster than we seal fill the queue, and then wait.
   const auto bound =
-      static_cast<size_t>(kOpenBytesBound * static_cast<double>(options_.open_bytes_max));
+      static_cast<size_t>(kOpenBytesBound * static_cast<double>(limits_.open_bytes_max));
   for (Group& group : groups) {
     // Given back one by one: they can be much.
     const Batch::Released value = std::move(group.value);
@@ -295,8 +309,8 @@ absl::Status Indexer::SealDue(uint64_t seals_wanted) {
     if (sealed.ok()) sealed = SealSilent(now);
     if (!sealed.ok()) return sealed;
   }
-  return open_bytes_ > options_.open_bytes_max || !to_seal_.empty() ? SealLargest(now)
-                                                                    : absl::OkStatus();
+  return open_bytes_ > limits_.open_bytes_max || !to_seal_.empty() ? SealLargest(now)
+                                                                   : absl::OkStatus();
 }
 
 // Who follows need not wait for the last records of a host that has become silent. What is complete
@@ -330,7 +344,7 @@ absl::Status Indexer::SealEvery() {
 absl::Status Indexer::SealAged(Clock::time_point now) {
   std::vector<HostId> aged;
   for (const auto& [id, host] : hosts_) {
-    if (now - host->first_record >= options_.seal_age) aged.push_back(id);
+    if (now - host->first_record >= limits_.seal_age) aged.push_back(id);
   }
   for (const HostId id : aged) {
     Host& host = *hosts_.at(id);
@@ -380,7 +394,7 @@ absl::Status Indexer::SealLargest(Clock::time_point now) {
     for (const auto& [id, host] : hosts_) sizes.emplace_back(host->open.memory_bytes(), id);
     std::ranges::sort(sizes, std::greater<>());
     const auto kept =
-        static_cast<size_t>(kOpenBytesKept * static_cast<double>(options_.open_bytes_max));
+        static_cast<size_t>(kOpenBytesKept * static_cast<double>(limits_.open_bytes_max));
     size_t left = open_bytes_;
     for (const auto& [bytes, id] : sizes) {
       if (left <= kept) break;

@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -38,12 +39,17 @@
 
 namespace storage {
 
-struct IndexerOptions {
+// When hosts are sealed that have not enough records for a block.
+struct SealLimits {
   // See "open_blocks_memory" in auspexd.conf(5).
   size_t open_bytes_max = size_t{256} << 20;
 
   // A quiet host's records are in a block after this.
   std::chrono::seconds seal_age{3600};
+};
+
+struct IndexerOptions {
+  SealLimits limits = {};
 
   // What may wait to be read: more than comes while a block is sealed. It fills only if the machine
   // has no processor left.
@@ -96,6 +102,9 @@ class Indexer {
   // Has all hosts sealed. Does not wait.
   void SealAll();
 
+  // What is beyond the new limits is sealed at once. Does not wait.
+  void SetLimits(const SealLimits& limits);
+
   // Waits until all that was pushed before is read, and SealAll() is done. kCancelled if `stop` is
   // requested first; the error, if one has ended the work.
   absl::Status Wait(std::stop_token stop);
@@ -144,6 +153,7 @@ class Indexer {
   const IndexerCallbacks callbacks_;
 
   // Of the thread.
+  SealLimits limits_;
   Sealer sealer_;
   std::unique_ptr<rocksdb::Iterator> journal_;  // As it was at the start.
   std::deque<HostId> to_seal_;
@@ -160,7 +170,8 @@ class Indexer {
   uint64_t seals_wanted_ = 0;
   uint64_t seals_done_ = 0;
   uint64_t queue_waits_ = 0;
-  bool replayed_ = false;  // Changed by the thread alone.
+  std::optional<SealLimits> new_limits_;  // That the thread has not taken yet.
+  bool replayed_ = false;                 // Changed by the thread alone.
   bool stopping_ = false;
   absl::Status error_;
 

@@ -41,8 +41,7 @@ struct Running {
       : rocks(std::move(opened)),
         merger(rocks, numbers, blocks_mutex, options.now_ms, options.on_problem),
         indexer(rocks, numbers,
-                {.open_bytes_max = options.open_bytes_max,
-                 .seal_age = options.seal_age,
+                {.limits = {.open_bytes_max = options.open_bytes_max, .seal_age = options.seal_age},
                  .next_arrival = tables.next_arrival,
                  .next_order = tables.next_order},
                 whole,
@@ -114,6 +113,13 @@ class EventStore::Engine {
   void SetFlush(Flush flush, uint32_t flush_records) {
     options_.flush = flush;
     options_.flush_records = flush_records;
+  }
+
+  void SetSealing(size_t open_bytes_max, std::chrono::seconds seal_age) {
+    options_.open_bytes_max = open_bytes_max;
+    options_.seal_age = seal_age;
+    if (writing_ == nullptr) return;  // The next one to open begins with them.
+    writing_->indexer.SetLimits({.open_bytes_max = open_bytes_max, .seal_age = seal_age});
   }
 
  private:

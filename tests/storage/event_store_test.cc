@@ -143,6 +143,22 @@ TEST_F(EventStoreTest, KeepsTheMemoryOfOpenHostsBounded) {
   EXPECT_EQ(Found().size(), 80'000u);
 }
 
+TEST_F(EventStoreTest, SealsWhatIsBeyondNewLimits) {
+  const size_t much = StoreOptions().open_bytes_max;
+  const std::pair<size_t, std::chrono::seconds> limits[] = {{0, std::chrono::hours(1)},
+                                                            {much, std::chrono::seconds(0)}};
+  for (const auto& [open_bytes_max, seal_age] : limits) {
+    path_ += "x";
+    Open();
+    Append({From("web1", std::vector<std::string>(100, Line(1)))});
+    EXPECT_EQ(Found().size(), 100u);
+    EXPECT_EQ(store_->Activity().seals, 0u);
+    store_->SetSealing(open_bytes_max, seal_age);
+    while (store_->Activity().seals == 0) continue;
+    EXPECT_EQ(Found().size(), 100u);
+  }
+}
+
 TEST_F(EventStoreTest, KeepsMalformedRecordsApart) {
   Open();
   Append({From("web1", {"no record", Line(1), std::string("\0\xff\n", 3)})});
