@@ -1,5 +1,7 @@
 #include "server/acceptors.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -18,44 +20,46 @@ absl::Status ListenFailed(const tcp::endpoint& endpoint, const boost::system::er
                                                 error.message()));
 }
 
-absl::StatusOr<tcp::acceptor> ListenOn(asio::io_context& network, const tcp::endpoint& endpoint,
-                                       int queue) {
-  boost::system::error_code error;
-  tcp::acceptor acceptor(network);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  // The unspecified IPv6 address takes IPv4 clients as well, as auditd's does. Any other address is
-  // what it says.
-  if (!error && endpoint.address().is_v6()) {
-    acceptor.set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
-  }
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(queue, error);
-  if (error) return ListenFailed(endpoint, error);
-  return acceptor;
+bool HasIpv6() {
+  const int descriptor = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return false;
+  close(descriptor);
+  return true;
 }
 
 }  // namespace
 
-absl::StatusOr<Acceptors> ListenAt(asio::io_context& network,
-                                   const std::vector<asio::ip::address>& addresses, uint16_t port,
-                                   int queue) {
-  Acceptors acceptors;
-  if (addresses.empty()) {
-    absl::StatusOr<tcp::acceptor> any =
-        ListenOn(network, {asio::ip::address_v6::any(), port}, queue);
-    boost::system::error_code no_ipv6;
-    tcp::acceptor(network).open(tcp::v6(), no_ipv6);
-    if (no_ipv6) any = ListenOn(network, {asio::ip::address_v4::any(), port}, queue);
-    if (!any.ok()) return any.status();
-    acceptors.push_back(std::make_shared<tcp::acceptor>(*std::move(any)));
+void SetShared(tcp::acceptor& acceptor, bool is_shared) {
+  const int value = is_shared ? 1 : 0;
+  setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value));
+}
+
+absl::StatusOr<std::shared_ptr<tcp::acceptor>> ListenOn(asio::io_context& network,
+                                                        const tcp::endpoint& endpoint,
+                                                        const ListenOptions& options) {
+  boost::system::error_code error;
+  auto acceptor = std::make_shared<tcp::acceptor>(network);
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
+  // The unspecified IPv6 address takes IPv4 clients as well, as auditd's does. Any other address is
+  // what it says.
+  if (!error && endpoint.address().is_v6()) {
+    acceptor->set_option(asio::ip::v6_only(!endpoint.address().is_unspecified()), error);
   }
-  for (const asio::ip::address& address : addresses) {
-    absl::StatusOr<tcp::acceptor> one = ListenOn(network, {address, port}, queue);
-    if (!one.ok()) return one.status();
-    acceptors.push_back(std::make_shared<tcp::acceptor>(*std::move(one)));
-  }
-  return acceptors;
+  if (!error && options.may_share) SetShared(*acceptor, true);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(options.queue, error);
+  if (error) return ListenFailed(endpoint, error);
+  if (options.may_share) SetShared(*acceptor, false);
+  return acceptor;
+}
+
+std::vector<tcp::endpoint> EndpointsOf(const std::vector<asio::ip::address>& addresses,
+                                       uint16_t port) {
+  if (addresses.empty()) return {tcp::endpoint(HasIpv6() ? tcp::v6() : tcp::v4(), port)};
+  std::vector<tcp::endpoint> endpoints;
+  for (const asio::ip::address& address : addresses) endpoints.emplace_back(address, port);
+  return endpoints;
 }
 
 }  // namespace server

@@ -19,6 +19,7 @@ namespace server {
 namespace {
 
 namespace asio = boost::asio;
+using asio::ip::tcp;
 using base::Text;
 
 // How long a stop may take in all, in seconds: a disk or a DNS that hangs must not keep the
@@ -28,6 +29,13 @@ constexpr unsigned kStopSecondsMax = 60;
 absl::Status FirstWrong(const ParsedConfig& parsed) {
   const auto wrong = std::ranges::find(parsed.findings, Verdict::kWrong, &Finding::verdict);
   return absl::InvalidArgumentError(FormatFinding(parsed, *wrong));
+}
+
+void LogIfOther(const std::vector<tcp::endpoint>& endpoints,
+                const std::vector<tcp::endpoint>& before, const char* what) {
+  if (endpoints == before) return;
+  LogEndpoints(what, endpoints);
+  if (endpoints.empty()) spdlog::info("{} closed", what);
 }
 
 }  // namespace
@@ -45,10 +53,14 @@ void LogWrong(const ParsedConfig& parsed) {
   }
 }
 
-void LogEndpoints(const char* what, const Listener& listener) {
-  for (const auto& endpoint : listener.endpoints()) {
+void LogEndpoints(const char* what, const std::vector<tcp::endpoint>& endpoints) {
+  for (const tcp::endpoint& endpoint : endpoints) {
     spdlog::info("{} address={} port={}", what, endpoint.address().to_string(), endpoint.port());
   }
+}
+
+void LogEndpoints(const char* what, const Listener& listener) {
+  LogEndpoints(what, listener.endpoints());
   if (listener.endpoints().empty()) spdlog::warn("{} without a network listener", what);
 }
 
@@ -104,7 +116,9 @@ asio::awaitable<void> Control::HandleSignals() {
   }
 }
 
+// All that can fail comes before all that changes something.
 absl::Status Control::Reload() {
+  if (is_stopping_) return absl::UnavailableError("the collector is stopping");
   collector_.service.BeginReload();
   const absl::Cleanup reloaded = [this] { collector_.service.EndReload(); };
   const absl::StatusOr<ParsedConfig> parsed = ReadConfigFile(config_file_);
@@ -113,14 +127,21 @@ absl::Status Control::Reload() {
     LogWrong(*parsed);
     return RefuseReload(FirstWrong(*parsed));
   }
+  const Config& config = parsed->config;
   absl::StatusOr<std::optional<storage::RetentionPolicy>> retention =
-      ReadRetentionFile(parsed->config.store.retention_file);
+      ReadRetentionFile(config.store.retention_file);
   if (!retention.ok()) return RefuseReload(retention.status());
-  absl::StatusOr<QuotaRules> quotas = QuotaRules::Read(parsed->config.quotas);
+  absl::StatusOr<QuotaRules> quotas = QuotaRules::Read(config.quotas);
   if (!quotas.ok()) return RefuseReload(quotas.status());
-  Use(parsed->config);
+  absl::StatusOr<ApiServer::Change> api = collector_.api.Prepare(config.api);
+  if (!api.ok()) return RefuseReload(api.status());
+  absl::StatusOr<Listening::Move> listening = collector_.listener.Prepare(config.listener);
+  if (!listening.ok()) return RefuseReload(listening.status());
+
+  Use(config);
   collector_.quotas.SetRules(*std::move(quotas));
   collector_.retention.SetPolicy(*std::move(retention));
+  Move(*std::move(api), *std::move(listening));
   collector_.own_records.Reconfigured(true);
   spdlog::info("reloaded {}", config_file_);
   return absl::OkStatus();
@@ -185,32 +206,36 @@ void Control::WriteStateAtIntervals() {
   });
 }
 
+// Takes what can be taken at once, and needs nothing that could fail.
 void Control::Use(const Config& config) {
   const std::string store_dir = config_.store.store_dir;
   if (config.store.store_dir != store_dir) {
     spdlog::warn("reload: store_dir stays {} until a restart", store_dir);
   }
-  if (config.api != config_.api) {
-    spdlog::warn("reload: the API keeps its port and files until a restart");
-  }
   const DaemonIdentity identity = config_.identity;
   const SpaceOptions space = config_.space;
   config_ = config;
   config_.store.store_dir = store_dir;
-  const auto endpoints = collector_.listener.endpoints();
-  const absl::Status listening = collector_.listener.Reconfigure(config_.listener);
-  if (!listening.ok()) spdlog::error("reload: {}", Text(listening));
-  if (collector_.listener.endpoints() != endpoints) LogEndpoints("listening", collector_.listener);
   if (config_.space != space) collector_.space.Use(config_.space);
   if (config_.identity != identity) collector_.own_records.SetIdentity(config_.identity);
-  const absl::Status access = collector_.api.ReloadAccess();
-  if (!access.ok()) spdlog::error("reload: access stays as it was: {}", Text(access));
   collector_.committer.RunBetweenCommits(
       [options = StoreOptionsOf(config_)](storage::EventStore& store) {
         store.SetFlush(options.flush, options.flush_records);
+        store.SetSealing(options.open_bytes_max, options.seal_age);
       });
   LogWeakFlush(config_.store.flush);
   WriteStateAtIntervals();
+}
+
+void Control::Move(ApiServer::Change api, Listening::Move listening) {
+  const std::vector<tcp::endpoint> endpoints = collector_.listener.endpoints();
+  const std::vector<tcp::endpoint> api_endpoints = collector_.api.endpoints();
+  const std::vector<tcp::endpoint> json_endpoints = collector_.api.json_endpoints();
+  collector_.api.Take(std::move(api));
+  collector_.listener.Take(config_.listener, std::move(listening));
+  LogIfOther(collector_.api.endpoints(), api_endpoints, "api");
+  LogIfOther(collector_.api.json_endpoints(), json_endpoints, "api_json");
+  if (collector_.listener.endpoints() != endpoints) LogEndpoints("listening", collector_.listener);
 }
 
 // Only a second TERM or INT counts: systemd sends CONT after each TERM.
@@ -224,6 +249,7 @@ void Control::EndAtOnceOnNextSignal() {
 }
 
 asio::awaitable<void> Control::Stop() {
+  is_stopping_ = true;
   alarm(kStopSecondsMax);
   collector_.service.Stopping();
   spdlog::info("stopping sessions={} streams={}", collector_.listener.session_count(),

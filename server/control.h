@@ -40,6 +40,8 @@ void LogWrong(const ParsedConfig& parsed);
 // Warns if what is acknowledged may be lost.
 void LogWeakFlush(storage::Flush flush);
 
+// One line for each place where something listens; of the listener, also if it listens nowhere.
+void LogEndpoints(const char* what, const std::vector<boost::asio::ip::tcp::endpoint>& endpoints);
 void LogEndpoints(const char* what, const Listener& listener);
 
 // What a collector is made of. All of it outlives the control.
@@ -66,9 +68,9 @@ class Control {
   // Does what signals ask, until one of them has stopped the network.
   boost::asio::awaitable<void> HandleSignals();
 
-  // Reads the configuration and all files that it names. If one of them is wrong, the old
-  // configuration stays, and the failure says which. It is said in the log and in a record, either
-  // way.
+  // Reads the configuration and all files that it names, and opens the ports. If one of them is
+  // wrong, or not to be had, the old configuration stays, all of it, and the failure says which. It
+  // is said in the log and in a record, either way.
   absl::Status Reload();
 
   void Seal();
@@ -92,6 +94,7 @@ class Control {
   void WriteState();
   void WriteStateAtIntervals();
   void Use(const Config& config);
+  void Move(ApiServer::Change api, Listening::Move listening);
   void EndAtOnceOnNextSignal();
   boost::asio::awaitable<void> Stop();
 
@@ -102,6 +105,7 @@ class Control {
   boost::asio::steady_timer report_timer_;
   boost::asio::thread_pool state_writer_{1};
   boost::asio::signal_set signals_;
+  bool is_stopping_ = false;
   bool in_good_order_ = true;
 };
 

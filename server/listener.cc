@@ -44,16 +44,6 @@ std::vector<tcp::endpoint> PlacesOf(const Acceptors& acceptors) {
   return places;
 }
 
-void Close(Acceptors* acceptors) {
-  boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
-  for (const auto& acceptor : *acceptors) acceptor->close(ignored);
-  acceptors->clear();
-}
-
-bool ListensElsewhere(const ListenerOptions& a, const ListenerOptions& b) {
-  return a.listen_address != b.listen_address || a.tcp_listen_port != b.tcp_listen_port;
-}
-
 }  // namespace
 
 Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_records,
@@ -80,33 +70,52 @@ Listener::Listener(asio::io_context& network, Ingest& ingest, OwnRecords& own_re
 Listener::~Listener() = default;
 
 absl::Status Listener::Start(std::vector<PassedSocket> sockets) {
-  const absl::Status adopted = Adopt(std::move(sockets));
-  if (!adopted.ok()) return adopted;
-  absl::StatusOr<Acceptors> acceptors = Listen(options_);
-  if (!acceptors.ok()) return acceptors.status();
-  acceptors_ = *std::move(acceptors);
+  Adopt(std::move(sockets));
+  absl::StatusOr<Listening::Move> move = Prepare(options_);
+  if (!move.ok()) return move.status();
   StartAccepting(passed_);
-  StartAccepting(acceptors_);
+  MoveTo(*std::move(move));
   asio::co_spawn(network_, WatchLimits(), EndProcessOnError);
   return absl::OkStatus();
 }
 
-absl::Status Listener::Adopt(std::vector<PassedSocket> sockets) {
+void Listener::Adopt(std::vector<PassedSocket> sockets) {
   for (PassedSocket& socket : sockets) {
     passed_.push_back(std::make_shared<Acceptor>(network_, socket.endpoint.protocol(),
                                                  std::move(socket.descriptor).Release()));
     boost::system::error_code ignored;  // The queue has the length that Backlog= has given it.
     passed_.back()->listen(options_.tcp_listen_queue, ignored);
   }
-  return CheckPlaces(PlacesOf(passed_), options_);
 }
 
-absl::StatusOr<Acceptors> Listener::Listen(const ListenerOptions& options) {
-  if (!options.tcp_listen_port) return Acceptors();
-  const std::vector<asio::ip::address> addresses = AddressesBeside(PlacesOf(passed_), options);
-  // Without an address ListenAt() would take all.
-  if (addresses.empty() && !passed_.empty()) return Acceptors();
-  return ListenAt(network_, addresses, *options.tcp_listen_port, options.tcp_listen_queue);
+// Where no socket that was passed is.
+ListeningPlace Listener::OwnPlace(const ListenerOptions& options) const {
+  ListeningPlace place{.addresses = options.listen_address,
+                       .port = options.tcp_listen_port,
+                       .queue = options.tcp_listen_queue};
+  if (passed_.empty()) return place;
+  place.addresses = AddressesBeside(PlacesOf(passed_), options);
+  if (place.addresses.empty()) place.port = std::nullopt;  // Without an address it would be at all.
+  return place;
+}
+
+absl::StatusOr<Listening::Move> Listener::Prepare(const ListenerOptions& options) const {
+  const absl::Status agrees = CheckPlaces(PlacesOf(passed_), options);
+  if (!agrees.ok()) return agrees;
+  return listening_.Prepare(network_, OwnPlace(options));
+}
+
+void Listener::Take(const ListenerOptions& options, Listening::Move move) {
+  options_ = options;
+  boost::system::error_code ignored;  // The length of the queue is a wish in any case.
+  for (const auto& acceptor : passed_) acceptor->listen(options.tcp_listen_queue, ignored);
+  MoveTo(std::move(move));
+}
+
+void Listener::MoveTo(Listening::Move move) {
+  const Listening::Changed changed = listening_.Take(std::move(move));
+  CloseAll(changed.closed);
+  StartAccepting(changed.opened);
 }
 
 void Listener::StartAccepting(const Acceptors& acceptors) {
@@ -115,39 +124,9 @@ void Listener::StartAccepting(const Acceptors& acceptors) {
   }
 }
 
-absl::Status Listener::Reconfigure(const ListenerOptions& options) {
-  const ListenerOptions old = std::exchange(options_, options);
-  boost::system::error_code ignored;  // The new length of the queue is a wish in any case.
-  for (const auto& acceptor : passed_) acceptor->listen(options.tcp_listen_queue, ignored);
-  if (!ListensElsewhere(old, options)) {
-    for (const auto& acceptor : acceptors_) acceptor->listen(options.tcp_listen_queue, ignored);
-    return absl::OkStatus();
-  }
-  const absl::Status agrees = CheckPlaces(PlacesOf(passed_), options);
-  if (!agrees.ok()) {
-    options_.listen_address = old.listen_address;
-    options_.tcp_listen_port = old.tcp_listen_port;
-    return agrees;
-  }
-  // The new place may overlap the old one (another address, the same port), so the old one goes
-  // first.
-  Close(&acceptors_);
-  absl::StatusOr<Acceptors> acceptors = Listen(options);
-  const absl::Status status = acceptors.status();
-  if (!status.ok()) {
-    options_.listen_address = old.listen_address;
-    options_.tcp_listen_port = old.tcp_listen_port;
-    acceptors = Listen(options_);
-    if (!acceptors.ok()) return acceptors.status();
-  }
-  acceptors_ = *std::move(acceptors);
-  StartAccepting(acceptors_);
-  return status;
-}
-
 std::vector<tcp::endpoint> Listener::endpoints() const {
   std::vector<tcp::endpoint> endpoints = PlacesOf(passed_);
-  std::ranges::copy(PlacesOf(acceptors_), std::back_inserter(endpoints));
+  std::ranges::copy(listening_.endpoints(), std::back_inserter(endpoints));
   return endpoints;
 }
 
@@ -354,8 +333,8 @@ asio::awaitable<void> Listener::WatchLimits() {
 
 asio::awaitable<bool> Listener::Stop() {
   stopping_ = true;
-  Close(&passed_);
-  Close(&acceptors_);
+  CloseAll(std::exchange(passed_, {}));
+  MoveTo({});
   host_access_.Stop();
   watch_.cancel();
   for (Connection& connection : sessions_) connection.session.Stop();

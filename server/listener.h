@@ -20,9 +20,9 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/log.h"
-#include "server/acceptors.h"
 #include "server/config.h"
 #include "server/host_access.h"
+#include "server/listening.h"
 #include "server/own_records.h"
 #include "server/passed_sockets.h"
 #include "server/session.h"
@@ -62,10 +62,14 @@ class Listener {
   // of them is at; does nothing without either. A failure names the address and the port.
   absl::Status Start(std::vector<PassedSocket> sockets = {});
 
-  // Takes new options: at once for new connections and for idle times; sessions go on. If listening
-  // at a changed place fails, the old place is taken again, if it still can be, and the failure
-  // returned. Sockets that were passed stay: a place that they are not at is such a failure.
-  absl::Status Reconfigure(const ListenerOptions& options);
+  // Opens what other options need beyond what is open, and changes nothing yet. A failure names the
+  // address and the port: one that is not to be had, or at which a socket that was passed is, and
+  // should not be. Those stay where they are.
+  absl::StatusOr<Listening::Move> Prepare(const ListenerOptions& options) const;
+
+  // Takes options, and what was prepared for them: at once for new connections and for idle times;
+  // sessions go on.
+  void Take(const ListenerOptions& options, Listening::Move move);
 
   // Stops to accept, and ends all sessions in good order. False if some had to be cut off.
   boost::asio::awaitable<bool> Stop();
@@ -88,10 +92,9 @@ class Listener {
   };
   using Connections = std::list<Connection>;
 
-  // Shared with the coroutines that accept: one of them may be pausing when its acceptor is closed.
-
-  absl::Status Adopt(std::vector<PassedSocket> sockets);
-  absl::StatusOr<Acceptors> Listen(const ListenerOptions& options);
+  void Adopt(std::vector<PassedSocket> sockets);
+  ListeningPlace OwnPlace(const ListenerOptions& options) const;
+  void MoveTo(Listening::Move move);
   void StartAccepting(const Acceptors& acceptors);
   boost::asio::awaitable<void> AcceptFrom(std::shared_ptr<Acceptor> acceptor);
   boost::asio::awaitable<void> Admit(Socket socket);
@@ -117,7 +120,7 @@ class Listener {
   std::vector<char> read_buffer_;
   const SessionContext context_;
   Acceptors passed_;     // Sockets that were passed, until the end,
-  Acceptors acceptors_;  // and our own, until a reload moves them.
+  Listening listening_;  // and our own.
   Connections sessions_;
   absl::flat_hash_map<std::string, std::vector<Connection*>> by_address_;
   absl::flat_hash_set<std::string> probing_;       // Addresses with a probe under way.

@@ -214,12 +214,8 @@ int Run(const Arguments& arguments) {
                   arguments.config_file, config);
   control_of_signals = &control;
   asio::co_spawn(network, control.HandleSignals(), EndProcessOnError);
-  for (const auto& endpoint : api.endpoints()) {
-    spdlog::info("api address={} port={}", endpoint.address().to_string(), endpoint.port());
-  }
-  for (const auto& endpoint : api.json_endpoints()) {
-    spdlog::info("api_json address={} port={}", endpoint.address().to_string(), endpoint.port());
-  }
+  LogEndpoints("api", api.endpoints());
+  LogEndpoints("api_json", api.json_endpoints());
   LogEndpoints("ready", listener);
   service.Ready();
 

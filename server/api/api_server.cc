@@ -1,26 +1,18 @@
 #include "server/api/api_server.h"
 
-#include <sstream>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <google/protobuf/stubs/logging.h>
 #include <google/protobuf/util/json_util.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <grpcpp/security/server_credentials.h>
-#include <grpcpp/security/tls_certificate_provider.h>
-#include <grpcpp/security/tls_credentials_options.h>
-#include <grpcpp/server.h>
-#include <grpcpp/server_builder.h>
-#include <grpcpp/server_posix.h>
 
+#include "base/log.h"
 #include "base/tls13.h"
 #include "pki/authority.h"
 #include "server/api/grpc_log.h"
@@ -31,48 +23,31 @@ namespace server {
 namespace {
 
 namespace asio = boost::asio;
-using grpc::experimental::FileWatcherCertificateProvider;
-using grpc::experimental::TlsServerCredentialsOptions;
-using std::chrono::milliseconds;
 
-// A connection that has not shown who it is within this is closed.
-constexpr milliseconds kHandshakeTime{10'000};
-
-// As the listener's keepalive: two minutes to notice a dead peer.
-constexpr milliseconds kKeepaliveTime{60'000};
-constexpr milliseconds kKeepaliveTimeout{60'000};
-
-// Calls at once over one connection. An agent has one.
-constexpr int kCallsPerConnectionMax = 100;
-
-// What gRPC reads of a stream ahead of what we take. By itself it would read megabytes ahead of
-// each of a thousand agents. With a round trip of 100 ms it still lets an agent send ten thousand
-// records a second.
-constexpr int kLookaheadBytes = 256 << 10;
-
-// What gRPC itself may hold for all connections: as far as it keeps to it.
-constexpr size_t kMemoryMax = size_t{256} << 20;
-
-std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const TlsFiles& files,
-                                                        std::chrono::seconds refresh,
-                                                        bool needs_certificate) {
-  TlsServerCredentialsOptions options(std::make_shared<FileWatcherCertificateProvider>(
-      files.key, files.certificate, files.ca, static_cast<unsigned>(refresh.count())));
-  options.watch_root_certs();
-  options.watch_identity_key_cert_pairs();
-  options.set_cert_request_type(needs_certificate
-                                    ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                                    : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
-  return grpc::experimental::TlsServerCredentials(options);
-}
-
-CallLimits LimitsOf(CallLimits limits, const ApiOptions& options) {
-  limits.time_max = std::chrono::seconds(options.max_time_s);
-  return limits;
+bool IsOpen(const ApiOptions& options) {
+  return options.api_listen_port || options.api_json_port || !options.socket.path.empty();
 }
 
 std::string InvitationsOf(const ApiOptions& options) {
   return options.enroll_ca.empty() ? "" : options.enroll_ca + "/invitations";
+}
+
+CredentialPaths PathsOf(const ApiOptions& options) {
+  CredentialPaths paths{.tokens = options.token_file,
+                        .invitations = InvitationsOf(options),
+                        .revoked = options.crl_file,
+                        .ca = options.tls.ca};
+  if (options.api_listen_port || options.api_json_port) paths.tls = options.tls;
+  return paths;
+}
+
+ListeningPlace PlaceOf(const ApiOptions& options, std::optional<uint16_t> port) {
+  return {.addresses = options.listen_address, .port = port};
+}
+
+absl::StatusOr<AccessRules> ReadAccess(const std::string& path) {
+  if (path.empty()) return AccessRules();
+  return AccessRules::ReadFile(path);
 }
 
 }  // namespace
@@ -98,21 +73,18 @@ ApiServer::ApiServer(asio::io_context& network, storage::EventStore& store, Comm
       options_(options),
       limits_(limits),
       is_suspended_(actions.is_suspended),
-      credential_files_(credentials_, {.tokens = options.token_file,
-                                       .invitations = InvitationsOf(options),
-                                       .revoked = options.crl_file,
-                                       .ca = options.tls.ca}),
+      credential_files_(credentials_),
       ingest_(network, committer, own_records, counters, host_sessions, quotas, grpc_callers_,
               limits.ingest),
-      calls_(callers_, LimitsOf(limits.calls, options),
-             [this](const EndedCall& call) { Record(call); }),
+      calls_(callers_, limits.calls, [this](const EndedCall& call) { Record(call); }),
       query_methods_(store, limits.query),
       admin_methods_(network, store, actions),
       store_methods_(network, store, actions),
-      enroll_methods_(options.enroll_ca),
-      local_socket_(
-          network, local_callers_, options.socket,
-          [this](int descriptor) { grpc::AddInsecureChannelFromFd(server_.get(), descriptor); }),
+      grpc_options_({.services = {&ingest_, &query_service_, &admin_service_, &enroll_service_},
+                     .message_bytes_max = static_cast<int>(limits.ingest.batch_bytes_max)}),
+      port_(network, grpc_options_),
+      local_socket_(network, local_callers_,
+                    [this](int descriptor) { local_server_->ServeLocal(descriptor); }),
       json_door_({.calls = calls_,
                   .callers = callers_,
                   .methods = methods_,
@@ -120,84 +92,99 @@ ApiServer::ApiServer(asio::io_context& network, storage::EventStore& store, Comm
                   .metrics = [this] { return PrometheusText(); },
                   .host_metrics = [this] { return HostMetricsText(); },
                   .reason_not_ready = [this] { return ReasonNotReady(); },
-                  .origins = options.api_json_origins},
-                 options, limits.json, limits.tls_refresh) {
+                  .origins = {}},
+                 limits.json) {
   methods_.Add(query_methods_.All());
   methods_.Add(admin_methods_.All());
   methods_.Add(store_methods_.All());
-  if (!options.enroll_ca.empty()) methods_.Add(enroll_methods_.All());
+  methods_.Add(enroll_methods_.All());
 }
 
 ApiServer::~ApiServer() = default;
 
 absl::Status ApiServer::Start() {
-  const bool has_grpc = options_.api_listen_port || !options_.socket.path.empty();
-  if (!has_grpc && !options_.api_json_port) return absl::OkStatus();
-  const absl::Status readable = ReloadAccess();
-  if (!readable.ok()) return readable;
-  if (!options_.enroll_ca.empty()) {
-    const absl::Status usable = pki::Authority::Open(options_.enroll_ca).status();
-    if (!usable.ok()) return usable;
-  }
-  if (has_grpc) {
-    const absl::Status started = StartGrpc();
-    if (!started.ok()) return started;
-  }
-  const absl::Status open = json_door_.Start();
-  if (!open.ok()) return open;
-  credential_files_.Watch(
-      limits_.credential_refresh, [this] { asio::post(network_, [this] { EndRevoked(); }); },
-      [](const absl::Status& status) {
-        spdlog::error("what was read before holds: {}", std::string(status.message()));
-      });
+  absl::StatusOr<Change> change = Prepare(options_);
+  if (!change.ok()) return change.status();
+  Take(*std::move(change));
   return absl::OkStatus();
 }
 
-absl::Status ApiServer::StartGrpc() {
-  grpc::ServerBuilder builder;
-  builder.RegisterService(&ingest_);
-  builder.RegisterService(&query_service_);
-  builder.RegisterService(&admin_service_);
-  if (!options_.enroll_ca.empty()) builder.RegisterService(&enroll_service_);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(limits_.ingest.batch_bytes_max));
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTime.count());
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTime.count());
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeout.count());
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kCallsPerConnectionMax);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kLookaheadBytes);
-  grpc::ResourceQuota quota("api");
-  builder.SetResourceQuota(quota.Resize(kMemoryMax));
-
-  std::vector<asio::ip::address> addresses;
-  if (options_.api_listen_port) {
-    const absl::Status usable = CheckTlsFiles(options_.tls);
-    if (!usable.ok()) return usable;
-    addresses = options_.listen_address;
-    if (addresses.empty()) addresses.push_back(asio::ip::address_v6::any());
-  }
-  // Who has a token, or is invited, has no certificate.
-  const bool needs_certificate = options_.token_file.empty() && options_.enroll_ca.empty();
-  std::vector<int> ports(addresses.size());
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    const asio::ip::tcp::endpoint endpoint(addresses[i], *options_.api_listen_port);
-    builder.AddListeningPort((std::ostringstream() << endpoint).str(),
-                             TlsCredentials(options_.tls, limits_.tls_refresh, needs_certificate),
-                             &ports[i]);
-  }
-  server_ = builder.BuildAndStart();
-  if (server_ == nullptr && addresses.empty()) return absl::UnavailableError("gRPC does not start");
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    if (ports[i] == 0 || server_ == nullptr) {
-      server_.reset();
-      return absl::UnavailableError(
-          absl::StrFormat("cannot listen on %s port %d for the API: see the warnings of grpc",
-                          addresses[i].to_string(), *options_.api_listen_port));
+absl::StatusOr<ApiServer::Change> ApiServer::Prepare(const ApiOptions& options) {
+  Change change;
+  change.options_ = options;
+  // Where nobody could ever ask, it does not matter what the files say.
+  if (IsOpen(options) || is_watching_) {
+    absl::StatusOr<AccessRules> access = ReadAccess(options.access_file);
+    if (!access.ok()) return access.status();
+    change.access_ = *std::move(access);
+    absl::StatusOr<CredentialContents> credentials = CredentialFiles::Read(PathsOf(options));
+    if (!credentials.ok()) return credentials.status();
+    change.credentials_ = *std::move(credentials);
+    if (!options.enroll_ca.empty()) {
+      const absl::Status usable = pki::Authority::Open(options.enroll_ca).status();
+      if (!usable.ok()) return usable;
     }
-    endpoints_.emplace_back(addresses[i], static_cast<uint16_t>(ports[i]));
   }
-  return local_socket_.Start();
+  const std::optional<TlsMaterial>& tls = change.credentials_.tls;
+  if (!options.socket.path.empty() && local_server_ == nullptr) {
+    auto server = GrpcServer::Start(grpc_options_);
+    if (!server.ok()) return server.status();
+    change.local_server_ = *std::move(server);
+  }
+  auto socket = local_socket_.Prepare(options.socket);
+  if (!socket.ok()) return socket.status();
+  change.socket_ = *std::move(socket);
+  auto port =
+      port_.Prepare({.place = PlaceOf(options, options.api_listen_port),
+                     // Who has a token, or is invited, has no certificate.
+                     .needs_certificate = options.token_file.empty() && options.enroll_ca.empty(),
+                     .tls = tls});
+  if (!port.ok()) return port.status();
+  change.port_ = *std::move(port);
+  auto json = json_door_.Prepare({.place = PlaceOf(options, options.api_json_port),
+                                  .origins = options.api_json_origins,
+                                  .tls = tls});
+  if (!json.ok()) return json.status();
+  change.json_ = *std::move(json);
+  return change;
+}
+
+void ApiServer::Take(Change change) {
+  options_ = std::move(change.options_);
+  access_.Replace(std::move(change.access_));
+  credential_files_.Use(std::move(change.credentials_));
+  enroll_methods_.SetAuthority(options_.enroll_ca);
+  calls_.SetTimeMax(std::chrono::seconds(options_.max_time_s));
+  if (change.local_server_ != nullptr) local_server_ = std::move(change.local_server_);
+  local_socket_.Take(std::move(change.socket_));
+  port_.Take(std::move(change.port_));
+  json_door_.Take(std::move(change.json_));
+  EndRevoked();
+  if (IsOpen(options_) && !std::exchange(is_watching_, true)) WatchCredentials();
+}
+
+void ApiServer::WatchCredentials() {
+  credential_files_.Watch(limits_.credential_refresh,
+                          {.changed = [this] { asio::post(network_, [this] { EndRevoked(); }); },
+                           .tls_changed = [this] { asio::post(network_, [this] { ShowTls(); }); },
+                           .failed =
+                               [](const absl::Status& status) {
+                                 spdlog::error("what was read before holds: {}",
+                                               std::string(status.message()));
+                               }});
+}
+
+// It was found good when it was read.
+void ApiServer::ShowTls() {
+  const std::optional<TlsMaterial> tls = credential_files_.tls();
+  if (!tls || is_stopping_) return;
+  const absl::StatusOr<GrpcTls::Files> files = GrpcTls::Write(*tls);
+  if (files.ok()) {
+    port_.Replace(*files);
+  } else {
+    spdlog::error("the old certificate is shown: {}", base::Text(files.status()));
+  }
+  json_door_.Replace(*tls);
 }
 
 std::vector<Metric> ApiServer::Metrics() const {
@@ -255,24 +242,6 @@ void ApiServer::Record(const EndedCall& call) {
   asio::post(network_, [this, record = std::move(record)] { own_records_.Called(record); });
 }
 
-absl::Status ApiServer::ReloadAccess() {
-  absl::Status loaded = LoadAccess();
-  loaded.Update(credential_files_.Load());
-  EndRevoked();
-  return loaded;
-}
-
-absl::Status ApiServer::LoadAccess() {
-  AccessRules rules;
-  if (!options_.access_file.empty()) {
-    absl::StatusOr<AccessRules> read = AccessRules::ReadFile(options_.access_file);
-    if (!read.ok()) return read.status();
-    rules = *std::move(read);
-  }
-  access_.Replace(std::move(rules));
-  return absl::OkStatus();
-}
-
 void ApiServer::EndRevoked() {
   ingest_.EndRevoked();
   calls_.EndRevoked();
@@ -281,6 +250,7 @@ void ApiServer::EndRevoked() {
 asio::awaitable<bool> ApiServer::Stop() {
   is_stopping_ = true;
   local_socket_.Stop();
+  port_.StopAccepting();
   credential_files_.StopWatching();
   const bool in_good_order = co_await ingest_.Stop();
   // Waits for calls, the JSON door and gRPC's threads, which may wait for the network: so it has a
@@ -289,13 +259,13 @@ asio::awaitable<bool> ApiServer::Stop() {
     std::thread([this, handler = std::move(handler)]() mutable {
       calls_.Stop();
       json_door_.Stop();
-      if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now());
+      port_.Stop();
+      if (local_server_ != nullptr) local_server_->Stop();
       asio::post(network_, [handler = std::move(handler)]() mutable { std::move(handler)(); });
     }).detach();
   };
   co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(shut_down,
                                                                         asio::use_awaitable);
-  server_.reset();
   co_return in_good_order;
 }
 

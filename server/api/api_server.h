@@ -1,5 +1,8 @@
 // The API: gRPC over TLS 1.3, for callers with a certificate, and through a unix socket, for the
 // operators of this machine; and the JSON door.
+//
+// What its options say can be changed while it serves: a change is prepared, and then taken or
+// dropped. Nothing of it ends a connection, but callers that may not do any more what they do.
 
 #pragma once
 
@@ -9,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -24,6 +28,8 @@
 #include "server/api/enroll_service.h"
 #include "server/api/grpc_call.h"
 #include "server/api/grpc_callers.h"
+#include "server/api/grpc_port.h"
+#include "server/api/grpc_server.h"
 #include "server/api/ingest_service.h"
 #include "server/api/json_door.h"
 #include "server/api/local_callers.h"
@@ -42,10 +48,7 @@ struct ApiLimits {
   QueryLimits query;
   JsonLimits json;
 
-  // How often the files of TLS are looked at: a new certificate is in use after so long.
-  std::chrono::seconds tls_refresh{10};
-
-  // Likewise those of tokens, invitations and revoked certificates.
+  // How often the files of TLS, tokens, invitations and revoked certificates are looked at.
   std::chrono::milliseconds credential_refresh{1'000};
 };
 
@@ -67,18 +70,23 @@ class ApiServer {
   // failure names the file, or the address and the port.
   absl::Status Start();
 
-  // Reads the rules of access and the credentials again, and ends the calls that they do not allow
-  // any more. After a failure the old ones hold, of the file that it names.
-  absl::Status ReloadAccess();
+  class Change;
+
+  // Reads and opens all that other options need, or the same ones with what their files hold by
+  // then, and changes nothing yet. A failure names the file, or the address and the port.
+  absl::StatusOr<Change> Prepare(const ApiOptions& options);
+
+  // Serves by the options that were prepared, and ends the calls that they do not allow any more.
+  void Take(Change change);
 
   // Ends all calls in good order, then all connections. False if some had to be cut off.
   boost::asio::awaitable<bool> Stop();
 
   // Where it listens, for instance when the kernel chose the port. All have the same one.
-  std::vector<boost::asio::ip::tcp::endpoint> endpoints() const { return endpoints_; }
+  const std::vector<boost::asio::ip::tcp::endpoint>& endpoints() const { return port_.endpoints(); }
 
   // Likewise, of the JSON door.
-  std::vector<boost::asio::ip::tcp::endpoint> json_endpoints() const {
+  const std::vector<boost::asio::ip::tcp::endpoint>& json_endpoints() const {
     return json_door_.endpoints();
   }
 
@@ -89,12 +97,12 @@ class ApiServer {
   const JsonCounters& json_counters() const { return json_door_.counters(); }
 
  private:
-  absl::Status StartGrpc();
+  void WatchCredentials();
+  void ShowTls();
   std::string PrometheusText() const;
   std::string HostMetricsText() const;
   std::string ReasonNotReady();
   void Record(const EndedCall& call);
-  absl::Status LoadAccess();
   void EndRevoked();
 
   boost::asio::io_context& network_;
@@ -103,9 +111,10 @@ class ApiServer {
   OwnRecords& own_records_;
   const Counters& counters_;
   const HostSessions& host_sessions_;
-  const ApiOptions options_;
+  ApiOptions options_;
   const ApiLimits limits_;
   const std::function<bool()> is_suspended_;
+  bool is_watching_ = false;
   bool is_stopping_ = false;
   bool is_trying_store_ = false;  // The committer is about to open it again.
   Access access_;
@@ -124,11 +133,25 @@ class ApiServer {
   GrpcCalls grpc_calls_{calls_, grpc_callers_, methods_};
   QueryService query_service_{grpc_calls_};
   AdminService admin_service_{grpc_calls_};
-  EnrollService enroll_service_{grpc_calls_};
-  std::unique_ptr<grpc::Server> server_;
+  EnrollService enroll_service_{grpc_calls_, enroll_methods_};
+  const GrpcServerOptions grpc_options_;
+  GrpcPort port_;
+  std::unique_ptr<GrpcServer> local_server_;  // Null before there is a socket.
   LocalSocket local_socket_;
   JsonDoor json_door_;
-  std::vector<boost::asio::ip::tcp::endpoint> endpoints_;
+};
+
+// All that other options need. It must be taken before another one is prepared, or dropped.
+class ApiServer::Change {
+ private:
+  friend class ApiServer;
+  ApiOptions options_;
+  AccessRules access_;
+  CredentialContents credentials_;
+  GrpcPort::Change port_;
+  std::unique_ptr<GrpcServer> local_server_;  // With the first socket.
+  LocalSocket::Change socket_;
+  JsonDoor::Change json_;
 };
 
 }  // namespace server

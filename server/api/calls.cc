@@ -16,6 +16,16 @@ std::vector<Metric> MetricsOf(const CallCounters& counters) {
   return metrics;
 }
 
+namespace {
+
+absl::Status ReasonToEndLate(std::chrono::milliseconds limit) {
+  const auto limit_s = std::chrono::duration_cast<std::chrono::seconds>(limit).count();
+  return absl::DeadlineExceededError(
+      absl::StrCat("the answer took longer than ", limit_s, " s: the limit of the collector"));
+}
+
+}  // namespace
+
 Calls::Calls(const Callers& callers, const CallLimits& limits,
              std::function<void(const EndedCall&)> ended)
     : callers_(callers),
@@ -47,7 +57,8 @@ void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
     if (!replies.Flush() && answered.ok()) answered = absl::CancelledError();
     if (absl::IsCancelled(answered)) {
       const std::lock_guard lock(mutex_);
-      answered = running_.at(number).is_late ? ReasonToEndLate() : ReasonToEnd(caller);
+      const Running& running = running_.at(number);
+      answered = running.is_late ? ReasonToEndLate(running.time_max) : ReasonToEnd(caller);
     }
     if (absl::IsResourceExhausted(answered)) ++counters_.calls_ended_limit_total;
     ended_call_({.caller = caller,
@@ -83,8 +94,9 @@ absl::Status Calls::TakePlace(const Method& method, const Caller& caller,
   *call = next_call_++;
   Running& running = running_[*call];
   running = {.caller = caller, .is_endless = method.is_endless, .stop = stop};
-  if (limits_.time_max.count() > 0 && !method.is_endless) {
-    running.deadline = Clock::now() + limits_.time_max;
+  if (time_max_.count() > 0 && !method.is_endless) {
+    running.deadline = Clock::now() + time_max_;
+    running.time_max = time_max_;
   }
   begun_.notify_all();
   Count& count = running_of_[caller.name];
@@ -141,14 +153,7 @@ absl::Status Calls::ReasonToEnd(const Caller& caller) const {
   return absl::CancelledError("the caller has left, or did not read");
 }
 
-absl::Status Calls::ReasonToEndLate() const {
-  const auto limit_s = std::chrono::duration_cast<std::chrono::seconds>(limits_.time_max).count();
-  return absl::DeadlineExceededError(
-      absl::StrCat("the answer took longer than ", limit_s, " s: the limit of the collector"));
-}
-
-// Until it is to stop: ends the calls whose deadlines are over. The last call to begin is the last
-// to be late.
+// Until it is to stop: ends the calls whose deadlines are over.
 void Calls::EndLate(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
@@ -162,12 +167,18 @@ void Calls::EndLate(const std::stop_token& stop) {
         ++counters_.calls_ended_time_total;
       }
     }
+    const auto has_another = [this, last = next_call_] { return next_call_ != last; };
     if (next < Clock::time_point::max()) {
-      begun_.wait_until(lock, stop, next, [] { return false; });
+      begun_.wait_until(lock, stop, next, has_another);
     } else {
-      begun_.wait(lock, stop, [this, last = next_call_] { return next_call_ != last; });
+      begun_.wait(lock, stop, has_another);
     }
   }
+}
+
+void Calls::SetTimeMax(std::chrono::milliseconds time_max) {
+  const std::lock_guard lock(mutex_);
+  time_max_ = time_max;
 }
 
 void Calls::EndRevoked() {

@@ -42,9 +42,6 @@ struct CallLimits {
   // A caller that does not take a message within this is cut off.
   std::chrono::milliseconds stall_max{60'000};
 
-  // Of calls that end by themselves, how long they may take. 0: as long as it takes.
-  std::chrono::milliseconds time_max{0};
-
   // A caller whose call has to end has so long to take the message that is on its way. Then it
   // hears of no reason but CANCELLED.
   std::chrono::milliseconds end_time{2'000};
@@ -102,6 +99,10 @@ class Calls {
               const google::protobuf::Message& request, Replies& replies, std::stop_source stop,
               std::function<void(const absl::Status&)> done);
 
+  // Of calls that end by themselves and have not begun yet, how long they may take. 0, as it is at
+  // first: as long as it takes.
+  void SetTimeMax(std::chrono::milliseconds time_max);
+
   // Ends the calls of whoever may not do any more what it might when they began. To be called when
   // the rules of access have changed.
   void EndRevoked();
@@ -124,6 +125,7 @@ class Calls {
     bool is_endless = false;
     std::stop_source stop;
     Clock::time_point deadline = Clock::time_point::max();
+    std::chrono::milliseconds time_max{0};
     bool is_late = false;  // Ended by the deadline.
   };
 
@@ -138,7 +140,6 @@ class Calls {
   std::string ReasonToRefuse(const Method& method, const Caller& caller,
                              const Count& of_caller) const;
   absl::Status ReasonToEnd(const Caller& caller) const;
-  absl::Status ReasonToEndLate() const;
   void EndLate(const std::stop_token& stop);
 
   const Callers& callers_;
@@ -149,6 +150,7 @@ class Calls {
   std::mutex mutex_;  // Guards what follows.
   std::condition_variable ended_;
   std::condition_variable_any begun_;
+  std::chrono::milliseconds time_max_{0};
   std::unordered_map<uint64_t, Running> running_;
   size_t endless_ = 0;                                  // Of them.
   absl::flat_hash_map<std::string, Count> running_of_;  // By the name of the caller.

@@ -22,74 +22,129 @@ std::string VersionOf(const std::string& path) {
                       status.st_ctim.tv_sec, ".", status.st_ctim.tv_nsec);
 }
 
+std::string VersionOf(const TlsFiles& files) {
+  return absl::StrCat(VersionOf(files.certificate), " ", VersionOf(files.key), " ",
+                      VersionOf(files.ca));
+}
+
+CredentialContents::Versions VersionsOf(const CredentialPaths& paths) {
+  return {.tokens = VersionOf(paths.tokens),
+          .invitations = VersionOf(paths.invitations),
+          .revoked = absl::StrCat(VersionOf(paths.revoked), " ", VersionOf(paths.ca)),
+          .tls = paths.tls ? VersionOf(*paths.tls) : ""};
+}
+
+absl::StatusOr<std::vector<pki::Secret>> ReadSecrets(const std::string& path) {
+  if (path.empty()) return std::vector<pki::Secret>();
+  return pki::ReadSecrets(path);
+}
+
+absl::StatusOr<std::optional<pki::RevocationList>> ReadRevoked(const CredentialPaths& paths) {
+  if (paths.revoked.empty()) return std::nullopt;
+  return pki::RevocationList::Read(paths.revoked, paths.ca);
+}
+
+absl::StatusOr<std::optional<TlsMaterial>> ReadTls(const CredentialPaths& paths) {
+  if (!paths.tls) return std::nullopt;
+  return ReadTlsFiles(*paths.tls);
+}
+
 }  // namespace
 
-CredentialFiles::CredentialFiles(Credentials& credentials, CredentialPaths paths)
-    : credentials_(credentials), paths_(std::move(paths)) {}
+CredentialFiles::CredentialFiles(Credentials& credentials) : credentials_(credentials) {}
 
 CredentialFiles::~CredentialFiles() = default;
 
-absl::Status CredentialFiles::Load() {
-  {
-    // Whoever asks wants to hear of a file that is still wrong.
-    const std::lock_guard lock(mutex_);
-    tokens_version_.clear();
-    invitations_version_.clear();
-    revoked_version_.clear();
-  }
-  return LoadChanged().status;
+absl::StatusOr<CredentialContents> CredentialFiles::Read(const CredentialPaths& paths) {
+  // A file that changes while it is read has another version the next time.
+  CredentialContents contents{.paths = paths, .versions = VersionsOf(paths)};
+  absl::Status status;
+  const auto take = [&](auto read, auto* content) {
+    status.Update(read.status());
+    if (read.ok()) *content = *std::move(read);
+  };
+  take(ReadSecrets(paths.tokens), &contents.tokens);
+  take(ReadSecrets(paths.invitations), &contents.invitations);
+  take(ReadRevoked(paths), &contents.revoked);
+  take(ReadTls(paths), &contents.tls);
+  if (!status.ok()) return status;
+  return contents;
 }
 
-void CredentialFiles::StopWatching() { thread_ = {}; }
+void CredentialFiles::Use(CredentialContents contents) {
+  const std::lock_guard lock(mutex_);
+  paths_ = std::move(contents.paths);
+  versions_ = std::move(contents.versions);
+  tls_ = std::move(contents.tls);
+  credentials_.ReplaceTokens(std::move(contents.tokens));
+  credentials_.ReplaceInvitations(std::move(contents.invitations));
+  credentials_.ReplaceRevoked(std::move(contents.revoked));
+}
+
+std::optional<TlsMaterial> CredentialFiles::tls() {
+  const std::lock_guard lock(mutex_);
+  return tls_;
+}
 
 CredentialFiles::Loaded CredentialFiles::LoadChanged() {
   const std::lock_guard lock(mutex_);
   Loaded loaded;
-  // A file that changes while it is read has another version the next time.
-  const auto load = [&](const std::string& path, std::string version, std::string* known,
-                        const auto& read, const auto& use) {
-    if (path.empty() || version == *known) return;
+  const CredentialContents::Versions now = VersionsOf(paths_);
+  const auto load = [&](const std::string& version, std::string* known, const auto& read,
+                        const auto& use) {
+    if (version == *known) return;
     auto content = read();
     if (content.ok()) {
       use(*std::move(content));
-      loaded.is_changed = true;
     } else {
       loaded.status.Update(content.status());
     }
     // What cannot be read at the moment, for want of descriptors for instance, is tried again.
-    if (!absl::IsUnavailable(content.status())) *known = std::move(version);
+    if (!absl::IsUnavailable(content.status())) *known = version;
   };
   load(
-      paths_.tokens, VersionOf(paths_.tokens), &tokens_version_,
-      [&] { return pki::ReadSecrets(paths_.tokens); },
-      [&](auto tokens) { credentials_.ReplaceTokens(std::move(tokens)); });
-  const bool was_changed = loaded.is_changed;
+      now.tokens, &versions_.tokens, [&] { return ReadSecrets(paths_.tokens); },
+      [&](auto tokens) {
+        credentials_.ReplaceTokens(std::move(tokens));
+        loaded.is_changed = true;
+      });
   load(
-      paths_.invitations, VersionOf(paths_.invitations), &invitations_version_,
-      [&] { return pki::ReadSecrets(paths_.invitations); },
-      [&](auto invitations) { credentials_.ReplaceInvitations(std::move(invitations)); });
-  loaded.is_changed = was_changed;  // No call that is under way depends on an invitation.
+      now.invitations, &versions_.invitations, [&] { return ReadSecrets(paths_.invitations); },
+      [&](auto invitations) {
+        // No call that is under way depends on an invitation.
+        credentials_.ReplaceInvitations(std::move(invitations));
+      });
   load(
-      paths_.revoked, VersionOf(paths_.revoked) + " " + VersionOf(paths_.ca), &revoked_version_,
-      [&] { return pki::RevocationList::Read(paths_.revoked, paths_.ca); },
-      [&](auto revoked) { credentials_.ReplaceRevoked(std::move(revoked)); });
+      now.revoked, &versions_.revoked, [&] { return ReadRevoked(paths_); },
+      [&](auto revoked) {
+        credentials_.ReplaceRevoked(std::move(revoked));
+        loaded.is_changed = true;
+      });
+  load(
+      now.tls, &versions_.tls, [&] { return ReadTls(paths_); },
+      [&](auto tls) {
+        tls_ = std::move(tls);
+        loaded.is_tls_changed = true;
+      });
   return loaded;
 }
 
-void CredentialFiles::Watch(std::chrono::milliseconds interval, std::function<void()> changed,
-                            std::function<void(const absl::Status&)> failed) {
-  thread_ = std::jthread([this, interval, changed = std::move(changed),
-                          failed = std::move(failed)](const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    while (!never.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
-      const Loaded loaded = LoadChanged();
-      const bool has_ended = credentials_.ForgetEnded();
-      if (loaded.is_changed || has_ended) changed();
-      if (!loaded.status.ok()) failed(loaded.status);
-    }
-  });
+void CredentialFiles::Watch(std::chrono::milliseconds interval, Callbacks callbacks) {
+  thread_ =
+      std::jthread([this, interval, callbacks = std::move(callbacks)](const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any never;
+        std::unique_lock lock(mutex);
+        while (!never.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
+          const Loaded loaded = LoadChanged();
+          const bool has_ended = credentials_.ForgetEnded();
+          if (loaded.is_changed || has_ended) callbacks.changed();
+          if (loaded.is_tls_changed) callbacks.tls_changed();
+          if (!loaded.status.ok()) callbacks.failed(loaded.status);
+        }
+      });
 }
+
+void CredentialFiles::StopWatching() { thread_ = {}; }
 
 }  // namespace server

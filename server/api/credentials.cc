@@ -49,8 +49,9 @@ void Credentials::Replace(KnownSecret::Kind kind, std::vector<pki::Secret> secre
   }
 }
 
-void Credentials::ReplaceRevoked(pki::RevocationList revoked) {
-  auto replaced = std::make_shared<const pki::RevocationList>(std::move(revoked));
+void Credentials::ReplaceRevoked(std::optional<pki::RevocationList> revoked) {
+  std::shared_ptr<const pki::RevocationList> replaced;
+  if (revoked) replaced = std::make_shared<const pki::RevocationList>(*std::move(revoked));
   const std::lock_guard lock(mutex_);
   revoked_.swap(replaced);
 }

@@ -42,7 +42,7 @@ class Credentials {
 
   void ReplaceTokens(std::vector<pki::Secret> tokens);
   void ReplaceInvitations(std::vector<pki::Secret> invitations);
-  void ReplaceRevoked(pki::RevocationList revoked);
+  void ReplaceRevoked(std::optional<pki::RevocationList> revoked);  // None: nothing is revoked.
 
   // Forgets the secrets that are over. True if there were any.
   bool ForgetEnded();

@@ -31,11 +31,25 @@ absl::Status ForStrangers(const std::string& authority, const absl::Status& stat
 
 }  // namespace
 
+absl::Status NobodyCanEnroll() {
+  return absl::UnimplementedError("the collector has no CA that hosts can enroll with");
+}
+
 std::vector<Method> EnrollMethods::All() {
   return {UnaryMethod<auspex::v1::EnrollRequest, auspex::v1::EnrollResponse>(
       kService, "Enroll", Role::kInvited,
       [this](Call& call, const auspex::v1::EnrollRequest& request,
              auspex::v1::EnrollResponse* response) { return Enroll(call, request, response); })};
+}
+
+void EnrollMethods::SetAuthority(std::string directory) {
+  const std::lock_guard lock(mutex_);
+  authority_ = std::move(directory);
+}
+
+std::string EnrollMethods::authority() const {
+  const std::lock_guard lock(mutex_);
+  return authority_;
 }
 
 absl::Status EnrollMethods::Enroll(Call& call, const auspex::v1::EnrollRequest& request,
@@ -47,10 +61,12 @@ absl::Status EnrollMethods::Enroll(Call& call, const auspex::v1::EnrollRequest& 
     return absl::ResourceExhaustedError("many hosts enroll at once: try again");
   }
   const absl::Cleanup give_back = [this] { room_.release(); };
-  const auto authority = pki::Authority::Open(authority_);
-  if (!authority.ok()) return ForStrangers(authority_, authority.status());
+  const std::string directory = this->authority();
+  if (directory.empty()) return NobodyCanEnroll();
+  const auto authority = pki::Authority::Open(directory);
+  if (!authority.ok()) return ForStrangers(directory, authority.status());
   auto signed_now = authority->Redeem(call.caller.secret, request.request_pem());
-  if (!signed_now.ok()) return ForStrangers(authority_, signed_now.status());
+  if (!signed_now.ok()) return ForStrangers(directory, signed_now.status());
   response->set_certificate_pem(std::move(signed_now->certificate_pem));
   response->set_ca_pem(authority->certificate_pem());
   call.results = 1;

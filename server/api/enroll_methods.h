@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <mutex>
 #include <semaphore>
 #include <string>
 #include <vector>
@@ -13,14 +14,19 @@
 
 namespace server {
 
+// What a collector without a CA answers.
+absl::Status NobodyCanEnroll();
+
 // For any thread.
 class EnrollMethods {
  public:
-  // The directory of the CA: see pki/authority.h. It is opened for each call, so that it can be
-  // another one tomorrow. This object must outlive the calls.
-  explicit EnrollMethods(std::string authority) : authority_(std::move(authority)) {}
-
+  // This object must outlive the calls.
   std::vector<Method> All();
+
+  // The directory of the CA: see pki/authority.h. It is opened for each call, so that there can be
+  // another one in it tomorrow. Empty, as it is at first: none, and calls are kUnimplemented.
+  void SetAuthority(std::string directory);
+  std::string authority() const;
 
  private:
   // The CA does one after the other, so more would only take places from those who ask.
@@ -29,7 +35,8 @@ class EnrollMethods {
   absl::Status Enroll(Call& call, const auspex::v1::EnrollRequest& request,
                       auspex::v1::EnrollResponse* response);
 
-  const std::string authority_;
+  mutable std::mutex mutex_;
+  std::string authority_;  // Guarded by mutex_.
   std::counting_semaphore<kAtOnce> room_{kAtOnce};
 };
 

@@ -1,15 +1,13 @@
 #include "server/api/json_door.h"
 
-#include <sys/stat.h>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <openssl/ssl.h>
 
-#include "server/api/tls_files.h"
 #include "server/end_process.h"
 
 namespace server {
@@ -23,20 +21,8 @@ using boost::system::error_code;
 // After a failure of accept(2), which is mostly a want of descriptors.
 constexpr std::chrono::milliseconds kPause{100};
 
-// Changes whenever one of the files does.
-std::string StampOf(const TlsFiles& files) {
-  std::string stamp;
-  for (const std::string& file : {files.certificate, files.key, files.ca}) {
-    struct stat found {};
-    if (stat(file.c_str(), &found) != 0) continue;
-    absl::StrAppend(&stamp, found.st_ino, ":", found.st_size, ":", found.st_mtim.tv_sec, ".",
-                    found.st_mtim.tv_nsec, " ");
-  }
-  return stamp;
-}
-
-// Of files that CheckTlsFiles() has found good; empty if they are not any more.
-std::shared_ptr<asio::ssl::context> ContextOf(const TlsFiles& files) {
+// Null if OpenSSL refuses what it has taken before.
+std::shared_ptr<asio::ssl::context> ContextOf(const TlsMaterial& tls) {
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
   SSL_CTX* const native = context->native_handle();
   SSL_CTX_set_min_proto_version(native, TLS1_3_VERSION);
@@ -45,70 +31,52 @@ std::shared_ptr<asio::ssl::context> ContextOf(const TlsFiles& files) {
   SSL_CTX_set_session_cache_mode(native, SSL_SESS_CACHE_OFF);
   // Who shows none is let in, for /healthz, and is nobody.
   SSL_CTX_set_verify(native, SSL_VERIFY_PEER, nullptr);
-  // Browsers offer their users the certificates of these.
-  SSL_CTX_set_client_CA_list(native, SSL_load_client_CA_file(files.ca.c_str()));
-  const bool is_loaded =
-      SSL_CTX_use_certificate_chain_file(native, files.certificate.c_str()) == 1 &&
-      SSL_CTX_use_PrivateKey_file(native, files.key.c_str(), SSL_FILETYPE_PEM) == 1 &&
-      SSL_CTX_load_verify_locations(native, files.ca.c_str(), nullptr) == 1;
-  return is_loaded ? context : nullptr;
+  return UseMaterial(tls, native).ok() ? context : nullptr;
 }
 
 }  // namespace
 
-JsonDoor::JsonDoor(JsonService service, const ApiOptions& options, const JsonLimits& limits,
-                   std::chrono::milliseconds tls_refresh)
-    : service_(std::move(service)),
-      options_(options),
-      limits_(limits),
-      tls_refresh_(tls_refresh),
-      ended_(door_, std::chrono::steady_clock::time_point::max()),
-      refresh_(door_) {}
+JsonDoor::JsonDoor(JsonService service, const JsonLimits& limits)
+    : limits_(limits),
+      service_(std::move(service)),
+      ended_(door_, std::chrono::steady_clock::time_point::max()) {}
 
 JsonDoor::~JsonDoor() { Stop(); }
 
-absl::Status JsonDoor::Start() {
-  if (!options_.api_json_port) return absl::OkStatus();
-  const absl::Status usable = LoadTls();
-  if (!usable.ok()) return usable;
-  absl::StatusOr<Acceptors> acceptors =
-      ListenAt(door_, options_.listen_address, *options_.api_json_port,
-               asio::socket_base::max_listen_connections);
-  if (!acceptors.ok()) return acceptors.status();
-  acceptors_ = *std::move(acceptors);
-  for (const auto& acceptor : acceptors_) {
-    endpoints_.push_back(acceptor->local_endpoint());
-    asio::co_spawn(door_, AcceptFrom(acceptor), EndProcessOnError);
+absl::StatusOr<JsonDoor::Change> JsonDoor::Prepare(const Way& way) {
+  Change change;
+  change.origins_ = way.origins;
+  if (way.tls) {
+    change.tls_ = ContextOf(*way.tls);
+    if (change.tls_ == nullptr) return absl::InternalError("OpenSSL makes no context");
   }
-  asio::co_spawn(door_, RefreshTls(), EndProcessOnError);
-  thread_ = std::thread([this] { door_.run(); });
-  return absl::OkStatus();
+  absl::StatusOr<Listening::Move> move = listening_.Prepare(door_, way.place);
+  if (!move.ok()) return move.status();
+  change.move_ = *std::move(move);
+  return change;
 }
 
-absl::Status JsonDoor::LoadTls() {
-  std::string stamp = StampOf(options_.tls);
-  if (stamp == tls_stamp_) return absl::OkStatus();
-  const absl::Status usable = CheckTlsFiles(options_.tls);
-  if (!usable.ok()) return usable;
-  std::shared_ptr<asio::ssl::context> context = ContextOf(options_.tls);
-  if (context == nullptr) return absl::UnavailableError("the files of TLS change");
-  tls_ = std::move(context);
-  tls_stamp_ = std::move(stamp);
-  return absl::OkStatus();
-}
-
-// Until all of the files go together again, the old certificate is shown.
-asio::awaitable<void> JsonDoor::RefreshTls() {
-  while (!is_stopping_) {
-    refresh_.expires_after(tls_refresh_);
-    error_code cancelled;
-    co_await refresh_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-    if (is_stopping_) co_return;
-    const absl::Status loaded = LoadTls();
-    if (!loaded.ok() && refusal_log_.Allow()) {
-      spdlog::warn("api_json: the old certificate stays: {}", std::string(loaded.message()));
+void JsonDoor::Take(Change change) {
+  Listening::Changed changed = listening_.Take(std::move(change.move_));
+  const bool is_first = !changed.opened.empty() && !thread_.joinable();
+  asio::post(door_, [this, changed = std::move(changed), origins = std::move(change.origins_),
+                     tls = std::move(change.tls_)]() mutable {
+    service_.origins = std::move(origins);
+    if (tls != nullptr) tls_ = std::move(tls);
+    CloseAll(changed.closed);
+    for (const auto& closed : changed.closed) std::erase(acceptors_, closed);
+    for (const auto& acceptor : changed.opened) {
+      acceptors_.push_back(acceptor);
+      asio::co_spawn(door_, AcceptFrom(acceptor), EndProcessOnError);
     }
-  }
+  });
+  if (is_first) thread_ = std::thread([this] { door_.run(); });
+}
+
+void JsonDoor::Replace(const TlsMaterial& tls) {
+  std::shared_ptr<asio::ssl::context> context = ContextOf(tls);
+  if (context == nullptr) return;
+  asio::post(door_, [this, context = std::move(context)] { tls_ = context; });
 }
 
 asio::awaitable<void> JsonDoor::AcceptFrom(std::shared_ptr<tcp::acceptor> acceptor) {
@@ -168,9 +136,9 @@ void JsonDoor::Forget(const Connection& connection, const std::string& failed_ha
 
 asio::awaitable<void> JsonDoor::StopAll() {
   is_stopping_ = true;
-  refresh_.cancel();
-  error_code ignored;  // Nothing is left to do about a socket we abandon.
-  for (const auto& acceptor : acceptors_) acceptor->close(ignored);
+  work_.reset();
+  error_code ignored;  // That a wait was ended.
+  CloseAll(acceptors_);
   for (const Connection& connection : connections_) connection->Stop();
   asio::steady_timer deadline(door_, limits_.stop_time);
   deadline.async_wait([this](const error_code& cancelled) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -51,61 +52,90 @@ std::optional<LocalCaller> LocalCallers::Find(const std::string& peer) const {
 }
 
 LocalSocket::LocalSocket(asio::io_context& network, LocalCallers& callers,
-                         const LocalSocketOptions& options,
                          std::function<void(int descriptor)> serve)
-    : network_(network), callers_(callers), options_(options), serve_(std::move(serve)) {}
+    : network_(network), callers_(callers), serve_(std::move(serve)) {}
 
 LocalSocket::~LocalSocket() { Stop(); }
 
-absl::Status LocalSocket::Start() {
-  if (options_.path.empty()) return absl::OkStatus();
-  if (!options_.group.empty()) {
-    const absl::StatusOr<uint32_t> found = base::FindGroup(options_.group);
-    if (!found.ok()) {
-      return absl::NotFoundError(
-          absl::StrFormat("api_socket_group: there is no group %s", options_.group));
-    }
-    group_ = *found;
-  }
-  const absl::Status listening = Listen(group_);
-  if (!listening.ok()) return listening;
-  asio::co_spawn(network_, AcceptFrom(acceptor_), EndProcessOnError);
-  return absl::OkStatus();
+LocalSocket::Opened::~Opened() {
+  if (!path.empty()) unlink(path.c_str());
 }
 
-absl::Status LocalSocket::Listen(std::optional<gid_t> group) {
-  if (options_.path.size() >= sizeof(sockaddr_un::sun_path)) {
-    return Failed(options_.path, "the path is too long", ENAMETOOLONG);
+absl::StatusOr<LocalSocket::Change> LocalSocket::Prepare(const LocalSocketOptions& options) {
+  Change change;
+  change.options_ = options;
+  change.group_ = group_;
+  if (options.path.empty() || options == options_) return change;
+  change.group_.reset();
+  if (!options.group.empty()) {
+    const absl::StatusOr<uint32_t> found = base::FindGroup(options.group);
+    if (!found.ok()) {
+      return absl::NotFoundError(
+          absl::StrFormat("api_socket_group: there is no group %s", options.group));
+    }
+    change.group_ = *found;
   }
-  const Protocol::endpoint endpoint(options_.path);
+  // At the same path it waits beside the old one until it is taken.
+  const std::string path = options.path + (options.path == options_.path ? ".next" : "");
+  auto opened = Listen(path, change.group_);
+  if (!opened.ok()) return opened.status();
+  change.opened_ = *std::move(opened);
+  return change;
+}
+
+void LocalSocket::Take(Change change) {
+  const std::string before = std::exchange(options_, std::move(change.options_)).path;
+  group_ = change.group_;
+  boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
+  if (change.opened_ == nullptr) {
+    if (options_.path == before) return;
+  } else if (change.opened_->path != options_.path &&
+             rename(change.opened_->path.c_str(), options_.path.c_str()) != 0) {
+    spdlog::error("{}", base::Text(Failed(options_.path, "rename", errno)));
+  }
+  if (acceptor_ != nullptr) acceptor_->close(ignored);
+  if (!before.empty() && before != options_.path) unlink(before.c_str());
+  acceptor_.reset();
+  if (change.opened_ == nullptr) return;
+  change.opened_->path.clear();
+  acceptor_ = std::move(change.opened_->acceptor);
+  asio::co_spawn(network_, AcceptFrom(acceptor_), EndProcessOnError);
+}
+
+absl::StatusOr<std::unique_ptr<LocalSocket::Opened>> LocalSocket::Listen(
+    const std::string& path, std::optional<gid_t> group) {
+  if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+    return Failed(path, "the path is too long", ENAMETOOLONG);
+  }
+  const Protocol::endpoint endpoint(path);
   boost::system::error_code error;
   Protocol::socket probe(network_);
   probe.connect(endpoint, error);
-  if (!error) return Failed(options_.path, "another server", EADDRINUSE);
+  if (!error) return Failed(path, "another server", EADDRINUSE);
   struct stat there {};
-  if (lstat(options_.path.c_str(), &there) == 0) {
-    if (!S_ISSOCK(there.st_mode)) return Failed(options_.path, "is no socket", EEXIST);
-    unlink(options_.path.c_str());
+  if (lstat(path.c_str(), &there) == 0) {
+    if (!S_ISSOCK(there.st_mode)) return Failed(path, "is no socket", EEXIST);
+    unlink(path.c_str());
   }
-  acceptor_ = std::make_shared<Protocol::acceptor>(network_);
-  acceptor_->open(endpoint.protocol(), error);
-  // Closed to all until it belongs to whom it should.
-  const mode_t before = umask(0777);
-  if (!error) acceptor_->bind(endpoint, error);
-  umask(before);
-  if (error) return Failed(options_.path, "cannot bind", error.value());
-  if (group && chown(options_.path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
-    return Failed(options_.path, "cannot be given to the group", errno);
+  const auto acceptor = std::make_shared<Protocol::acceptor>(network_);
+  acceptor->open(endpoint.protocol(), error);
+  // Closed to all until it belongs to whom it should: the file has the mode that the socket had.
+  if (!error) fchmod(acceptor->native_handle(), 0);
+  if (!error) acceptor->bind(endpoint, error);
+  if (error) return Failed(path, "cannot bind", error.value());
+  auto opened = std::make_unique<Opened>(acceptor, path);
+  if (group && chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
+    return Failed(path, "cannot be given to the group", errno);
   }
-  if (chmod(options_.path.c_str(), kMode) != 0) return Failed(options_.path, "chmod", errno);
-  acceptor_->listen(asio::socket_base::max_listen_connections, error);
-  if (error) return Failed(options_.path, "cannot listen", error.value());
-  return absl::OkStatus();
+  if (chmod(path.c_str(), kMode) != 0) return Failed(path, "chmod", errno);
+  acceptor->listen(asio::socket_base::max_listen_connections, error);
+  if (error) return Failed(path, "cannot listen", error.value());
+  return opened;
 }
 
 void LocalSocket::Stop() {
   if (acceptor_ == nullptr || !acceptor_->is_open()) return;
-  boost::system::error_code ignored;  // Nothing is left to do about it.
+  boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
   acceptor_->close(ignored);
   unlink(options_.path.c_str());
 }

@@ -12,8 +12,9 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <utility>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -27,15 +28,20 @@ namespace server {
 // Belongs to the network thread.
 class LocalSocket {
  public:
-  // `serve` takes over a connected descriptor, which does not block. `callers` must outlive the
-  // socket.
+  // Listens nowhere yet. `serve` takes over a connected descriptor, which does not block. `callers`
+  // must outlive the socket.
   LocalSocket(boost::asio::io_context& network, LocalCallers& callers,
-              const LocalSocketOptions& options, std::function<void(int descriptor)> serve);
+              std::function<void(int descriptor)> serve);
   ~LocalSocket();
 
-  // Listens from here on; does nothing without a path. A failure names the path or the group. A
-  // socket that a dead server has left is replaced.
-  absl::Status Start();
+  class Change;
+
+  // Opens what other options need beyond what is open, and changes nothing yet. A failure names the
+  // path or the group. A socket that a dead server has left is removed.
+  absl::StatusOr<Change> Prepare(const LocalSocketOptions& options);
+
+  // Listens there from here on, and nowhere else; connections go on.
+  void Take(Change change);
 
   // Accepts nothing more, and takes the socket away. May be called more than once.
   void Stop();
@@ -46,18 +52,38 @@ class LocalSocket {
   // Shared with the coroutine that accepts.
   using Acceptor = std::shared_ptr<Protocol::acceptor>;
 
-  absl::Status Listen(std::optional<gid_t> group);
+  // Listens, and is gone with its file unless it is used.
+  struct Opened {
+    Opened(Acceptor listening, std::string bound)
+        : acceptor(std::move(listening)), path(std::move(bound)) {}
+    ~Opened();
+
+    Acceptor acceptor;
+    std::string path;  // Empty once it is used.
+  };
+
+  absl::StatusOr<std::unique_ptr<Opened>> Listen(const std::string& path,
+                                                 std::optional<gid_t> group);
   boost::asio::awaitable<void> AcceptFrom(Acceptor acceptor);
   void Admit(Protocol::socket socket);
   bool MayConnect(int descriptor, uid_t uid, gid_t gid) const;
 
   boost::asio::io_context& network_;
   LocalCallers& callers_;
-  const LocalSocketOptions options_;
+  LocalSocketOptions options_;
   const std::function<void(int)> serve_;
   std::optional<gid_t> group_;
   Acceptor acceptor_;
   base::LogLimit refusal_log_{20};
+};
+
+// All that other options need.
+class LocalSocket::Change {
+ private:
+  friend class LocalSocket;
+  LocalSocketOptions options_;
+  std::optional<gid_t> group_;
+  std::unique_ptr<Opened> opened_;  // Null: the one that there is, or none.
 };
 
 }  // namespace server

@@ -1,10 +1,12 @@
-// The files that TLS is made from.
+// The files that TLS is made from, and what they hold.
 
 #pragma once
 
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include <openssl/types.h>
 
 namespace server {
 
@@ -17,7 +19,19 @@ struct TlsFiles {
   friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
 };
 
-// Whether they can be used together. kInvalidArgument names the file and what is wrong with it.
-absl::Status CheckTlsFiles(const TlsFiles& files);
+// What was read of them, and goes together.
+struct TlsMaterial {
+  std::string certificate;
+  std::string key;
+  std::string ca;
+};
+
+// Reads them. A failure names the file and what is wrong with it: kNotFound or kUnavailable if it
+// cannot be read, kInvalidArgument if it cannot be used, or not together with the others.
+absl::StatusOr<TlsMaterial> ReadTlsFiles(const TlsFiles& files);
+
+// Has a server show the certificate, and take those of callers that the roots have signed.
+// kInvalidArgument if it does not go together.
+absl::Status UseMaterial(const TlsMaterial& material, SSL_CTX* context);
 
 }  // namespace server

@@ -85,7 +85,7 @@ class ApiTest : public testing::Test {
     actions.state_file = [this] { return state_report_->File(); };
     api_.emplace(network_, *store_, *committer_, *own_records_, counters_, host_sessions_, quotas_,
                  options, limits_, std::move(actions));
-    const absl::Status started = api_->Start();
+    const absl::Status started = OnNetwork<absl::Status>([this] { return api_->Start(); });
     ASSERT_TRUE(started.ok()) << started;
   }
 
@@ -100,8 +100,19 @@ class ApiTest : public testing::Test {
     access_file_ = directory_.path() + "/access";
     std::ofstream(access_file_) << text;
     if (!api_) return;
-    const absl::Status reloaded = OnNetwork<absl::Status>([this] { return api_->ReloadAccess(); });
+    const absl::Status reloaded = Reload(config_.api);
     ASSERT_TRUE(reloaded.ok()) << reloaded;
+  }
+
+  // Has the API take other options, or read the files again.
+  absl::Status Reload(const ApiOptions& options) {
+    config_.api = options;
+    return OnNetwork<absl::Status>([&] {
+      absl::StatusOr<ApiServer::Change> change = api_->Prepare(options);
+      if (!change.ok()) return change.status();
+      api_->Take(*std::move(change));
+      return absl::OkStatus();
+    });
   }
 
   // Whether all calls have ended in good order.
@@ -204,7 +215,7 @@ class ApiTest : public testing::Test {
   const TestCa ca_{directory_.path(), "ours"};
   ApiLimits limits_;
   AdminActions actions_;  // Save those about the state.
-  uint16_t api_port_ = 0;
+  std::optional<uint16_t> api_port_ = 0;
   std::optional<uint16_t> json_port_;
   std::vector<std::string> json_origins_;
   std::string padding_;  // Behind each record that is delivered.

@@ -123,8 +123,7 @@ TEST_F(CredentialsTest, KeepsTheTokensWhenTheFileIsDamaged) {
   const std::string token = AddToken("grafana");
   Start();
   std::ofstream(token_file_) << "rubbish\n";
-  const absl::Status reloaded = OnNetwork<absl::Status>([this] { return api_->ReloadAccess(); });
-  EXPECT_THAT(std::string(reloaded.message()), HasSubstr(token_file_));
+  EXPECT_THAT(std::string(Reload(config_.api).message()), HasSubstr(token_file_));
   EXPECT_EQ(Hosts(ConnectHere(), token).error_code(), StatusCode::OK);
 }
 
@@ -227,6 +226,21 @@ TEST_F(EnrollTest, MakesAHostOneThatIsKnown) {
   const StatusCode again = Enroll(stranger, secret, made->request_pem, &response).error_code();
   EXPECT_TRUE(again == StatusCode::PERMISSION_DENIED || again == StatusCode::UNAUTHENTICATED)
       << again;
+}
+
+TEST_F(EnrollTest, LetsNobodyEnrollUntilAReloadNamesTheCa) {
+  enroll_ca_.clear();
+  Start();
+  const auto made = pki::MakeKeyRequest("web1");
+  const std::string secret = Invite("web1");
+  auspex::v1::EnrollResponse response;
+  const auto agent = ConnectHere(Write("web2", {.subject = {.name = "web2"}}));
+  const auto enroll = [&] { return Enroll(agent, secret, made->request_pem, &response); };
+  EXPECT_EQ(enroll().error_code(), StatusCode::UNIMPLEMENTED);
+  ApiOptions options = config_.api;
+  options.enroll_ca = authority_.directory();
+  ASSERT_TRUE(Reload(options).ok());
+  EXPECT_TRUE(enroll().ok());
 }
 
 TEST_F(EnrollTest, SeesInvitationsThatCome) {

@@ -330,7 +330,7 @@ TEST_F(IngestServiceTest, LetsInOnlyWhoShowsACertificateOfItsCa) {
 }
 
 TEST_F(IngestServiceTest, TakesANewCertificateWithoutARestart) {
-  limits_.tls_refresh = std::chrono::seconds(1);
+  limits_.credential_refresh = std::chrono::milliseconds(5);
   Start();
   const CertificateFiles agent = ca_.Issue("web1", "/CN=web1");
   const auto answers_as = [&](const std::string& name) {

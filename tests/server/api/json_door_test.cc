@@ -405,7 +405,7 @@ TEST_F(JsonDoorTest, LetsPagesOfListedOriginsCall) {
 }
 
 TEST_F(JsonDoorTest, TakesANewCertificateWithoutARestart) {
-  limits_.tls_refresh = std::chrono::seconds(1);
+  limits_.credential_refresh = std::chrono::milliseconds(5);
   Start();
   const CertificateFiles root = ca_.Issue("root", "/CN=root");
   const auto answers_as = [&](const std::string& name) {

@@ -68,8 +68,8 @@ TEST_F(LocalSocketTest, TakesNoPlaceOfAnother) {
   Start();
   const auto failure_at = [&](const std::string& path, const std::string& group) {
     LocalCallers callers;
-    LocalSocket socket(network_, callers, {.path = path, .group = group}, [](int) {});
-    return std::string(socket.Start().message());
+    LocalSocket socket(network_, callers, [](int) {});
+    return std::string(socket.Prepare({.path = path, .group = group}).status().message());
   };
   EXPECT_THAT(failure_at(socket_path_, ""), HasSubstr("another server"));
   const std::string file = directory_.path() + "/file";

@@ -13,13 +13,15 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(CheckTlsFiles, NamesTheFileThatIsWrong) {
+TEST(ReadTlsFiles, NamesTheFileThatIsWrong) {
   const TemporaryDirectory directory;
   const TestCa ca(directory.path(), "ca");
   const CertificateFiles files = ca.Issue("server", "/CN=server");
   const CertificateFiles other = ca.Issue("other", "/CN=other");
   const std::string rubbish = directory.path() + "/rubbish";
   std::ofstream(rubbish) << "rubbish\n";
+  const std::string large = directory.path() + "/large";
+  std::ofstream(large) << std::string((1 << 20) + 1, '\n');
   const TlsFiles good = {files.certificate, files.key, ca.certificate()};
   const struct {
     TlsFiles files;
@@ -31,10 +33,11 @@ TEST(CheckTlsFiles, NamesTheFileThatIsWrong) {
       {{good.certificate, other.key, good.ca}, "key " + other.key + ": key values mismatch"},
       {{good.certificate, good.key, rubbish}, "CA " + rubbish + ": "},
       {{good.certificate, good.key, "/no/such"}, "CA /no/such: "},
+      {{good.certificate, good.key, large}, "CA " + large + ": more than 1 MB"},
   };
-  EXPECT_TRUE(CheckTlsFiles(good).ok()) << CheckTlsFiles(good);
+  EXPECT_TRUE(ReadTlsFiles(good).ok()) << ReadTlsFiles(good).status();
   for (const auto& [wrong, message] : cases) {
-    EXPECT_THAT(std::string(CheckTlsFiles(wrong).message()), HasSubstr(message));
+    EXPECT_THAT(std::string(ReadTlsFiles(wrong).status().message()), HasSubstr(message));
   }
 }
 
