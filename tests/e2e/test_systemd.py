@@ -188,10 +188,10 @@ class PassedSocketTest(auspex.ServerTest):
         for word in words:
             self.assertIn(word, self.server.log[-1])
 
-    def reload(self):
+    def reload(self, *words):
         self.server.write_config()
         self.server.process.send_signal(signal.SIGHUP)
-        self.wait_log("info reloaded")
+        self.wait_log(*(words or ("info reloaded",)))
 
     def wait_log(self, *words):
         def there():
@@ -232,8 +232,8 @@ class PassedSocketTest(auspex.ServerTest):
         port = self.listen()
         self.start()
         self.server.keys["tcp_listen_port"] = port - 1
-        self.reload()
-        self.wait_log("error reload", f"127.0.0.1 port {port}", f"tcp_listen_port = {port - 1}")
+        self.reload("error reload failed", f"127.0.0.1 port {port}", f"tcp_listen_port = {port - 1}")
+        self.client().deliver(unique_record())
 
     def test_closes_a_socket_of_another_name(self):
         self.listen()
