@@ -17,14 +17,15 @@ namespace {
 // Told together, at the end of a day: it takes some seconds to write so many.
 constexpr size_t kBlocksAtOnce = 64;
 
-// Where the blocks begin that the mark of a day does not speak of.
-absl::StatusOr<uint32_t> FirstToTrim(const Rocks& rocks, const DueDay& due, const HostRules& rules,
-                                     const DayVerdict& verdict) {
+// Where the blocks begin that the mark of a day does not speak of. What has come since then can
+// have made the day younger, and then less has expired of the others than when they were trimmed.
+absl::StatusOr<uint32_t> FirstToTrim(const RetentionScope& scope, const DueDay& due,
+                                     const HostRules& rules) {
   const absl::StatusOr<std::optional<TrimMark>> mark =
-      LoadTrimMark(rocks, rocksdb::ReadOptions(), due.of);
+      LoadTrimMark(scope.rocks, rocksdb::ReadOptions(), due.of);
   if (!mark.ok()) return mark.status();
   const bool holds =
-      *mark && (*mark)->rules == rules.Digest(due.no_room) && (*mark)->until == verdict.until;
+      *mark && (*mark)->rules == rules.Digest(due.no_room) && scope.today < (*mark)->until;
   return holds ? (*mark)->number : 0;
 }
 
@@ -46,7 +47,7 @@ absl::Status DayTrimmer::Trim(const DueDay& day, const HostRules& rules) {
   if (contents->blocks == 0 || place.verdict.kind != DayVerdict::Kind::kPart) {
     return absl::OkStatus();
   }
-  const absl::StatusOr<uint32_t> from = FirstToTrim(scope_.rocks, day, rules, place.verdict);
+  const absl::StatusOr<uint32_t> from = FirstToTrim(scope_, day, rules);
   if (!from.ok()) return from.status();
   const size_t written_before = blocks_written_;
   uint32_t number = *limit;
@@ -117,20 +118,24 @@ absl::StatusOr<std::optional<uint32_t>> DayTrimmer::Replace(const Place& place, 
   return number;
 }
 
-// No mark is left of a day without blocks: nothing would ever delete it.
+// What is left can be older than what there was, if the last that was received has gone: then it
+// says how long the mark holds, or that it does not. No mark is left of a day without blocks:
+// nothing would ever delete it.
 absl::Status DayTrimmer::Mark(const Place& place, uint32_t number) {
   const HostDay& of = place.due.of;
   const std::lock_guard lock(blocks_.mutex);
   const BlockNumbers::Settled settled = blocks_.numbers.WaitForWriters();
   const absl::StatusOr<DayContents> left = ReadDay(scope_.rocks, {}, of);
   if (!left.ok()) return left.status();
+  const DayVerdict verdict =
+      place.rules.Judge(of.day, left->received, scope_.today, place.due.no_room);
   rocksdb::WriteBatch write;
-  if (left->blocks == 0) {
+  if (left->blocks == 0 || verdict.expired != place.verdict.expired) {
     write.Delete(scope_.rocks.meta, EncodeTrimKey(of));
   } else {
     write.Put(scope_.rocks.meta, EncodeTrimKey(of),
               EncodeTrimValue({.rules = place.rules.Digest(place.due.no_room),
-                               .until = place.verdict.until,
+                               .until = verdict.until,
                                .number = number}));
   }
   return FromRocks(scope_.rocks.db->Write(rocksdb::WriteOptions(), &write), "mark a day");

@@ -139,12 +139,22 @@ TEST_F(RetentionTrimTest, DoesNotReadADayAgainUntilSomethingChanges) {
   AddAll({{.host = "a", .day = 19'950, .key = "noise", .received = 19'951}});
   EXPECT_EQ(CountDue(policy, {Host("a")}), 1u);
   EXPECT_THAT(Apply(policy), ElementsAre("noise a 19950-19950: 1"));
-  today_ = 19'951 + 60;
+  today_ = 19'950 + 60;
   EXPECT_EQ(CountDue(policy, {Host("a")}), 0u);
   ++today_;
   EXPECT_EQ(CountDue(policy, {Host("a")}), 1u);
   EXPECT_THAT(Apply(policy), ElementsAre("more a 19950-19950: 1"));
   EXPECT_EQ(CountDue(policy, {Host("a")}), 0u);
+}
+
+// What is left can be older than what there was.
+TEST_F(RetentionTrimTest, TakesTheAgeOfWhatIsLeft) {
+  const std::string policy = "rule noise key=noise keep 2d\ndefault keep 6d";
+  AddAll({{.host = "a", .day = 19'990, .key = "none"},
+          {.host = "a", .day = 19'990, .key = "noise", .received = 19'994}});
+  today_ = 19'997;
+  EXPECT_THAT(Apply(policy), ElementsAre("noise a 19990-19990: 1"));
+  EXPECT_THAT(Apply(policy), ElementsAre("default a 19990-19990: 1"));
 }
 
 // The block of what comes late must not have a number that was trimmed before.
