@@ -4,7 +4,6 @@
 #include <unistd.h>
 #include <utility>
 
-
 #include "base/small_file.h"
 
 namespace server {
