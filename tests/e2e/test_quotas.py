@@ -157,6 +157,26 @@ class QuotasTest(auspex.ServerTest):
         self.assertGreater(self.counter("quota_delays_total"), 0)
         self.assertEqual(self.counter("quota_refused_records_total"), 0)
 
+    def test_the_real_client_keeps_what_is_beyond_its_bytes_of_the_day(self):
+        self.start(quota_file=self.write_quotas("127.0.0.1 bytes_day 1\n"))
+        records = [unique_record(size=8000) for _ in range(150)]  # 19 more than a MB.
+        client = real_tools.AudispRemote(self.server, {"max_time_per_record": 5,
+                                                       "max_tries_per_record": 2})
+        self.addCleanup(client.close)
+        client.feed(records)
+
+        def all_there():
+            self.assertTrue(client.running(), "audisp-remote has ended")
+            return len(self.server.search("--host", "127.0.0.1")) >= len(records)
+
+        # More often than it tries a record.
+        auspex.wait_for(lambda: self.counter("quota_refused_bytes_day_total") > 3, "the refusals")
+        self.assertFalse(all_there())
+        self.write_quotas("127.0.0.1 bytes_day 2\n")
+        self.reload("reloaded")
+        auspex.wait_for(all_there, "the records")
+        self.expect_stored("127.0.0.1", records)
+
 
 if __name__ == "__main__":
     unittest.main()
