@@ -24,9 +24,7 @@ absl::StatusOr<uint32_t> FirstToTrim(const RetentionScope& scope, const DueDay& 
   const absl::StatusOr<std::optional<TrimMark>> mark =
       LoadTrimMark(scope.rocks, rocksdb::ReadOptions(), due.of);
   if (!mark.ok()) return mark.status();
-  const bool holds =
-      *mark && (*mark)->rules == rules.Digest(due.no_room) && scope.today < (*mark)->until;
-  return holds ? (*mark)->number : 0;
+  return *mark && IsUpToDate(**mark, rules, due.no_room, scope.today) ? (*mark)->number : 0;
 }
 
 }  // namespace
@@ -113,7 +111,10 @@ absl::StatusOr<std::optional<uint32_t>> DayTrimmer::Replace(const Place& place, 
   for (size_t i = 0; i < trimmed->gone.size(); ++i) {
     const RetentionRule* const rule = place.rules.rules()[i];
     if (trimmed->gone[i].events == 0) continue;
-    gone_[rule].Add(rule->name, scope_.hosts[id.host], id.day, trimmed->gone[i]);
+    // A day between that was held, or had nothing of it, is in no run.
+    Deletions& deletions = gone_[rule];
+    if (deletions.last_day() && *deletions.last_day() + 1 < id.day) deletions.Break();
+    deletions.Add(rule->name, scope_.hosts[id.host], id.day, trimmed->gone[i]);
   }
   return number;
 }

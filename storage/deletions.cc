@@ -20,6 +20,11 @@ void Deletions::Break() {
   if (!deletions_.empty() && !deletions_.back().rule.empty()) deletions_.emplace_back();
 }
 
+std::optional<Day> Deletions::last_day() const {
+  if (deletions_.empty() || deletions_.back().rule.empty()) return std::nullopt;
+  return deletions_.back().last_day;
+}
+
 void Deletions::Tell(const std::function<void(const Deletion&)>& deleted) {
   for (const Deletion& deletion : std::exchange(deletions_, {})) {
     if (!deletion.rule.empty() && deleted) deleted(deletion);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ class Deletions {
 
   // What comes next is not of the same run.
   void Break();
+
+  // The last day of the run; nullopt if none has begun.
+  std::optional<Day> last_day() const;
 
   // Calls `deleted` with each, in their order, if it can be called, and forgets them.
   void Tell(const std::function<void(const Deletion&)>& deleted);

@@ -125,9 +125,7 @@ absl::StatusOr<bool> DueDays::IsTrimmed(const DueDay& day) {
   const absl::StatusOr<std::optional<TrimMark>> mark =
       LoadTrimMark(scope_.rocks, scope_.options, day.of);
   if (!mark.ok()) return mark.status();
-  if (!*mark || (*mark)->rules != rules.Digest(day.no_room) || scope_.today >= (*mark)->until) {
-    return false;
-  }
+  if (!*mark || !IsUpToDate(**mark, rules, day.no_room, scope_.today)) return false;
   const absl::StatusOr<std::optional<uint32_t>> last = scan_.LastNumber(day.of);
   if (!last.ok()) return last.status();
   return !*last || **last < (*mark)->number;

@@ -27,8 +27,8 @@
 // counts from the end of the later one of two days, that of the events and that on which the last
 // of their records was received. So a host whose clock is behind, or an imported log, loses nothing
 // before its time; and where the day of the events is not over yet by the collector's clock, as
-// with a clock that is ahead, that of receipt alone counts. Nothing is deleted of a day on which
-// something was received today, nor what is in no block yet.
+// with a clock that is ahead, that of receipt alone counts. Nothing goes of a day of which a block
+// has something received today; what is in no block yet neither goes nor counts.
 //
 // "at-most" counts the columns of the blocks, as a list of hosts does; tallies, terms and summaries
 // take about a third more. Its hosts are those of which the rule decides what no rule with key or

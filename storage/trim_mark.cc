@@ -20,6 +20,12 @@ bool Decode(std::string_view value, TrimMark* mark) {
 
 }  // namespace
 
+bool IsUpToDate(const TrimMark& mark, const HostRules& rules, bool no_room, Day today) {
+  const bool is_of_rules =
+      mark.rules == rules.Digest(true) || (!no_room && mark.rules == rules.Digest(false));
+  return is_of_rules && today < mark.until;
+}
+
 std::string EncodeTrimKey(const HostDay& of) {
   std::string key(1, kPrefix);
   PutFixed32(&key, of.host);

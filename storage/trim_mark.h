@@ -20,6 +20,7 @@
 #include <rocksdb/options.h>
 
 #include "storage/host_day.h"
+#include "storage/retention_rules.h"
 #include "storage/rocks.h"
 #include "storage/term_index.h"
 
@@ -32,6 +33,11 @@ struct TrimMark {
 
   friend bool operator==(const TrimMark&, const TrimMark&) = default;
 };
+
+// Whether nothing has expired today of the blocks below the mark, by these rules: it was made by
+// them, and nothing more has expired since. `no_room` as in HostRules::Judge(): what was trimmed
+// for want of room has lost what has expired by its age, too.
+bool IsUpToDate(const TrimMark& mark, const HostRules& rules, bool no_room, Day today);
 
 std::string EncodeTrimKey(const HostDay& of);
 std::string EncodeTrimValue(const TrimMark& mark);
