@@ -144,16 +144,23 @@ absl::StatusOr<WholeKey> Indexer::Settled(std::stop_token stop) {
 }
 
 void Indexer::AddTo(StoreActivity* activity) const {
-  {
-    const std::lock_guard lock(queue_mutex_);
-    activity->queue_waits = queue_waits_;
-  }
-  const std::lock_guard lock(mutex_);
-  activity->open_bytes = open_bytes_;
-  activity->open_hosts = hosts_.size();
-  for (const auto& [id, host] : hosts_) activity->open_records += host->open.complete_records();
-  activity->seals = activity_.seals;
-  activity->blocks_sealed = activity_.blocks_sealed;
+  const std::lock_guard lock(queue_mutex_);
+  activity->queue_waits = queue_waits_;
+  activity->open_bytes = told_.open_bytes;
+  activity->open_hosts = told_.open_hosts;
+  activity->open_records = told_.open_records;
+  activity->seals = told_.seals;
+  activity->blocks_sealed = told_.blocks_sealed;
+}
+
+// By the thread, which alone changes what it reads here.
+void Indexer::TellActivity() {
+  StoreActivity activity = activity_;
+  activity.open_bytes = open_bytes_;
+  activity.open_hosts = hosts_.size();
+  activity.open_records = open_records_;
+  const std::lock_guard lock(queue_mutex_);
+  told_ = activity;
 }
 
 void Indexer::Run() {
@@ -267,15 +274,18 @@ absl::Status Indexer::AddToHost(const JournalKey& key, std::string_view value) {
     if (host.open.empty()) host.first_record = now;
     host.last_record = now;
     open_bytes_ -= host.open.memory_bytes();
+    open_records_ -= host.open.complete_records();
     absl::Status added;
     GiveWhole(key.host, [&](CompleteEvents::Events* whole) {
       added = host.open.AddJournal(key, value, whole);
       last_arrival_ = std::max(last_arrival_, key.arrival);
     });
     open_bytes_ += host.open.memory_bytes();
+    open_records_ += host.open.complete_records();
     if (!added.ok()) callbacks_.on_damage(added);
     is_full = host.open.complete_records() >= kBlockRecordsAim;
   }
+  TellActivity();
   {
     const std::lock_guard lock(queue_mutex_);
     ++read_groups_;
@@ -358,10 +368,12 @@ absl::Status Indexer::SealAged(Clock::time_point now) {
 void Indexer::CompleteAll(HostId id) {
   const std::lock_guard lock(mutex_);
   OpenHost& open = hosts_.at(id)->open;
+  open_records_ -= open.complete_records();
   GiveWhole(id, [&](CompleteEvents::Events* whole) {
     open.CompleteAll(NextWithoutRecord(), whole);
     next_completed_ = std::max(next_completed_, open.state().next_order);
   });
+  open_records_ += open.complete_records();
 }
 
 // Without a record that completes them, events take their places behind all that searches have
@@ -441,11 +453,14 @@ absl::Status Indexer::Seal(HostId id) {
     ++activity_.seals;
     activity_.blocks_sealed += blocks->size();
     open_bytes_ -= host.open.memory_bytes();
+    open_records_ -= host.open.complete_records();
     host.open.DropComplete();
     host.first_record = Clock::now();
     open_bytes_ += host.open.memory_bytes();
+    open_records_ += host.open.complete_records();
     if (host.open.empty()) hosts_.erase(id);
   }
+  TellActivity();
   for (const SealedBlock& sealed : *blocks) callbacks_.on_block(id, sealed.day);
   return absl::OkStatus();
 }

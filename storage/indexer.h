@@ -142,6 +142,7 @@ class Indexer {
   absl::Status SealLargest(Clock::time_point now);
   absl::Status Seal(HostId id);
   void Fail(const absl::Status& status);
+  void TellActivity();
   EventOrder NextWithoutRecord() const;
   template <typename Change>
   void GiveWhole(HostId id, const Change& change);
@@ -170,6 +171,7 @@ class Indexer {
   uint64_t seals_wanted_ = 0;
   uint64_t seals_done_ = 0;
   uint64_t queue_waits_ = 0;
+  StoreActivity told_;  // What AddTo() tells, so that who asks does not wait for a seal.
   std::optional<SealLimits> new_limits_;  // That the thread has not taken yet.
   bool replayed_ = false;                 // Changed by the thread alone.
   bool stopping_ = false;
@@ -181,6 +183,7 @@ class Indexer {
   EventOrder next_completed_;  // For events that no record completes.
   absl::flat_hash_map<HostId, std::unique_ptr<Host>> hosts_;
   size_t open_bytes_ = 0;
+  size_t open_records_ = 0;
   StoreActivity activity_;  // The counters.
 
   std::thread thread_;  // Last: runs Run() from here on.
