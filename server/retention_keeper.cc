@@ -44,7 +44,7 @@ void RetentionKeeper::SetPolicy(std::optional<storage::RetentionPolicy> policy) 
   {
     const std::lock_guard lock(mutex_);
     policy_ = std::move(policy);
-    apply_now_ = policy_.has_value();
+    apply_now_ = true;
     // What is being applied may delete what the new one keeps.
     if (drops_.empty()) current_.request_stop();
   }
@@ -72,7 +72,7 @@ void RetentionKeeper::DropOldest(uint64_t bytes, Done done) {
     if (drops_.empty()) {
       // Else it is another drop that is being done.
       current_.request_stop();
-      apply_now_ = policy_.has_value();
+      apply_now_ = true;
     }
     drops_.push_back({.bytes = bytes, .done = std::move(done)});
   }
@@ -86,11 +86,11 @@ void RetentionKeeper::Run() {
   while (!stopping_) {
     if (!drops_.empty()) {
       DropFirst(lock);
-    } else if (policy_ && apply_now_) {
+    } else if (apply_now_) {
       ApplyPolicy(lock);
     } else {
       const auto is_told = [this] { return stopping_ || apply_now_ || !drops_.empty(); };
-      if (!changed_.wait_for(lock, options_.interval, is_told)) apply_now_ = policy_.has_value();
+      if (!changed_.wait_for(lock, options_.interval, is_told)) apply_now_ = true;
     }
   }
   for (Drop& drop : drops_) drop.done(absl::CancelledError("the collector stops"));
@@ -112,7 +112,8 @@ void RetentionKeeper::DropFirst(std::unique_lock<std::mutex>& lock) {
 
 void RetentionKeeper::ApplyPolicy(std::unique_lock<std::mutex>& lock) {
   apply_now_ = false;
-  const storage::RetentionPolicy policy = *policy_;
+  // Without a policy nothing is deleted, and what was for want of space is taken out of the files.
+  const storage::RetentionPolicy policy = policy_.value_or(storage::RetentionPolicy());
   current_ = std::stop_source();
   const std::stop_token stop = current_.get_token();
   lock.unlock();

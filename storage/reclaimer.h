@@ -25,15 +25,17 @@ class Reclaimer {
   Reclaimer(const Rocks& rocks, std::mutex& blocks_mutex, uint64_t dead_bytes_min)
       : rocks_(rocks), blocks_mutex_(blocks_mutex), dead_bytes_min_(dead_bytes_min) {}
 
-  // Rewrites the files of the blocks, and of their index without the postings of blocks that are
-  // gone, if enough is dead. The floors that are not needed any more leave, too. The index is left
-  // for another time if a reader may still need those postings. Takes its time: kCancelled soon
-  // after `stopped` is set; what was rewritten by then stays so.
-  absl::Status ReclaimIfDue(std::atomic<bool>* stopped);
+  // Rewrites the files of the blocks if a quarter of them is dead, and those of the index without
+  // the postings of blocks that are gone if a quarter of all days that it was made of are. The
+  // floors that are not needed any more leave, too. Takes its time: kCancelled soon after `stopped`
+  // is set; what was rewritten by then stays so. False if something is left for another time: a
+  // reader may still need those postings, or the disk lacks the room that a rewriting takes.
+  absl::StatusOr<bool> ReclaimIfDue(std::atomic<bool>* stopped);
 
  private:
-  absl::StatusOr<bool> IsDue() const;
-  absl::Status ReclaimIndex(std::atomic<bool>* stopped);
+  absl::StatusOr<bool> ReclaimBlocks(std::atomic<bool>* stopped);
+  absl::StatusOr<bool> ReclaimIndex(std::atomic<bool>* stopped);
+  bool HasRoomFor(rocksdb::ColumnFamilyHandle* family) const;
 
   const Rocks& rocks_;
   std::mutex& blocks_mutex_;

@@ -223,8 +223,9 @@ absl::StatusOr<std::shared_ptr<Rocks>> TryOpenForReading(const std::string& path
 
 absl::Status Compact(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family,
                      const rocksdb::Slice* begin, const rocksdb::Slice* end,
-                     std::atomic<bool>* stop) {
+                     rocksdb::BottommostLevelCompaction bottommost, std::atomic<bool>* stop) {
   rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = bottommost;
   options.exclusive_manual_compaction = false;  // Nobody else is to wait for it.
   options.canceled = stop;
   const rocksdb::Status compacted = rocks.db->CompactRange(options, family, begin, end);
@@ -296,12 +297,14 @@ absl::Status CompactJournal(const Rocks& rocks) {
 absl::Status CompactColumns(const Rocks& rocks, const std::string& begin, const std::string& end,
                             std::atomic<bool>* stop) {
   const rocksdb::Slice first(begin), last(end);
-  return Compact(rocks, rocks.columns, &first, &last, stop);
+  return Compact(rocks, rocks.columns, &first, &last,
+                 rocksdb::BottommostLevelCompaction::kIfHaveCompactionFilter, stop);
 }
 
 absl::Status CompactFamily(const Rocks& rocks, rocksdb::ColumnFamilyHandle* family,
                            std::atomic<bool>* stop) {
-  return Compact(rocks, family, nullptr, nullptr, stop);
+  return Compact(rocks, family, nullptr, nullptr,
+                 rocksdb::BottommostLevelCompaction::kForceOptimized, stop);
 }
 
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing) {

@@ -161,7 +161,11 @@ absl::StatusOr<BackupResult> EventStore::Engine::Backup(const BackupRequest& req
   if (!engine.ok()) return engine.status();
   std::vector<rocksdb::BackupInfo> before;
   (*engine)->GetBackupInfo(&before, true);
-  const absl::StatusOr<uint32_t> id = Create(engine->get(), *rocks, request, stops);
+  absl::StatusOr<uint32_t> id;
+  {
+    const std::lock_guard copying(copying_mutex_);
+    id = Create(engine->get(), *rocks, request, stops);
+  }
   if (!id.ok()) return id.status();
   const absl::Status synced = base::SyncDirectory(request.directory);
   if (!synced.ok()) return synced;
@@ -173,13 +177,16 @@ absl::StatusOr<BackupResult> EventStore::Engine::Backup(const BackupRequest& req
   return result;
 }
 
-// RocksDB deletes no file while one is made. One that begins meanwhile ends at once, too.
-void EventStore::Engine::StopBackup() {
+// RocksDB deletes no file while one is copied. One that begins before AllowBackups() ends at once.
+void EventStore::Engine::StopBackups() {
   {
     const std::lock_guard lock(mutex_);
     backup_stop_.request_stop();
   }
-  const std::lock_guard ended(backup_mutex_);
+  const std::lock_guard copied(copying_mutex_);
+}
+
+void EventStore::Engine::AllowBackups() {
   const std::lock_guard lock(mutex_);
   backup_stop_ = std::stop_source();
 }

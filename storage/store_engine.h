@@ -53,7 +53,8 @@ struct Running {
   const std::shared_ptr<Rocks> rocks;
   std::stop_source closing;  // For who holds `rocks` for long: else it is not opened again.
   BlockNumbers numbers;
-  std::mutex blocks_mutex;  // Held while blocks are read and replaced, deleted, or put on hold.
+  mutable std::mutex
+      blocks_mutex;  // Held while blocks are read and replaced, deleted, or put on hold.
   BlockMerger merger;
   const SharedBlocks shared_blocks{.numbers = numbers, .mutex = blocks_mutex, .merger = merger};
   Indexer indexer;
@@ -147,7 +148,10 @@ class EventStore::Engine {
   void NoteActivity();
   std::shared_ptr<Running> running() const;
   std::vector<Identity> AllHosts() const;
-  void StopBackup();
+  void StopBackups();
+  void AllowBackups();
+  void Reclaim(const Running& running, const std::stop_token& stop);
+  void SetReclaimIsDue(bool is_due);
   absl::Status GiveBack(const Running& running, std::vector<Deletion> deletions,
                         const std::stop_token& stop) const;
 
@@ -180,10 +184,12 @@ class EventStore::Engine {
   std::mutex on_room_mutex_;  // Guards what follows, and is held while it is called.
   std::function<void()> on_room_;
 
-  std::mutex backup_mutex_;  // Held by the one backup that is made.
+  std::mutex backup_mutex_;   // Held by the one backup that is made,
+  std::mutex copying_mutex_;  // and while it keeps files of the store from being deleted.
 
   mutable std::mutex mutex_;      // Guards what follows.
   std::stop_source backup_stop_;  // Of the backup that is made, and of the next one.
+  bool reclaim_is_due_ = true;    // Perhaps: something was deleted, by an earlier process as well.
   std::shared_ptr<Running> running_;
   std::shared_ptr<Rocks> reading_;  // Instead of running_, where nothing is written.
   bool indexer_failed_ = false;

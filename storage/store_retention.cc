@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+
 #include "storage/block_store.h"
 #include "storage/hold_list.h"
 #include "storage/reclaimer.h"
@@ -14,11 +16,29 @@ namespace storage {
 
 namespace {
 
-// For RocksDB: set once one of two stops is requested.
+// Requested once one of two is.
+class StopOfEither {
+ public:
+  StopOfEither(const std::stop_token& one, const std::stop_token& other)
+      : on_one_(one, Request{&source_}), on_other_(other, Request{&source_}) {}
+
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  struct Request {
+    std::stop_source* source;
+    void operator()() const { source->request_stop(); }
+  };
+
+  std::stop_source source_;
+  const std::stop_callback<Request> on_one_;
+  const std::stop_callback<Request> on_other_;
+};
+
+// For RocksDB: set once a stop is requested.
 class StopFlag {
  public:
-  StopFlag(const std::stop_token& one, const std::stop_token& other)
-      : on_one_(one, Set{&is_set_}), on_other_(other, Set{&is_set_}) {}
+  explicit StopFlag(const std::stop_token& stop) : on_stop_(stop, Set{&is_set_}) {}
 
   std::atomic<bool>* get() { return &is_set_; }
 
@@ -29,8 +49,7 @@ class StopFlag {
   };
 
   std::atomic<bool> is_set_ = false;
-  const std::stop_callback<Set> on_one_;
-  const std::stop_callback<Set> on_other_;
+  const std::stop_callback<Set> on_stop_;
 };
 
 absl::Status NotWritable() { return absl::UnavailableError("store: not writable"); }
@@ -83,31 +102,47 @@ absl::Status EventStore::Engine::ApplyRetention(
     const std::function<void(const Deletion&)>& deleted) {
   const std::shared_ptr<Running> running = this->running();
   if (running == nullptr) return NotWritable();
+  const StopOfEither stopped(stop, running->closing.get_token());
   const RetentionScope scope{.rocks = *running->rocks,
                              .hosts = AllHosts(),
                              .today = DayOf(options_.now_ms()),
-                             .stop = stop};
-  bool any = false;
+                             .stop = stopped.token()};
   const std::function<void(const Deletion&)> note = [&](const Deletion& deletion) {
-    any = true;
+    SetReclaimIsDue(true);
     if (deleted) deleted(deletion);
   };
   const absl::Status applied = RetentionDeleter(scope, running->shared_blocks, note).Apply(policy);
-  if (!applied.ok() || !any) return applied;
-  StopFlag stopped(stop, running->closing.get_token());
-  const absl::Status reclaimed =
-      Reclaimer(*running->rocks, running->blocks_mutex, options_.reclaim_bytes_min)
-          .ReclaimIfDue(stopped.get());
-  // What was deleted is deleted all the same.
-  if (!reclaimed.ok() && !absl::IsCancelled(reclaimed)) options_.on_problem(reclaimed);
+  if (!applied.ok()) return applied;
+  Reclaim(*running, scope.stop);
   return absl::OkStatus();
+}
+
+// What was deleted is deleted all the same: a failure is a problem of the store's, not the
+// caller's.
+void EventStore::Engine::Reclaim(const Running& running, const std::stop_token& stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(reclaim_is_due_, false)) return;
+  }
+  StopFlag stopped(stop);
+  const absl::StatusOr<bool> reclaimed =
+      Reclaimer(*running.rocks, running.blocks_mutex, options_.reclaim_bytes_min)
+          .ReclaimIfDue(stopped.get());
+  if (!reclaimed.ok() || !*reclaimed) SetReclaimIsDue(true);
+  if (reclaimed.ok() || absl::IsCancelled(reclaimed.status())) return;
+  options_.on_problem(reclaimed.status());
+}
+
+void EventStore::Engine::SetReclaimIsDue(bool is_due) {
+  const std::lock_guard lock(mutex_);
+  reclaim_is_due_ = is_due;
 }
 
 // What was deleted leaves the files when they are rewritten, and on a full disk nothing else would
 // cause that. Columns are most of it. Host by host, since a host's days lie beside each other.
 absl::Status EventStore::Engine::GiveBack(const Running& running, std::vector<Deletion> deletions,
                                           const std::stop_token& stop) const {
-  StopFlag stopped(stop, running.closing.get_token());
+  StopFlag stopped(stop);
   for (const Deletion& deletion : deletions) {
     if (*stopped.get()) break;
     std::optional<HostId> host;
@@ -131,19 +166,22 @@ absl::StatusOr<uint64_t> EventStore::Engine::DropOldest(
     uint64_t bytes, std::stop_token stop, const std::function<void(const Deletion&)>& deleted) {
   const std::shared_ptr<Running> running = this->running();
   if (running == nullptr) return NotWritable();
+  const StopOfEither stopped(stop, running->closing.get_token());
   const RetentionScope scope{.rocks = *running->rocks,
                              .hosts = AllHosts(),
                              .today = DayOf(options_.now_ms()),
-                             .stop = stop};
-  StopBackup();
+                             .stop = stopped.token()};
+  StopBackups();
+  const absl::Cleanup allow = [this] { AllowBackups(); };
   std::vector<Deletion> deletions;
   const auto note = [&](const Deletion& deletion) {
+    SetReclaimIsDue(true);
     deletions.push_back(deletion);
     if (deleted) deleted(deletion);
   };
   const absl::StatusOr<uint64_t> dropped =
       RetentionDeleter(scope, running->shared_blocks, note).DropOldest(bytes);
-  const absl::Status given_back = GiveBack(*running, std::move(deletions), stop);
+  const absl::Status given_back = GiveBack(*running, std::move(deletions), scope.stop);
   if (!given_back.ok()) options_.on_problem(given_back);
   return dropped;
 }
@@ -159,6 +197,7 @@ absl::Status EventStore::Engine::DropDay(const Identity& host, Day day) {
   if (!id) return absl::NotFoundError("store: no host " + host.name);
   const RetentionScope scope{
       .rocks = *running->rocks, .hosts = AllHosts(), .today = DayOf(options_.now_ms())};
+  SetReclaimIsDue(true);
   return RetentionDeleter(scope, running->shared_blocks, {}).Drop({.host = *id, .day = day});
 }
 

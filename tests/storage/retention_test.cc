@@ -185,6 +185,43 @@ TEST_F(RetentionTest, GivesBackTheSpaceOfTheOldestDays) {
   ExpectSound();
 }
 
+// As where nothing else goes: without a policy, on a disk that is full.
+TEST_F(RetentionTest, GivesBackTheIndexOfTheOldestDays) {
+  AddAll({{"a", 19'900}, {"a", 19'901}, {"a", 19'902}});
+  const auto floors = [&] {
+    const auto rocks = OpenRocksForReading(DatabasePath(path_));
+    EXPECT_TRUE(rocks.ok()) << rocks.status();
+    return BlockFloors::Load(**rocks, {}, 0, 40'000)->floors().size();
+  };
+  ASSERT_GT(*store_->DropOldest(1, {}, nullptr), 0u);
+  EXPECT_EQ(floors(), 1u);
+  Open();
+  ASSERT_TRUE(store_->ApplyRetention({}, {}, nullptr).ok());
+  EXPECT_EQ(floors(), 0u);
+  ExpectKey("none", 2);
+  ExpectSound();
+}
+
+// RocksDB does not ask the filter of what a search sees that began after the deletion.
+TEST_F(RetentionTest, KeepsTheFloorsOfPostingsThatAreStillThere) {
+  AddAll({{"a", 19'900, "old"}, {"a", 19'901, "none"}, {"a", 19'902, "none"}});
+  ASSERT_GT(*store_->DropOldest(1, {}, nullptr), 0u);
+  int found = 0;
+  const absl::Status searched = store_->Search({}, [&](const FoundEvent&) {
+    if (++found == 1) {
+      EXPECT_TRUE(store_->ApplyRetention({}, {}, nullptr).ok());
+    }
+    return true;
+  });
+  EXPECT_TRUE(searched.ok()) << searched;
+  EXPECT_EQ(found, 2);
+  Open();
+  AddAll({{.host = "a", .day = 19'900, .key = "late", .received = 19'950}});
+  ExpectKey("old", 0);
+  ExpectKey("late", 1);
+  ExpectSound();
+}
+
 // Files, and the index: then no floor is needed any more.
 TEST_F(RetentionTest, GivesBackWhatIsDeletedOnceAQuarterIsDead) {
   options_.reclaim_bytes_min = 0;
