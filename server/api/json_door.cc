@@ -59,8 +59,8 @@ absl::StatusOr<JsonDoor::Change> JsonDoor::Prepare(const Way& way) {
 void JsonDoor::Take(Change change) {
   Listening::Changed changed = listening_.Take(std::move(change.move_));
   const bool is_first = !changed.opened.empty() && !thread_.joinable();
-  asio::post(door_, [this, changed = std::move(changed), origins = std::move(change.origins_),
-                     tls = std::move(change.tls_)]() mutable {
+  auto take = [this, changed = std::move(changed), origins = std::move(change.origins_),
+               tls = std::move(change.tls_)]() mutable {
     service_.origins = std::move(origins);
     if (tls != nullptr) tls_ = std::move(tls);
     CloseAll(changed.closed);
@@ -69,14 +69,24 @@ void JsonDoor::Take(Change change) {
       acceptors_.push_back(acceptor);
       asio::co_spawn(door_, AcceptFrom(acceptor), EndProcessOnError);
     }
-  });
+  };
+  // Without a thread nobody would run it, and it would be one more with each reload.
+  if (thread_.joinable()) {
+    asio::post(door_, std::move(take));
+  } else {
+    take();
+  }
   if (is_first) thread_ = std::thread([this] { door_.run(); });
 }
 
 void JsonDoor::Replace(const TlsMaterial& tls) {
   std::shared_ptr<asio::ssl::context> context = ContextOf(tls);
   if (context == nullptr) return;
-  asio::post(door_, [this, context = std::move(context)] { tls_ = context; });
+  if (thread_.joinable()) {
+    asio::post(door_, [this, context = std::move(context)] { tls_ = context; });
+  } else {
+    tls_ = std::move(context);
+  }
 }
 
 asio::awaitable<void> JsonDoor::AcceptFrom(std::shared_ptr<tcp::acceptor> acceptor) {
