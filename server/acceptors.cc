@@ -54,6 +54,15 @@ absl::StatusOr<std::shared_ptr<tcp::acceptor>> ListenOn(asio::io_context& networ
   return acceptor;
 }
 
+std::vector<tcp::endpoint> EndpointsOf(const Acceptors& acceptors) {
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& acceptor : acceptors) {
+    boost::system::error_code gone;
+    endpoints.push_back(acceptor->local_endpoint(gone));
+  }
+  return endpoints;
+}
+
 std::vector<tcp::endpoint> EndpointsOf(const std::vector<asio::ip::address>& addresses,
                                        uint16_t port) {
   if (addresses.empty()) return {tcp::endpoint(HasIpv6() ? tcp::v6() : tcp::v4(), port)};

@@ -31,6 +31,9 @@ absl::StatusOr<std::shared_ptr<boost::asio::ip::tcp::acceptor>> ListenOn(
 // Whether a socket allows others of its user beside it; each of them has to. Says so to the kernel.
 void SetShared(boost::asio::ip::tcp::acceptor& acceptor, bool is_shared);
 
+// Where they listen, one by one.
+std::vector<boost::asio::ip::tcp::endpoint> EndpointsOf(const Acceptors& acceptors);
+
 // Where to listen for one port: at each address, or, without any, at all of the machine, IPv6 and
 // IPv4.
 std::vector<boost::asio::ip::tcp::endpoint> EndpointsOf(

@@ -9,6 +9,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "server/accept_loop.h"
 #include "server/end_process.h"
 #include "server/plain_address.h"
 
@@ -23,9 +24,6 @@ namespace {
 // One read of a session: some hundred records of a client that sends many at once.
 constexpr size_t kReadBytes = 64 << 10;
 
-// After a failure of accept(2), such as too many open files: it would fail again at once.
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);
-
 // Our own and those that were passed. Each may be one admission ahead of the limit.
 constexpr size_t kAcceptorsMax = 2 * kListenAddressesMax;
 
@@ -34,15 +32,6 @@ constexpr size_t kAcceptorsMax = 2 * kListenAddressesMax;
 constexpr int kWaitingPerAddressMax = 4;
 
 constexpr auto kProbePoll = std::chrono::milliseconds(50);
-
-std::vector<tcp::endpoint> PlacesOf(const Acceptors& acceptors) {
-  std::vector<tcp::endpoint> places;
-  for (const auto& acceptor : acceptors) {
-    boost::system::error_code gone;
-    places.push_back(acceptor->local_endpoint(gone));
-  }
-  return places;
-}
 
 }  // namespace
 
@@ -94,13 +83,13 @@ ListeningPlace Listener::OwnPlace(const ListenerOptions& options) const {
                        .port = options.tcp_listen_port,
                        .queue = options.tcp_listen_queue};
   if (passed_.empty()) return place;
-  place.addresses = AddressesBeside(PlacesOf(passed_), options);
+  place.addresses = AddressesBeside(EndpointsOf(passed_), options);
   if (place.addresses.empty()) place.port = std::nullopt;  // Without an address it would be at all.
   return place;
 }
 
 absl::StatusOr<Listening::Move> Listener::Prepare(const ListenerOptions& options) const {
-  const absl::Status agrees = CheckPlaces(PlacesOf(passed_), options);
+  const absl::Status agrees = CheckPlaces(EndpointsOf(passed_), options);
   if (!agrees.ok()) return agrees;
   return listening_.Prepare(network_, OwnPlace(options));
 }
@@ -125,7 +114,7 @@ void Listener::StartAccepting(const Acceptors& acceptors) {
 }
 
 std::vector<tcp::endpoint> Listener::endpoints() const {
-  std::vector<tcp::endpoint> endpoints = PlacesOf(passed_);
+  std::vector<tcp::endpoint> endpoints = EndpointsOf(passed_);
   std::ranges::copy(listening_.endpoints(), std::back_inserter(endpoints));
   return endpoints;
 }

@@ -76,11 +76,7 @@ Listening::Changed Listening::Take(Move move) {
   }
   place_ = std::move(move.place_);
   acceptors_ = std::move(move.acceptors_);
-  endpoints_.clear();
-  for (const Acceptor& acceptor : acceptors_) {
-    boost::system::error_code gone;
-    endpoints_.push_back(acceptor->local_endpoint(gone));
-  }
+  endpoints_ = EndpointsOf(acceptors_);
   return changed;
 }
 

@@ -5,10 +5,8 @@
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
+#include "server/accept_loop.h"
 #include "server/end_process.h"
 
 namespace server {
@@ -18,9 +16,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-
-// After a failure of accept(2), which is mostly a want of descriptors.
-constexpr std::chrono::milliseconds kPause{100};
 
 // What is sent and not acknowledged for so long is sent to nobody: as gRPC's own keepalive.
 constexpr unsigned kUserTimeoutMs = 60'000;
@@ -70,23 +65,11 @@ void GrpcPort::MoveTo(Listening::Move move) {
   const Listening::Changed changed = listening_.Take(std::move(move));
   CloseAll(changed.closed);
   for (const Acceptor& acceptor : changed.opened) {
-    asio::co_spawn(network_, AcceptFrom(acceptor), EndProcessOnError);
-  }
-}
-
-asio::awaitable<void> GrpcPort::AcceptFrom(Acceptor acceptor) {
-  while (acceptor->is_open()) {
-    error_code error;
-    tcp::socket socket =
-        co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (!acceptor->is_open()) co_return;
-    if (!error) {
-      Admit(std::move(socket));
-      continue;
-    }
-    if (refusal_log_.Allow()) spdlog::error("api: accept: {}", error.message());
-    asio::steady_timer pause(network_, kPause);
-    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+    const auto failed = [this](const error_code& error) {
+      if (refusal_log_.Allow()) spdlog::error("api: accept: {}", error.message());
+    };
+    const auto admit = [this](tcp::socket socket) { Admit(std::move(socket)); };
+    asio::co_spawn(network_, AcceptUntilClosed(acceptor, admit, failed), EndProcessOnError);
   }
 }
 

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
@@ -67,7 +66,6 @@ class GrpcPort {
  private:
   using Acceptor = std::shared_ptr<boost::asio::ip::tcp::acceptor>;
 
-  boost::asio::awaitable<void> AcceptFrom(Acceptor acceptor);
   void Admit(boost::asio::ip::tcp::socket socket);
   void MoveTo(Listening::Move move);
 

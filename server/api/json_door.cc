@@ -8,6 +8,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <openssl/ssl.h>
 
+#include "server/accept_loop.h"
 #include "server/end_process.h"
 
 namespace server {
@@ -17,9 +18,6 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
-
-// After a failure of accept(2), which is mostly a want of descriptors.
-constexpr std::chrono::milliseconds kPause{100};
 
 // Null if OpenSSL refuses what it has taken before.
 std::shared_ptr<asio::ssl::context> ContextOf(const TlsMaterial& tls) {
@@ -67,7 +65,7 @@ void JsonDoor::Take(Change change) {
     for (const auto& closed : changed.closed) std::erase(acceptors_, closed);
     for (const auto& acceptor : changed.opened) {
       acceptors_.push_back(acceptor);
-      asio::co_spawn(door_, AcceptFrom(acceptor), EndProcessOnError);
+      AcceptFrom(acceptor);
     }
   };
   // Without a thread nobody would run it, and it would be one more with each reload.
@@ -89,21 +87,13 @@ void JsonDoor::Replace(const TlsMaterial& tls) {
   }
 }
 
-asio::awaitable<void> JsonDoor::AcceptFrom(std::shared_ptr<tcp::acceptor> acceptor) {
-  while (acceptor->is_open()) {
-    error_code error;
-    tcp::socket socket =
-        co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (!acceptor->is_open()) co_return;
-    if (!error) {
-      Admit(std::move(socket));
-      continue;
-    }
+void JsonDoor::AcceptFrom(const std::shared_ptr<tcp::acceptor>& acceptor) {
+  const auto failed = [this](const error_code& error) {
     ++counters_.json_accept_errors_total;
     if (refusal_log_.Allow()) spdlog::error("api_json: accept: {}", error.message());
-    asio::steady_timer pause(door_, kPause);
-    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  }
+  };
+  const auto admit = [this](tcp::socket socket) { Admit(std::move(socket)); };
+  asio::co_spawn(door_, AcceptUntilClosed(acceptor, admit, failed), EndProcessOnError);
 }
 
 void JsonDoor::Admit(tcp::socket socket) {

@@ -81,7 +81,7 @@ class JsonDoor {
  private:
   using Connection = std::shared_ptr<JsonConnection>;
 
-  boost::asio::awaitable<void> AcceptFrom(std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor);
+  void AcceptFrom(const std::shared_ptr<boost::asio::ip::tcp::acceptor>& acceptor);
   boost::asio::awaitable<void> StopAll();
   void Admit(boost::asio::ip::tcp::socket socket);
   void Forget(const Connection& connection, const std::string& failed_handshake);

@@ -14,11 +14,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/user_database.h"
+#include "server/accept_loop.h"
 #include "server/end_process.h"
 
 namespace server {
@@ -28,9 +26,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr mode_t kMode = 0660;
-
-// After a failure of accept(2), which is mostly a want of descriptors.
-constexpr std::chrono::milliseconds kPause{100};
 
 absl::Status Failed(const std::string& path, const char* what, int error) {
   return absl::UnavailableError(
@@ -99,7 +94,11 @@ void LocalSocket::Take(Change change) {
   if (change.opened_ == nullptr) return;
   change.opened_->path.clear();
   acceptor_ = std::move(change.opened_->acceptor);
-  asio::co_spawn(network_, AcceptFrom(acceptor_), EndProcessOnError);
+  const auto failed = [this](const boost::system::error_code& error) {
+    if (refusal_log_.Allow()) spdlog::error("api_socket: accept: {}", error.message());
+  };
+  const auto admit = [this](Protocol::socket socket) { Admit(std::move(socket)); };
+  asio::co_spawn(network_, AcceptUntilClosed(acceptor_, admit, failed), EndProcessOnError);
 }
 
 absl::StatusOr<std::unique_ptr<LocalSocket::Opened>> LocalSocket::Listen(
@@ -138,22 +137,6 @@ void LocalSocket::Stop() {
   boost::system::error_code ignored;  // Nothing is left to do about a socket we abandon.
   acceptor_->close(ignored);
   unlink(options_.path.c_str());
-}
-
-asio::awaitable<void> LocalSocket::AcceptFrom(Acceptor acceptor) {
-  while (acceptor->is_open()) {
-    boost::system::error_code error;
-    Protocol::socket socket =
-        co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (!acceptor->is_open()) co_return;
-    if (!error) {
-      Admit(std::move(socket));
-      continue;
-    }
-    if (refusal_log_.Allow()) spdlog::error("api_socket: accept: {}", error.message());
-    asio::steady_timer pause(network_, kPause);
-    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  }
 }
 
 void LocalSocket::Admit(Protocol::socket socket) {

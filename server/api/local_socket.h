@@ -15,7 +15,6 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 
@@ -64,7 +63,6 @@ class LocalSocket {
 
   absl::StatusOr<std::unique_ptr<Opened>> Listen(const std::string& path,
                                                  std::optional<gid_t> group);
-  boost::asio::awaitable<void> AcceptFrom(Acceptor acceptor);
   void Admit(Protocol::socket socket);
   bool MayConnect(int descriptor, uid_t uid, gid_t gid) const;
 
