@@ -16,6 +16,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace server {
@@ -40,9 +41,8 @@ class CommitterTest : public testing::Test {
   }
 
   void Start(const CommitterOptions& options = {}) {
-    auto opened = storage::EventStore::Open(directory_.path() + "/store", {});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = storage::OpenStore(directory_.path() + "/store", {});
+    ASSERT_NE(store_, nullptr);
     committer_.emplace(network_, *store_, counters_, options);
     committer_->OnWrite([this](const absl::Status& status) {
       ASSERT_TRUE(status.ok()) << status;

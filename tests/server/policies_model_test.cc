@@ -20,6 +20,7 @@
 #include "server/quotas.h"
 #include "storage/event_store.h"
 #include "storage/retention.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace server {
@@ -92,9 +93,8 @@ class PoliciesModelTest : public testing::TestWithParam<int> {
 
   void Open() {
     store_.reset();
-    auto opened = storage::EventStore::Open(temporary_.path() + "/store", options_);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = storage::OpenStore(temporary_.path() + "/store", options_);
+    ASSERT_NE(store_, nullptr);
   }
 
   uint32_t Random(uint32_t below) { return static_cast<uint32_t>(random_() % below); }

@@ -15,6 +15,7 @@
 
 #include "storage/event_store.h"
 #include "storage/store_directory.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -61,9 +62,8 @@ class BackupTest : public testing::Test {
 
   void Open() {
     store_.reset();
-    auto opened = EventStore::Open(path_, options_);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = OpenStore(path_, options_);
+    ASSERT_NE(store_, nullptr);
   }
 
   absl::Status Append(uint32_t begin, uint32_t end) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/event_store.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -97,9 +98,8 @@ class AgentDeliveryTest : public testing::Test {
  protected:
   void Open() {
     store_.reset();
-    auto opened = EventStore::Open(temporary_.path() + "/store", {});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = OpenStore(temporary_.path() + "/store", {});
+    ASSERT_NE(store_, nullptr);
   }
 
   // A batch of one record, whose serial is its number.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/block.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -28,9 +29,8 @@ class EventStoreTest : public testing::Test {
  protected:
   void Open() {
     store_.reset();
-    auto opened = EventStore::Open(path_, options_);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = OpenStore(path_, options_);
+    ASSERT_NE(store_, nullptr);
   }
 
   static Delivery From(const std::string& host, const std::vector<std::string>& lines,

@@ -15,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/event_store.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -118,9 +119,8 @@ class FollowTest : public testing::Test {
   void Open() {
     store_.reset();
     options_.on_problem = [](const absl::Status& problem) { ADD_FAILURE() << problem; };
-    auto opened = EventStore::Open(path_, options_);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = OpenStore(path_, options_);
+    ASSERT_NE(store_, nullptr);
   }
 
   void Append(const std::string& host, const std::vector<std::string>& lines) {

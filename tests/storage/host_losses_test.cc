@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/event_store.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -95,9 +96,8 @@ class ToldLossesTest : public testing::Test {
  protected:
   void Open() {
     store_.reset();
-    auto opened = EventStore::Open(path_, {});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = OpenStore(path_, {});
+    ASSERT_NE(store_, nullptr);
   }
 
   // A batch of one record that tells of losses.

@@ -12,9 +12,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "storage/block_floors.h"
 #include "storage/event_store.h"
 #include "storage/retention.h"
+#include "storage/store_directory.h"
 #include "storage/term_index.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -42,9 +45,8 @@ class RetentionFixture : public testing::Test {
 
   void Open() {
     store_.reset();
-    auto opened = EventStore::Open(path_, options_);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = OpenStore(path_, options_);
+    ASSERT_NE(store_, nullptr);
   }
 
   struct What {
@@ -134,6 +136,21 @@ class RetentionFixture : public testing::Test {
       if (series.value == key) in_series = series.total;
     }
     EXPECT_EQ(in_series, events);
+  }
+
+  // What the columns of these hosts take; of all, if there is no pattern.
+  uint64_t ColumnsBytes(const std::vector<std::string>& host_patterns = {}) {
+    uint64_t sum = 0;
+    const auto hosts = store_->ListHosts({.host_patterns = host_patterns, .with_contents = true});
+    EXPECT_TRUE(hosts.ok()) << hosts.status();
+    for (const auto& host : hosts->hosts) sum += host.contents->bytes;
+    return sum;
+  }
+
+  size_t CountFloors() {
+    const auto rocks = OpenRocksForReading(DatabasePath(path_));
+    EXPECT_TRUE(rocks.ok()) << rocks.status();
+    return BlockFloors::Load(**rocks, {}, 0, 40'000)->floors().size();
   }
 
   void ExpectSound() {

@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include "storage/due_days.h"
-#include "storage/store_directory.h"
 #include "tests/storage/retention_fixture.h"
 
 namespace storage {
@@ -158,20 +157,15 @@ TEST_F(RetentionTrimTest, CountsWhatAKeyKeepsWhereAlsoAgeTakesAPart) {
     }
   }
   AddAll(all);
-  const auto bytes = [&] {
-    const auto hosts = store_->ListHosts({.with_contents = true});
-    EXPECT_TRUE(hosts.ok()) << hosts.status();
-    return hosts->hosts.front().contents->bytes;
-  };
   RetentionPolicy policy = Policy(
       "rule pci key=pci keep forever\nrule noise key=noise keep 7d\n"
       "default keep 365d at-most 1K");
-  policy.rules[2].bytes_max = bytes() * 6 / 10 / 1024 * 1024;
+  policy.rules[2].bytes_max = ColumnsBytes() * 6 / 10 / 1024 * 1024;
   for (int round = 0; round < 50; ++round) {
     ASSERT_TRUE(store_->ApplyRetention(policy, {}, nullptr).ok());
   }
-  EXPECT_LE(bytes(), *policy.rules[2].bytes_max);
-  EXPECT_GT(bytes(), *policy.rules[2].bytes_max / 2);
+  EXPECT_LE(ColumnsBytes(), *policy.rules[2].bytes_max);
+  EXPECT_GT(ColumnsBytes(), *policy.rules[2].bytes_max / 2);
   ExpectKey("pci", 200);
   ExpectKey("noise", 0);
   std::string text;
@@ -284,21 +278,16 @@ TEST_F(RetentionTrimTest, ComesDownToItsSizeBesideWhatAKeyKeeps) {
     }
   }
   AddAll(all);
-  const auto bytes = [&] {
-    const auto hosts = store_->ListHosts({.with_contents = true});
-    EXPECT_TRUE(hosts.ok()) << hosts.status();
-    return hosts->hosts.front().contents->bytes;
-  };
   RetentionPolicy policy = Policy("rule pci key=pci keep forever\ndefault keep forever at-most 1K");
-  policy.rules[1].bytes_max = bytes() * 3 / 4;
+  policy.rules[1].bytes_max = ColumnsBytes() * 3 / 4;
   uint64_t before = 0;
-  for (int round = 0; round < 50 && before != bytes(); ++round) {
-    before = bytes();
+  for (int round = 0; round < 50 && before != ColumnsBytes(); ++round) {
+    before = ColumnsBytes();
     ASSERT_TRUE(store_->ApplyRetention(policy, {}, nullptr).ok());
   }
   EXPECT_LE(before, *policy.rules[1].bytes_max);
   ASSERT_TRUE(store_->ApplyRetention(policy, {}, nullptr).ok());
-  EXPECT_EQ(before, bytes());
+  EXPECT_EQ(before, ColumnsBytes());
   ExpectKey("pci", 200);
   EXPECT_LT(Left().size(), 800u);
   EXPECT_GT(Left().size(), 300u);

@@ -14,6 +14,7 @@
 
 #include "storage/event_store.h"
 #include "storage/term_index.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace storage {
@@ -57,9 +58,8 @@ class StoreModelTest : public testing::TestWithParam<int> {
 
   void Open() {
     store_.reset();
-    auto opened = EventStore::Open(path_, options_);
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = OpenStore(path_, options_);
+    ASSERT_NE(store_, nullptr);
   }
 
   uint32_t Random(uint32_t below) { return static_cast<uint32_t>(random_() % below); }

@@ -24,6 +24,7 @@
 #include "server/api/api_server.h"
 #include "server/state_report.h"
 #include "tests/server/api/certificates.h"
+#include "tests/storage/open_store.h"
 #include "tests/storage/temporary_directory.h"
 
 namespace server {
@@ -46,9 +47,8 @@ class ApiTest : public testing::Test {
   }
 
   void Start() {
-    auto opened = storage::EventStore::Open(directory_.path() + "/store", {});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    store_ = *std::move(opened);
+    store_ = storage::OpenStore(directory_.path() + "/store", {});
+    ASSERT_NE(store_, nullptr);
     committer_.emplace(network_, *store_, counters_, CommitterOptions());
     own_records_.emplace(*committer_, DaemonIdentity());
     StartApi();
