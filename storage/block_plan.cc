@@ -120,7 +120,7 @@ class Planner {
       std::vector<Posting> postings;
       if (!DecodeTermKey(ToView(entry->key()), &term, &day) ||
           !TakePostings(ToView(entry->value()), &postings)) {
-        return absl::DataLossError("index: a term cannot be read");
+        return IndexDamaged();
       }
       if (day > days_.to) break;
       floors_->Clean(day, &postings);
@@ -168,12 +168,12 @@ absl::Status ForEachPostings(const Rocks& rocks, const rocksdb::ReadOptions& opt
     if (stop.stop_requested()) return absl::CancelledError("search: cancelled");
     Day day = 0;
     if (!DecodeTermKey(ToView(entry->key()), &term, &day)) {
-      return absl::DataLossError("index: a term cannot be read");
+      return IndexDamaged();
     }
     if (day < days.from || day > days.to) continue;
     postings.clear();
     if (!TakePostings(ToView(entry->value()), &postings)) {
-      return absl::DataLossError("index: a term cannot be read");
+      return IndexDamaged();
     }
     floors->Clean(day, &postings);
     sink(term.value, day, postings);

@@ -9,36 +9,26 @@ namespace storage {
 
 namespace {
 
-// Which blocks of a day have a key.
-class BlocksWithKeys {
- public:
-  BlocksWithKeys(const Rocks& rocks, const rocksdb::ReadOptions& options, const HostDay& of)
-      : rocks_(rocks), options_(options), of_(of) {}
-
-  absl::StatusOr<absl::flat_hash_set<uint32_t>> Find(const std::vector<std::string>& keys) const {
-    absl::flat_hash_set<uint32_t> blocks;
-    for (const std::string& key : keys) {
-      std::string value;
-      const rocksdb::Status got = rocks_.db->Get(
-          options_, rocks_.terms, EncodeTermKey(query::TermField::kKey, key, of_.day), &value);
-      if (got.IsNotFound()) continue;
-      if (!got.ok()) return FromRocks(got, "read the index");
-      std::vector<Posting> postings;
-      if (!TakePostings(value, &postings)) {
-        return absl::DataLossError("index: a term cannot be read");
-      }
-      for (const Posting& posting : postings) {
-        if (posting.host == of_.host) blocks.insert(posting.block);
-      }
+// The numbers of the blocks of a day that have one of the keys.
+absl::StatusOr<absl::flat_hash_set<uint32_t>> BlocksWithKeys(const Rocks& rocks,
+                                                             const rocksdb::ReadOptions& options,
+                                                             const HostDay& of,
+                                                             const std::vector<std::string>& keys) {
+  absl::flat_hash_set<uint32_t> blocks;
+  for (const std::string& key : keys) {
+    std::string value;
+    const rocksdb::Status got = rocks.db->Get(
+        options, rocks.terms, EncodeTermKey(query::TermField::kKey, key, of.day), &value);
+    if (got.IsNotFound()) continue;
+    if (!got.ok()) return FromRocks(got, "read the index");
+    std::vector<Posting> postings;
+    if (!TakePostings(value, &postings)) return IndexDamaged();
+    for (const Posting& posting : postings) {
+      if (posting.host == of.host) blocks.insert(posting.block);
     }
-    return blocks;
   }
-
- private:
-  const Rocks& rocks_;
-  const rocksdb::ReadOptions& options_;
-  const HostDay of_;
-};
+  return blocks;
+}
 
 bool HasOneOf(const std::vector<std::string>& types, const BlockSummary& summary) {
   return std::ranges::any_of(summary.types, [&](const TypeCount& count) {
@@ -69,12 +59,12 @@ absl::StatusOr<std::vector<BlockId>> BlocksToTrim(const Rocks& rocks,
     const RetentionRule* rule;
     absl::flat_hash_set<uint32_t> with_keys;
   };
-  const BlocksWithKeys index(rocks, options, of);
   std::vector<Expired> expired;
   for (size_t i = 0; i < rules.rules().size(); ++i) {
     if (!verdict.expired[i]) continue;
     const RetentionRule* const rule = rules.rules()[i];
-    absl::StatusOr<absl::flat_hash_set<uint32_t>> with_keys = index.Find(rule->keys);
+    absl::StatusOr<absl::flat_hash_set<uint32_t>> with_keys =
+        BlocksWithKeys(rocks, options, of, rule->keys);
     if (!with_keys.ok()) return with_keys.status();
     expired.push_back({.rule = rule, .with_keys = *std::move(with_keys)});
   }

@@ -29,30 +29,6 @@ constexpr uint64_t kDeadShare = 4;
 // that of one step, about, and of the files that are made beside it.
 constexpr uint64_t kRoomMax = uint64_t{4} << 30;
 
-struct Live {
-  uint64_t columns_bytes = 0;  // By the summaries.
-  uint64_t host_days = 0;
-};
-
-absl::StatusOr<Live> CountLive(const Rocks& rocks) {
-  Live live;
-  std::optional<HostDay> last;
-  const std::unique_ptr<rocksdb::Iterator> entry(
-      rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.summaries));
-  for (entry->SeekToFirst(); entry->Valid(); entry->Next()) {
-    const absl::StatusOr<BlockId> id = DecodeBlockKey(ToView(entry->key()));
-    if (!id.ok()) return id.status();
-    const absl::StatusOr<BlockSummary> summary = DecodeSummary(ToView(entry->value()));
-    if (!summary.ok()) return AtBlock(*id, summary.status());
-    live.columns_bytes += summary->columns_bytes;
-    const HostDay of{.host = id->host, .day = id->day};
-    if (std::exchange(last, of) != of) ++live.host_days;
-  }
-  const absl::Status read = FromRocks(entry->status(), "read summaries");
-  if (!read.ok()) return read;
-  return live;
-}
-
 // The days of hosts of which the index has postings below their floors.
 absl::StatusOr<absl::flat_hash_set<std::pair<Day, HostId>>> DaysWithDeadPostings(
     const Rocks& rocks, const BlockFloors& floors, const std::atomic<bool>& stopped) {
@@ -66,12 +42,12 @@ absl::StatusOr<absl::flat_hash_set<std::pair<Day, HostId>>> DaysWithDeadPostings
     if (stopped) return absl::CancelledError("store: reclaim: cancelled");
     Day day = 0;
     if (!DecodeTermKey(ToView(entry->key()), &term, &day)) {
-      return absl::DataLossError("index: a term cannot be read");
+      return IndexDamaged();
     }
     if (!floors.HasDay(day)) continue;
     postings.clear();
     if (!TakePostings(ToView(entry->value()), &postings)) {
-      return absl::DataLossError("index: a term cannot be read");
+      return IndexDamaged();
     }
     for (const Posting& posting : postings) {
       if (floors.IsBelow(day, posting)) days.emplace(day, posting.host);
@@ -111,19 +87,38 @@ bool Reclaimer::HasRoomFor(rocksdb::ColumnFamilyHandle* family) const {
   return !error && space.available >= std::min(TableBytes(rocks_, family), kRoomMax);
 }
 
+absl::StatusOr<Reclaimer::Live> Reclaimer::CountLive() const {
+  Live live;
+  std::optional<HostDay> last;
+  const std::unique_ptr<rocksdb::Iterator> entry(
+      rocks_.db->NewIterator(rocksdb::ReadOptions(), rocks_.summaries));
+  for (entry->SeekToFirst(); entry->Valid(); entry->Next()) {
+    const absl::StatusOr<BlockId> id = DecodeBlockKey(ToView(entry->key()));
+    if (!id.ok()) return id.status();
+    const absl::StatusOr<BlockSummary> summary = DecodeSummary(ToView(entry->value()));
+    if (!summary.ok()) return AtBlock(*id, summary.status());
+    live.columns_bytes += summary->columns_bytes;
+    const HostDay of{.host = id->host, .day = id->day};
+    if (std::exchange(last, of) != of) ++live.host_days;
+  }
+  const absl::Status read = FromRocks(entry->status(), "read summaries");
+  if (!read.ok()) return read;
+  return live;
+}
+
 absl::StatusOr<bool> Reclaimer::ReclaimIfDue(std::atomic<bool>* stopped) {
-  const absl::StatusOr<bool> blocks = ReclaimBlocks(stopped);
+  const absl::StatusOr<Live> live = CountLive();
+  if (!live.ok()) return live.status();
+  const absl::StatusOr<bool> blocks = ReclaimBlocks(*live, stopped);
   if (!blocks.ok()) return blocks;
-  const absl::StatusOr<bool> index = ReclaimIndex(stopped);
+  const absl::StatusOr<bool> index = ReclaimIndex(*live, stopped);
   if (!index.ok()) return index;
   return *blocks && *index;
 }
 
-absl::StatusOr<bool> Reclaimer::ReclaimBlocks(std::atomic<bool>* stopped) {
-  const absl::StatusOr<Live> live = CountLive(rocks_);
-  if (!live.ok()) return live.status();
+absl::StatusOr<bool> Reclaimer::ReclaimBlocks(const Live& live, std::atomic<bool>* stopped) {
   const uint64_t files = TableBytes(rocks_, rocks_.columns);
-  const uint64_t dead = files - std::min(files, live->columns_bytes);
+  const uint64_t dead = files - std::min(files, live.columns_bytes);
   if (dead < dead_bytes_min_ || dead < files / kDeadShare) return true;
   if (!HasRoomFor(rocks_.columns)) return false;
   for (rocksdb::ColumnFamilyHandle* family : {rocks_.columns, rocks_.tallies, rocks_.summaries}) {
@@ -137,9 +132,7 @@ absl::StatusOr<bool> Reclaimer::ReclaimBlocks(std::atomic<bool>* stopped) {
 // PutDayDrop() has waited for those who were writing. So a floor below which the rewritten index
 // has none stands for nothing. It can still have some: RocksDB asks the filter of no operand that a
 // snapshot sees, and a search can have begun meanwhile.
-absl::StatusOr<bool> Reclaimer::ReclaimIndex(std::atomic<bool>* stopped) {
-  const absl::StatusOr<Live> live = CountLive(rocks_);
-  if (!live.ok()) return live.status();
+absl::StatusOr<bool> Reclaimer::ReclaimIndex(const Live& live, std::atomic<bool>* stopped) {
   BlockFloors floors;
   {
     const Snapshot moment(*rocks_.db);
@@ -150,7 +143,7 @@ absl::StatusOr<bool> Reclaimer::ReclaimIndex(std::atomic<bool>* stopped) {
     if (!loaded.ok()) return loaded.status();
     floors = *std::move(loaded);
     const uint64_t dead = floors.floors().size();
-    if (dead == 0 || kDeadShare * dead < dead + live->host_days) return true;
+    if (dead == 0 || kDeadShare * dead < dead + live.host_days) return true;
     if (!moment.is_oldest()) return false;
   }
   if (!HasRoomFor(rocks_.terms)) return false;

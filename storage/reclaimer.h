@@ -33,8 +33,14 @@ class Reclaimer {
   absl::StatusOr<bool> ReclaimIfDue(std::atomic<bool>* stopped);
 
  private:
-  absl::StatusOr<bool> ReclaimBlocks(std::atomic<bool>* stopped);
-  absl::StatusOr<bool> ReclaimIndex(std::atomic<bool>* stopped);
+  struct Live {
+    uint64_t columns_bytes = 0;  // By the summaries.
+    uint64_t host_days = 0;
+  };
+
+  absl::StatusOr<Live> CountLive() const;
+  absl::StatusOr<bool> ReclaimBlocks(const Live& live, std::atomic<bool>* stopped);
+  absl::StatusOr<bool> ReclaimIndex(const Live& live, std::atomic<bool>* stopped);
   bool HasRoomFor(rocksdb::ColumnFamilyHandle* family) const;
 
   const Rocks& rocks_;

@@ -41,6 +41,11 @@ HostRules::HostRules(const RetentionPolicy& policy, const Identity& host) {
     rules_.push_back(&rule);
     if (rule.takes_whole_hosts()) break;
   }
+  if (!has_parts()) return;
+  std::string text;
+  for (const RetentionRule* rule : rules_) text += ToText(*rule) + "\n";
+  digest_ = XXH3_64bits_withSeed(text.data(), text.size(), 0);
+  digest_no_room_ = XXH3_64bits_withSeed(text.data(), text.size(), 1);
 }
 
 const RetentionRule* HostRules::rest() const {
@@ -92,12 +97,6 @@ absl::StatusOr<std::vector<uint16_t>> HostRules::Decide(BlockReader& block) cons
     }
   }
   return decides;
-}
-
-uint64_t HostRules::Digest(bool no_room) const {
-  std::string text;
-  for (const RetentionRule* rule : rules_) text += ToText(*rule) + "\n";
-  return XXH3_64bits_withSeed(text.data(), text.size(), no_room ? 1 : 0);
 }
 
 }  // namespace storage

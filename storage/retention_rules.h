@@ -56,10 +56,12 @@ class HostRules {
   absl::StatusOr<std::vector<uint16_t>> Decide(BlockReader& block) const;
 
   // Changes with the rules, and with `no_room`.
-  uint64_t Digest(bool no_room) const;
+  uint64_t Digest(bool no_room) const { return no_room ? digest_no_room_ : digest_; }
 
  private:
   std::vector<const RetentionRule*> rules_;
+  uint64_t digest_ = 0;  // Only if there are parts: else nobody asks for it.
+  uint64_t digest_no_room_ = 0;
 };
 
 }  // namespace storage

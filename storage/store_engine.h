@@ -53,8 +53,7 @@ struct Running {
   const std::shared_ptr<Rocks> rocks;
   std::stop_source closing;  // For who holds `rocks` for long: else it is not opened again.
   BlockNumbers numbers;
-  mutable std::mutex
-      blocks_mutex;  // Held while blocks are read and replaced, deleted, or put on hold.
+  std::mutex blocks_mutex;  // Held while blocks are read and replaced, deleted, or put on hold.
   BlockMerger merger;
   const SharedBlocks shared_blocks{.numbers = numbers, .mutex = blocks_mutex, .merger = merger};
   Indexer indexer;

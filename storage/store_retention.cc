@@ -126,7 +126,7 @@ void EventStore::Engine::Reclaim(const Running& running, const std::stop_token& 
   }
   StopFlag stopped(stop);
   const absl::StatusOr<bool> reclaimed =
-      Reclaimer(*running.rocks, running.blocks_mutex, options_.reclaim_bytes_min)
+      Reclaimer(*running.rocks, running.shared_blocks.mutex, options_.reclaim_bytes_min)
           .ReclaimIfDue(stopped.get());
   if (!reclaimed.ok() || !*reclaimed) SetReclaimIsDue(true);
   if (reclaimed.ok() || absl::IsCancelled(reclaimed.status())) return;

@@ -68,6 +68,8 @@ void PutPosting(const Posting& posting, std::string* out) {
   PutVarint(out, posting.events);
 }
 
+absl::Status IndexDamaged() { return absl::DataLossError("index: a term cannot be read"); }
+
 bool TakePostings(std::string_view in, std::vector<Posting>* postings) {
   while (!in.empty()) {
     Posting posting;

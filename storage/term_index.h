@@ -17,6 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
+
 #include "query/term.h"
 #include "storage/host_table.h"
 
@@ -55,6 +57,9 @@ struct Posting {
 };
 
 void PutPosting(const Posting& posting, std::string* out);
+
+// What is said of an entry of the index of which the key or the value is not whole.
+absl::Status IndexDamaged();
 
 // Takes all postings of a value. False if they are not whole.
 bool TakePostings(std::string_view in, std::vector<Posting>* postings);
