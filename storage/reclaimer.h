@@ -3,8 +3,8 @@
 // A deletion is a few bytes that say that others do not count any more; RocksDB takes both out when
 // it happens to rewrite the files that they are in. Without more that is late: a store could take
 // twice the room of what is in it. To rewrite all files for each day that goes would cost more than
-// all else that the store does. So they are rewritten when a quarter of them is dead: then each
-// byte that stays is written again once for every three or four that have gone.
+// all else that the store does. So they are rewritten when a quarter of them is dead: three bytes
+// are written again for each that goes.
 
 #pragma once
 
