@@ -51,7 +51,7 @@ class RetentionKeeper {
   ~RetentionKeeper();
 
   // Applies it soon, and then at each interval, in place of the one before. None: nothing is
-  // deleted for its age or size.
+  // deleted for its age or size, and what was for want of space still leaves the files.
   void SetPolicy(std::optional<storage::RetentionPolicy> policy);
   std::optional<storage::RetentionPolicy> policy() const;
 
