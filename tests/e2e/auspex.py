@@ -171,8 +171,10 @@ def utc_environment():
 
 
 class Server:
-    """An auspexd in a directory of its own. It keeps its port and its store over restarts, and
+    """An auspexd in a directory of its own. It keeps its ports and its store over restarts, and
     both its process and its directory go with close()."""
+
+    PORTS = ("tcp_listen_port", "api_listen_port", "api_json_port")
 
     def __init__(self, keys=None, prefix=()):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="auspex-e2e-"))
@@ -193,6 +195,7 @@ class Server:
         self.should_run = False
         self.environment = {}  # Beside that of the test.
         self.sockets = []  # That its process inherits.
+        self._held_ports = []
         self.prefix = list(prefix)
         self._ready = threading.Event()
         self._reader = None
@@ -204,6 +207,9 @@ class Server:
 
     def start(self, wait=True):
         """Starts the server; returns once it accepts connections, or at once without `wait`."""
+        for key in self.PORTS:
+            if self.keys.get(key) == 0:
+                self.keys[key] = self._hold_port()
         self.write_config()
         self._ready.clear()
         self.log = []
@@ -278,7 +284,21 @@ class Server:
         atexit.unregister(self.close)
         if self.running():
             self.kill()
+        while self._held_ports:
+            self._held_ports.pop().close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _hold_port(self):
+        """A port that nobody is given who wants any, also while the server is away. The server can
+        have it: bind(2) takes several sockets with SO_REUSEADDR for a port, while no other listens."""
+        holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._held_ports.append(holder)
+        try:
+            holder.bind((self.keys["listen_address"] or "127.0.0.1", 0))
+        except OSError:
+            return 0  # An address of another network namespace, or one that is wrong.
+        return holder.getsockname()[1]
 
     def _wait(self):
         try:

@@ -47,7 +47,7 @@ class ReloadTest(unittest.TestCase):
         self.server.keys |= {"api_socket": self.socket, "api_json_port": 0, "api_token_file":
                              self.site.directory / "tokens"}
         self.server.start()
-        self.server.keys["api_json_port"] = self.json_port = self.logged_port("api_json")
+        self.json_port = self.server.keys["api_json_port"]
         self.config = self.client_config("root")
 
     def environment(self, config=None):
@@ -156,7 +156,7 @@ class GoesOnTest(ReloadTest):
         self.expect_all_go_on()
 
     def test_ports(self):
-        begin = self.reload()  # The same ones, which the file now names: 0 is another wish.
+        begin = self.reload()  # The same ones.
         self.assertIsNone(self.logged_port("(?:api|api_json|listening)", begin))
         for key, what, port in (("api_listen_port", "api", self.server.api_port),
                                 ("api_json_port", "api_json", self.json_port),

@@ -429,7 +429,6 @@ class EndTest(RemoteTest):
         process.stdout.read()
         self.assertEqual(process.wait(timeout=auspex.PATIENCE_S), 1)
         self.assertIn(self.collector.tls, process.stderr.read().decode())
-        self.collector.server.keys["api_listen_port"] = self.collector.port
         self.collector.server.start()
 
 

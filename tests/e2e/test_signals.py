@@ -58,7 +58,6 @@ class SignalTest(auspex.ServerTest):
         client = self.client()
         client.deliver(unique_record())
         old_port = self.server.port
-        self.server.keys["tcp_listen_port"] = 0
         self.server.keys["listen_address"] = "127.0.0.1,::1"
         self.server.write_config()
         self.signal(signal.SIGHUP)
