@@ -24,6 +24,8 @@ for preset in $presets; do
   # shellcheck disable=SC2086  # One word, or none.
   ./deploy/build.sh "$preset" $targets
   echo "== $preset: test"
+  results=$PWD/build/$preset/tests.xml
   # shellcheck disable=SC2086  # Two words, or none.
-  ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j2 $only
+  ctest --test-dir "build/$preset" --output-on-failure --output-junit "$results" \
+    --no-tests=error -j2 $only || { ./tests/print_failures.py "$results"; exit 1; }
 done
