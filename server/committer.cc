@@ -55,8 +55,8 @@ asio::awaitable<size_t> Committer::WaitForRoom(storage::Identity client) {
   co_return ReadBytesMax(client);
 }
 
-asio::awaitable<void> Committer::WaitForBatchRoom() {
-  while (!has_room_for_batch()) co_await AwaitCommit();
+asio::awaitable<void> Committer::WaitForBatchRoom(storage::Identity agent, size_t bytes_before) {
+  while (!MayReadBatch(agent, bytes_before)) co_await AwaitCommit();
 }
 
 asio::awaitable<void> Committer::AwaitCommit() {

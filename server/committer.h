@@ -73,9 +73,12 @@ class Committer : public Ingest {
   }
   boost::asio::awaitable<size_t> WaitForRoom(storage::Identity client) override;
 
-  // Whether a batch of an agent may be read, which is never cut.
-  bool has_room_for_batch() const { return pending_.has_room_for_any(); }
-  boost::asio::awaitable<void> WaitForBatchRoom();
+  // Whether a batch of an agent may be read, which is never cut; `bytes_before` is how large the
+  // one before was.
+  bool MayReadBatch(const storage::Identity& agent, size_t bytes_before) const {
+    return pending_.MayReadWhole(agent, bytes_before);
+  }
+  boost::asio::awaitable<void> WaitForBatchRoom(storage::Identity agent, size_t bytes_before);
 
   boost::asio::awaitable<absl::StatusOr<storage::Receipt>> Append(
       storage::Delivery delivery) override;

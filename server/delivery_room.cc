@@ -31,11 +31,20 @@ void DeliveryRoom::GiveBack(const Identity& sender, size_t bytes, bool is_large)
 }
 
 size_t DeliveryRoom::ReadBytesMax(const Identity& sender) const {
-  if (has_room_for_any()) return kAnyBytes;
-  if (!has_room_for_small()) return 0;
+  if (HasRoomForAny()) return kAnyBytes;
+  if (!HasRoomForSmall()) return 0;
+  return WouldBeSmall(sender, limits_.small_read_bytes) ? limits_.small_read_bytes : 0;
+}
+
+bool DeliveryRoom::MayReadWhole(const Identity& sender, size_t bytes_before) const {
+  if (HasRoomForAny()) return true;
+  return HasRoomForSmall() && large_bytes_ < 2 * limits_.large_bytes_max &&
+         WouldBeSmall(sender, bytes_before);
+}
+
+bool DeliveryRoom::WouldBeSmall(const Identity& sender, size_t bytes) const {
   const auto found = senders_.find(sender);
-  const bool is_small = found == senders_.end() || IsSmall(found->second, limits_.small_read_bytes);
-  return is_small ? limits_.small_read_bytes : 0;
+  return IsSmall(found == senders_.end() ? UnderWay() : found->second, bytes);
 }
 
 }  // namespace server

@@ -39,15 +39,14 @@ class DeliveryRoom {
   // It is not under way any more.
   void GiveBack(const storage::Identity& sender, size_t bytes, bool is_large);
 
-  // What there is room for.
-  bool has_room_for_any() const {
-    return has_room_for_small() && large_bytes_ < limits_.large_bytes_max;
-  }
-  bool has_room_for_small() const { return small_bytes_ < limits_.small_bytes_max; }
-
   // How many bytes may be read of a sender at once; 0: none.
   static constexpr size_t kAnyBytes = std::numeric_limits<size_t>::max();
   size_t ReadBytesMax(const storage::Identity& sender) const;
+
+  // Whether a delivery may be read of a sender that cannot be cut, so that its size is known when
+  // it is there. It is taken to be as large as the one before. Whoever is large after all goes
+  // beyond the room, and so do others, until twice of it is taken: then nobody reads on trust.
+  bool MayReadWhole(const storage::Identity& sender, size_t bytes_before) const;
 
   size_t small_bytes() const { return small_bytes_; }
   size_t large_bytes() const { return large_bytes_; }
@@ -58,9 +57,12 @@ class DeliveryRoom {
     size_t large = 0;  // How many deliveries of it are large.
   };
 
+  bool HasRoomForAny() const { return HasRoomForSmall() && large_bytes_ < limits_.large_bytes_max; }
+  bool HasRoomForSmall() const { return small_bytes_ < limits_.small_bytes_max; }
   bool IsSmall(const UnderWay& of_sender, size_t bytes) const {
     return of_sender.large == 0 && of_sender.bytes + bytes <= limits_.sender_small_bytes_max;
   }
+  bool WouldBeSmall(const storage::Identity& sender, size_t bytes) const;
 
   const Limits limits_;
   absl::flat_hash_map<storage::Identity, UnderWay> senders_;  // That have something under way.

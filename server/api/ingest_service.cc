@@ -64,6 +64,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
                 .address = peer_.address,
                 .records_max = service.limits_.batch_records_max},
         place_(service.host_sessions_),
+        batch_bytes_(service.limits_.batch_bytes_max),
         deadline_(service.network_),
         pause_(service.network_) {}
 
@@ -226,6 +227,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
     delivery.batches.push_back(std::move(batch.records));
     delivery.losses = std::move(batch.losses);
     unacknowledged_bytes_ += bytes;
+    batch_bytes_ = bytes;
     ++at_store_;
     asio::co_spawn(
         service_.network_,
@@ -322,8 +324,9 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
       turn_ = service_.quotas_.TakeTurn(Identity(), service_.limits_.quota_delay_max,
                                         Quotas::Moment::Now());
     }
-    if (turn_.wait.count() == 0 && service_.committer_.has_room_for_batch())
-      return StartRead(&request_);
+    const bool has_room =
+        !is_welcome_ || service_.committer_.MayReadBatch(Identity(), batch_bytes_);
+    if (turn_.wait.count() == 0 && has_room) return StartRead(&request_);
     asio::co_spawn(
         service_.network_, [self = shared_from_this()] { return self->ReadInTurn(); },
         EndProcessOnError);
@@ -336,7 +339,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
       boost::system::error_code cancelled;
       co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     }
-    if (!end_) co_await service_.committer_.WaitForBatchRoom();
+    if (!end_) co_await service_.committer_.WaitForBatchRoom(Identity(), batch_bytes_);
     if (!is_finished_) StartRead(&request_);
   }
 
@@ -379,6 +382,7 @@ class IngestService::Stream : public grpc::ServerBidiReactor<grpc::ByteBuffer, g
   uint64_t stored_ = 0;                  // The last batch that can be acknowledged,
   uint64_t acknowledged_ = 0;            // and the last that is.
   size_t unacknowledged_bytes_ = 0;
+  size_t batch_bytes_;   // Of the last batch; before the first one it can be as large as may be.
   size_t at_store_ = 0;  // Batches, and the question for the last one, that are under way.
   std::optional<grpc::Status> end_;
   asio::steady_timer deadline_;

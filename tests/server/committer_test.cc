@@ -206,13 +206,14 @@ TEST_F(CommitterTest, LetsTheQuietBeReadWhileTheNoisyWaitForRoom) {
   HandInLarge("noisy");
   EXPECT_EQ(committer_->ReadBytesMax(kQuiet), CommitterOptions().small_read_bytes);
   EXPECT_EQ(committer_->ReadBytesMax(kNoisy), 0u);
-  EXPECT_FALSE(committer_->has_room_for_batch());
+  EXPECT_TRUE(committer_->MayReadBatch(kQuiet, 1000));
+  EXPECT_FALSE(committer_->MayReadBatch(kQuiet, 1'000'000));
 
   size_t room = 0;
   bool has_batch_room = false;
   asio::co_spawn(network_, committer_->WaitForRoom(kNoisy),
                  [&](const std::exception_ptr&, size_t bytes) { room = bytes; });
-  asio::co_spawn(network_, committer_->WaitForBatchRoom(),
+  asio::co_spawn(network_, committer_->WaitForBatchRoom(kQuiet, 1'000'000),
                  [&](const std::exception_ptr&) { has_batch_room = true; });
   network_.poll();
   EXPECT_EQ(room, 0u);

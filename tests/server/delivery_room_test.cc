@@ -47,9 +47,29 @@ TEST_F(DeliveryRoomTest, TakesWhatFollowsALargeOneForLargeUntilThatIsStored) {
 TEST_F(DeliveryRoomTest, LetsTheQuietReadALittleWhereTheNoisyHaveTakenAllTheRoom) {
   EXPECT_EQ(room_.ReadBytesMax(kQuiet), DeliveryRoom::kAnyBytes);
   room_.Take(kNoisy, 200);
-  EXPECT_FALSE(room_.has_room_for_any());
   EXPECT_EQ(room_.ReadBytesMax(kQuiet), 4u);
   EXPECT_EQ(room_.ReadBytesMax(kNoisy), 0u);
+}
+
+TEST_F(DeliveryRoomTest, LetsWhoSentLittleBeReadWholeWhereTheNoisyHaveTakenAllTheRoom) {
+  EXPECT_TRUE(room_.MayReadWhole(kQuiet, 11));
+  room_.Take(kNoisy, 200);
+  EXPECT_TRUE(room_.MayReadWhole(kQuiet, 10));
+  EXPECT_FALSE(room_.MayReadWhole(kQuiet, 11));
+  EXPECT_FALSE(room_.MayReadWhole(kNoisy, 1));
+  room_.Take(kQuiet, 6);
+  EXPECT_TRUE(room_.MayReadWhole(kQuiet, 4));
+  EXPECT_FALSE(room_.MayReadWhole(kQuiet, 5));
+}
+
+TEST_F(DeliveryRoomTest, TrustsNobodyWhereTheRoomIsTakenTwice) {
+  room_.Take(kNoisy, 399);
+  EXPECT_TRUE(room_.MayReadWhole(kQuiet, 1));
+  const Identity liar{.kind = IdentityKind::kAddress, .name = "liar"};
+  EXPECT_TRUE(room_.Take(liar, 11));
+  EXPECT_FALSE(room_.MayReadWhole(kQuiet, 1));
+  room_.GiveBack(liar, 11, true);
+  EXPECT_TRUE(room_.MayReadWhole(kQuiet, 1));
 }
 
 TEST_F(DeliveryRoomTest, LetsNobodyReadPastTheRoomForSmallOnes) {
@@ -58,7 +78,7 @@ TEST_F(DeliveryRoomTest, LetsNobodyReadPastTheRoomForSmallOnes) {
                10);
   }
   EXPECT_EQ(room_.ReadBytesMax(kQuiet), 0u);
-  EXPECT_FALSE(room_.has_room_for_any());
+  EXPECT_FALSE(room_.MayReadWhole(kQuiet, 1));
 }
 
 TEST_F(DeliveryRoomTest, HasAllItsRoomAgainWhenAllIsStored) {
