@@ -1,7 +1,11 @@
 #include "server/host_access.h"
 
+#include <climits>
+#include <pthread.h>
 #include <syslog.h>
 #include <tcpd.h>
+#include <tuple>
+#include <unistd.h>
 #include <utility>
 
 #include <boost/asio/async_result.hpp>
@@ -26,9 +30,15 @@ namespace {
 char* const kBuiltInAllowTable = hosts_allow_table;
 char* const kBuiltInDenyTable = hosts_deny_table;
 
+void InheritNothing() { close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC); }
+
 }  // namespace
 
 HostAccess::HostAccess(HostAccessOptions options) : options_(std::move(options)), thread_(1) {
+  // In the child of fork(2), by which libwrap runs the rules' programs. Most of our sockets are
+  // Asio's and gRPC's, which are not close-on-exec.
+  static const int has_handler = pthread_atfork(nullptr, nullptr, InheritNothing);
+  std::ignore = has_handler;
   hosts_allow_table = options_.allow_file.data();
   hosts_deny_table = options_.deny_file.data();
   // Makes libwrap take the rules' "twist" option, which would end the process, for an error.

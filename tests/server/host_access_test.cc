@@ -1,5 +1,6 @@
 #include "server/host_access.h"
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -21,6 +23,8 @@ namespace server {
 namespace {
 
 namespace asio = boost::asio;
+using testing::HasSubstr;
+using testing::Not;
 
 // Asks from a context of its own, with rules in files of its own.
 class HostAccessTest : public testing::Test {
@@ -41,6 +45,7 @@ class HostAccessTest : public testing::Test {
     return options;
   }
 
+  std::string PathOf(const char* name) const { return directory_ / name; }
   void Allow(std::string_view rules) { Write("hosts.allow", rules); }
   void Deny(std::string_view rules) { Write("hosts.deny", rules); }
 
@@ -130,6 +135,20 @@ TEST_F(HostAccessTest, ReadsTheRulesAnewForEachQuestion) {
   Deny("ALL: 192.0.2.1\n");
   EXPECT_FALSE(Answer(access, "192.0.2.1"));
   EXPECT_TRUE(Answer(access, "192.0.2.2"));
+}
+
+TEST_F(HostAccessTest, LetsAProgramOfARuleInheritNothing) {
+  std::array<int, 2> pipe_ends{};
+  ASSERT_EQ(pipe(pipe_ends.data()), 0);  // As Asio's sockets are: not close-on-exec.
+  const std::string list = PathOf("list");
+  Allow("ALL: ALL: spawn (ls -l /proc/self/fd > " + list + ")\n");
+  HostAccess access(Options());
+  EXPECT_TRUE(Answer(access, "192.0.2.1"));
+  std::ifstream listed(list);
+  const std::string descriptors(std::istreambuf_iterator<char>(listed), {});
+  EXPECT_THAT(descriptors, HasSubstr("1 -> "));
+  EXPECT_THAT(descriptors, Not(HasSubstr("pipe:")));
+  for (const int end : pipe_ends) close(end);
 }
 
 // In a process of its own: what it guards against is an exit without any trace.
