@@ -10,6 +10,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/log.h"
+#include "server/disk_waits.h"
 
 namespace server {
 
@@ -91,7 +92,7 @@ void ServiceNotify::WatchStatus() {
 void ServiceNotify::WatchThreads() {
   if (!awaits_committer_) {
     AskCommitter();
-  } else if (disk_waits_.Look()) {
+  } else if (WaitsForDisk()) {
     if (!std::exchange(disk_hangs_, true)) spdlog::error("the disk does not answer");
     Send(kAlive);
   }
@@ -110,7 +111,6 @@ void ServiceNotify::AskCommitter() {
 
 void ServiceNotify::HearCommitter() {
   awaits_committer_ = false;
-  disk_waits_.Forget();
   if (std::exchange(disk_hangs_, false)) spdlog::info("the disk answers again");
   Send(kAlive);
 }

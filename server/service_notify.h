@@ -10,9 +10,11 @@
 // A disk that does not answer is not a reason for that. A thread that waits for one sees no signal
 // before the disk answers, SIGABRT and SIGKILL included: until then the process, its lock on the
 // store and its sockets would stay, and what systemd starts in its place could not open the store.
-// And once the disk answers, all goes on by itself. So the server is also alive while a thread of
-// it has been in one and the same wait of that kind; the status and the log say so. What hangs
-// otherwise, in a lock or in a file system that is a program, can be ended, and is.
+// And once the disk answers, all goes on by itself, as it does where a disk is so slow that many
+// waits, each of them short, make one answer of the committer. So the server is also alive if the
+// committer has not answered while a thread is in a wait of that kind; the status and the log say
+// so. What hangs otherwise, in a lock or in a file system that is a program, can be ended, and is:
+// it can be taken for a disk as long as other threads work on one.
 
 #pragma once
 
@@ -22,8 +24,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-
-#include "server/disk_waits.h"
 
 namespace server {
 
@@ -47,8 +47,8 @@ class ServiceNotify {
   ServiceNotify(boost::asio::io_context& network, Sources sources,
                 const ServiceNotifyOptions& options = {});
 
-  // It serves. From here on it tells that it is alive, at intervals of a quarter of WatchdogSec, so
-  // that a hang is known after two of them to be one of the disk or not.
+  // It serves. From here on it tells that it is alive, at intervals of a quarter of WatchdogSec:
+  // the committer has an interval to answer in, and a slow disk may be missed by three looks.
   void Ready();
 
   // A reload begins, and ends, whatever came of it.
@@ -78,7 +78,6 @@ class ServiceNotify {
   std::chrono::microseconds watch_interval_{0};  // 0: nobody wants to know.
   bool awaits_committer_ = false;
   bool disk_hangs_ = false;
-  DiskWaits disk_waits_;
   boost::asio::steady_timer watch_timer_;
 };
 
