@@ -22,6 +22,8 @@ std::vector<Metric> CaptureMetrics(const AgentState& state) {
   return {
       {"uptime_seconds", "since the agent has started", state.uptime_s},
       {"capture_reads_total", "times that the source had something", state.capture.reads},
+      {"capture_records_cut_total", "records that were too long, of which the beginning is kept",
+       state.capture.records_cut},
       {"queue_bytes", "records that wait for the worker, in bytes", state.queue.bytes},
       {"queue_records_total", "records that were captured", state.queue.records},
       {"queue_waits_total", "times that auditd had to wait for room in the queue",

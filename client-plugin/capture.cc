@@ -88,6 +88,7 @@ void Capture::Count() {
   const std::lock_guard lock(mutex_);
   ++counters_.reads;
   counters_.overruns = source_->overruns();
+  counters_.records_cut = source_->records_cut();
 }
 
 }  // namespace client_plugin

@@ -28,8 +28,9 @@ struct CaptureOptions {
 };
 
 struct CaptureCounters {
-  uint64_t reads = 0;     // Calls that have read something.
-  uint64_t overruns = 0;  // Source::overruns().
+  uint64_t reads = 0;        // Calls that have read something.
+  uint64_t overruns = 0;     // Source::overruns().
+  uint64_t records_cut = 0;  // Source::records_cut().
 };
 
 class Capture {

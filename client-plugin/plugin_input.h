@@ -37,9 +37,7 @@ class PluginInput : public Source {
   // auditd ends us, and not we auditd.
   void Leave() override {}
 
-  // Records that were longer than any may be (audit::kRecordBytesMax), of which the beginning is
-  // kept.
-  uint64_t records_cut() const { return records_cut_; }
+  uint64_t records_cut() const override { return records_cut_; }
 
  private:
   enum class Format : uint8_t { kUnknown, kString, kBinary };

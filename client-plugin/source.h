@@ -35,6 +35,10 @@ class Source {
 
   // How often more has come than may wait: records were lost then, nobody knows how many.
   virtual uint64_t overruns() const { return 0; }
+
+  // Records that were longer than any may be (audit::kRecordBytesMax), of which the beginning is
+  // given.
+  virtual uint64_t records_cut() const { return 0; }
 };
 
 }  // namespace client_plugin

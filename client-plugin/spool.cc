@@ -271,9 +271,12 @@ absl::Status Spool::Sync() {
     writer = writer_;
     has_new_file = std::exchange(has_new_file_, false);
   }
-  const absl::Status synced = writer->Sync();
-  if (!synced.ok() || !has_new_file) return synced;
-  return base::SyncDirectory(options_.directory);
+  absl::Status synced = writer->Sync();
+  if (synced.ok() && has_new_file) synced = base::SyncDirectory(options_.directory);
+  if (synced.ok() || !has_new_file) return synced;
+  const std::lock_guard lock(mutex_);
+  has_new_file_ = true;  // The next sync has to do it again.
+  return synced;
 }
 
 BatchMarks Spool::marks() const {

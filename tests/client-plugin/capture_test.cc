@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "audit/record.h"
 #include "client-plugin/plugin_input.h"
 
 namespace client_plugin {
@@ -61,6 +62,13 @@ TEST_F(CaptureTest, TakesWhatHasComeBeforeItStops) {
   Write(much);
   capture_->Stop();
   EXPECT_EQ(queue_.counters().records, 5000u);
+}
+
+TEST_F(CaptureTest, CountsWhatTheSourceHasCut) {
+  Write("type=" + std::string(audit::kRecordBytesMax, 'A') + "\ntype=B\n");
+  EXPECT_EQ(Take(2).size(), audit::kRecordBytesMax + std::string_view(";type=B;").size());
+  capture_->Stop();
+  EXPECT_EQ(capture_->counters().records_cut, 1u);
 }
 
 TEST_F(CaptureTest, TellsThatTheSourceHasEnded) {
