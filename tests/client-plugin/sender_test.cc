@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/server/api/api_fixture.h"
+#include "tests/server/held_port.h"
 
 namespace client_plugin {
 namespace {
@@ -109,8 +110,9 @@ TEST_F(SenderTest, DeliversWhatIsThereAndWhatComes) {
 }
 
 TEST_F(SenderTest, DeliversEachBatchOnceWhenTheCollectorComesAndGoes) {
+  const server::HeldPort held;
+  api_port_ = held.number();
   Start();
-  api_port_ = port();
   StartSender();
   for (int i = 0; i < 5; ++i) {
     Append(50);
@@ -163,7 +165,7 @@ TEST_F(SenderTest, TakesTheNextCollectorAndReturnsToTheFirst) {
 
 // What is new is delivered while the old is: each has its turn.
 TEST_F(SenderTest, DoesNotLetWhatIsNewWaitForABacklog) {
-  Append(400);
+  Append(4000);
   Start();
   const std::string old = spool_->CurrentSeries();
   sender_options_.far_behind_bytes = 1000;

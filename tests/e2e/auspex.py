@@ -26,7 +26,7 @@ SHARED = ROOT.parent / "shared"
 BIN = pathlib.Path(os.environ.get("AUSPEX_BIN", ROOT / "build" / "release" / "bin"))
 
 # Long enough for a sanitized server on a busy machine. A test that meets it has failed.
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 MESSAGE = 0x00000000
 HEARTBEAT = 0x00000001
@@ -240,6 +240,14 @@ class Server:
             raise AssertionError("auspexd ended at its start:\n" + "\n".join(self.log))
         # The same port after a restart, as its clients expect.
         self.keys["tcp_listen_port"] = self.port
+
+    def wait_log(self, *words):
+        """The lines of its log that have all these words, once there is one."""
+
+        def there():
+            return [line for line in self.log if all(word in line for word in words)]
+
+        return wait_for(there, f"a line of the log with {words}")
 
     def stop(self):
         """SIGTERM; returns the exit code."""

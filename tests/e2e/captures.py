@@ -199,11 +199,11 @@ class _Auditd:
         script = f'"{auditctl}" -R "{self.rules}" && "{auditctl}" -e 1 && sh "{self.events}"'
         subprocess.run(self._command(script), env=real_tools.environment(), check=False,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, timeout=60)
+                       stderr=subprocess.DEVNULL, timeout=auspex.PATIENCE_S)
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=auspex.PATIENCE_S)
 
 
 def make(directory):

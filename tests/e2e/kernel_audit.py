@@ -91,7 +91,7 @@ class KernelAudit:
     def mark(self):
         """Has the kernel make a record, and returns the text that is in no other."""
         self._marks += 1
-        text = f"auspex-mark-{os.getpid()}-{self._marks}"
+        text = f"auspex-mark-{os.getpid()}-{self._marks:05}"
         self.auditctl("-m", text)
         return text.encode()
 

@@ -68,7 +68,7 @@ class CollectorGoesTest(AgentTest):
         self.expect_stored_once(web1.fed)
 
     def test_delivers_all_that_it_has_before_it_ends(self):
-        web1 = self.site.agent(self.collector).start()
+        web1 = self.site.agent(self.collector, keys={"stop_time": auspex.PATIENCE_S}).start()
         web1.feed(agent.records(20_000))
         self.assertEqual(web1.stop(), 0)
         self.assertIn("pending=nothing", web1.log[-1])
@@ -77,7 +77,7 @@ class CollectorGoesTest(AgentTest):
         self.assertEqual(told[:2], [b"type=DAEMON_START", b"type=DAEMON_END"])
 
     def test_ends_when_auditd_does(self):
-        web1 = self.site.agent(self.collector).start()
+        web1 = self.site.agent(self.collector, keys={"stop_time": auspex.PATIENCE_S}).start()
         web1.feed(agent.records(100))
         web1.process.stdin.close()
         self.assertEqual(web1.wait_end(), 0)
@@ -174,6 +174,7 @@ class LimitsTest(AgentTest):
         web1.wait_status(lambda status: status["spool_problem"] == "", "room on the disk")
         web1.feed(agent.records(1000))
         self.collector.wait_stored(web1.fed[-1])
+        web1.wait_idle()
         self.assertEqual(web1.stop(), 0)
         self.assertGreater(sum(self.collector.lost().values()), 0)
         self.expect_stored_or_lost(web1)
@@ -189,6 +190,8 @@ class LimitsTest(AgentTest):
         web1.wait_status(lambda status: status["queue_waits_total"] > 0, "auditd to have to wait")
         self.collector.start()
         feeder.join()
+        self.collector.wait_stored(web1.fed[-1])
+        web1.wait_idle()
         self.assertEqual(web1.stop(), 0)
         self.expect_stored_once(web1.fed)
 

@@ -59,20 +59,25 @@ class AgentKernelTest(unittest.TestCase):
             self.assertTrue(any(text in record for record in records), text)
         self.assertTrue(sorted(kernel_audit.executed(records)) == list(range(1, STORM + 1)))
 
-    def do_all(self):
-        """All that is to be recorded, between two marks, which it returns."""
+    def do_all(self, *searches):
+        """All that is to be recorded, between two marks, which it returns. Each of the searches finds
+        the second one."""
         begin = self.kernel.mark()
         self.kernel.watch()
         kernel_audit.do_many_things()
         self.kernel.auditctl("-m", "a message = with 'quotes' and \"more\"")
         kernel_audit.Storm(STORM).wait()
         self.kernel.unwatch()
-        return begin, self.kernel.mark()
+        marks = []
 
-    def wait_mark(self, search, mark):
-        """Waits until a search for user messages finds the mark."""
-        auspex.wait_for(
-            lambda: any(mark in record for record in search("-m", "USER")), f"{mark} to be stored")
+        def end():
+            # A listener that is behind is told nothing, so it may miss some.
+            marks.append(self.kernel.mark())
+            found = [list(search("-m", "USER")) for search in searches]
+            return next((mark for mark in marks
+                         if all(any(mark in record for record in records) for records in found)), None)
+
+        return begin, auspex.wait_for(end, "a mark that all have stored")
 
 
 class InPlaceOfAuditdTest(AgentKernelTest):
@@ -84,9 +89,8 @@ class InPlaceOfAuditdTest(AgentKernelTest):
         listener.start()
         status = self.kernel.status()
         self.assertEqual((status["enabled"], status["pid"]), (1, owner.process.pid))
-        begin, end = self.do_all()
-        self.wait_mark(lambda *options: collector.search("--host", agent.HOST, *options), end)
-        self.wait_mark(listener.stored, end)
+        begin, end = self.do_all(
+            lambda *options: collector.search("--host", agent.HOST, *options), listener.stored)
 
         told = between(list(collector.stored().elements()), begin, end)
         self.expect_many_things(told)
@@ -114,14 +118,16 @@ class InPlaceOfAuditdTest(AgentKernelTest):
         lost_before = self.kernel.status()["lost"]
         self.kernel.watch()
         storm = kernel_audit.Storm(STORM // 2)
+        kills = 0
         while storm.running():
             auspex.wait_for(lambda: web1.status()["records_total"] > 5000 or not storm.running(),
                             "a part of the storm")
             web1.kill()
             web1.start()
+            kills += 1
         storm.wait()
-
-        self.wait_mark(web1.stored, self.kernel.mark())
+        mark = self.kernel.mark()
+        auspex.wait_for(lambda: any(mark in record for record in web1.stored("-m", "USER")), "the mark")
         serials = {auspex.stamp(record)[1] for record in web1.stored()}
         lacking = max(serials) - min(serials) + 1 - len(serials)
 
@@ -136,9 +142,10 @@ class InPlaceOfAuditdTest(AgentKernelTest):
         stored = collections.Counter(kernel_audit.executed(web1.stored()))
         self.assertEqual(max(stored.values()), 1)
         self.assertGreater(lacking, 0)
-        # While nobody owns its socket the kernel keeps some records; what it drops then it counts.
+        # While nobody owns its socket the kernel keeps some records; what it drops then it counts. Of
+        # the last event that was stored, and the first one after it, some records may be there.
         dropped = self.kernel.status()["lost"] - lost_before
-        self.assertLessEqual(STORM // 2 - len(stored), lacking + dropped)
+        self.assertLessEqual(STORM // 2 - len(stored), lacking + dropped + 2 * kills)
         print(f"\n{STORM // 2} executed, {len(stored)} stored, {lacking} events missing, {dropped} records "
               "dropped by the kernel ... ", end="")
 
@@ -157,10 +164,9 @@ class BesideAuditdTest(AgentKernelTest):
         listener.start()
         for plugin in (by_lines, by_frames):
             auspex.wait_for(plugin.socket.exists, "the plugin")
-        begin, end = self.do_all()
-        self.wait_mark(lambda *options: collector.search("--host", "lines", *options), end)
-        self.wait_mark(lambda *options: collector.search("--host", "listener", *options), end)
-        self.wait_mark(by_frames.stored, end)
+        begin, end = self.do_all(
+            lambda *options: collector.search("--host", "lines", *options),
+            lambda *options: collector.search("--host", "listener", *options), by_frames.stored)
         for plugin in (by_lines, by_frames):
             self.assertEqual(agent.lost(plugin.status()), {})
         auditd.stop()

@@ -105,10 +105,11 @@ class ConnectionTest(NetworkTest):
             web1.wait_status(lambda status: status["connected"] == 1, "a connection")
             for _ in range(pick.randrange(1, 20)):
                 web1.feed(agent.records(500, 300))
-            web1.wait_status(lambda status: status["batches_sent_total"] > cut, "a batch")
+            before = web1.wait_status(lambda status: status["batches_sent_total"] > cut, "a batch")
             proxy.cut()
+            web1.wait_status(lambda status: status["connection_failures_total"]
+                             > before["connection_failures_total"], "the cut to be noticed")
         self.expect_stored_once(collector, web1)
-        self.assertGreater(web1.status()["connection_failures_total"], 3)
 
     def test_goes_on_where_a_connection_has_hung_for_a_moment(self):
         collector = self.site.collector().start()
@@ -139,7 +140,8 @@ class LinkTest(NetworkTest):
         number = next(_names)
         self.space = f"auspex-{os.getpid()}-{number}"
         self.link = f"aus{os.getpid() % 100000}{number}"
-        subnet = f"10.{os.getpid() % 250 + 1}.{number}"
+        # Of the network for tests between devices: the machine's own is elsewhere.
+        subnet = f"198.18.{(8 * os.getpid() + number) % 256}"
         made = self.ip("netns", "add", self.space, check=False)
         if made.returncode != 0:
             self.skipTest(f"no network namespaces here: {made.stderr.strip()}")

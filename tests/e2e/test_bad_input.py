@@ -109,8 +109,8 @@ class BadInputTest(unittest.TestCase):
         }
 
     def test_refuses_an_address_that_is_not_of_this_machine(self):
-        server = self.make_server({"listen_address": "192.0.2.1"})
-        self.expect_refusal(server, "192.0.2.1")
+        server = self.make_server({"listen_address": "240.0.0.1"})
+        self.expect_refusal(server, "240.0.0.1")
 
     def test_refuses_a_configuration_that_is_not_there(self):
         server = self.make_server()

@@ -74,7 +74,7 @@ class SourcePortTest(auspex.ServerTest):
 
 
 class IdleTest(auspex.ServerTest):
-    keys = {"tcp_client_max_idle": 1}
+    keys = {"tcp_client_max_idle": 5}
 
     def test_closes_a_silent_client_and_keeps_one_that_beats(self):
         silent = self.plain()

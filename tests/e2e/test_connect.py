@@ -31,7 +31,10 @@ def install():
     for name in ("package.json", "client.mjs"):
         shutil.copy(SOURCE / "connect" / name, INSTALLED)
     npm = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts")
-    installed = run(*npm, cwd=INSTALLED, timeout=INSTALL_S)
+    try:
+        installed = run(*npm, cwd=INSTALLED, timeout=INSTALL_S)
+    except subprocess.TimeoutExpired as too_slow:
+        return f"npm cannot install: {too_slow}"
     if installed.returncode != 0:
         return "npm cannot install: " + installed.stderr[-500:]
     generated = run(

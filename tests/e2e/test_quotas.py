@@ -56,8 +56,8 @@ class QuotasTest(auspex.ServerTest):
         )
 
     def test_slows_a_flood_down_and_nobody_else(self):
-        self.start(quota_records=20)
-        flood = [unique_record() for _ in range(250)]  # Fifty more than a burst.
+        self.start(quota_records=2)
+        flood = [unique_record() for _ in range(30)]  # Ten more than a burst.
         began = time.monotonic()
         sender = self.send(flood)
         quiet = self.client()
@@ -66,14 +66,14 @@ class QuotasTest(auspex.ServerTest):
         while sender.poll() is None:
             record = unique_record("quiet")
             sent = time.monotonic()
-            if len(delivered) == 200:
-                break  # More would be noise.
+            if len(delivered) == 15:
+                break  # It has a quota, too.
             quiet.deliver(record)
             slowest_s = max(slowest_s, time.monotonic() - sent)
             delivered.append(record)
         _, said = sender.communicate(timeout=auspex.PATIENCE_S)
         self.assertEqual(sender.returncode, 0, said)
-        # Fifty records at twenty a second.
+        # Ten records at two a second.
         self.assertGreater(time.monotonic() - began, 2)
         self.expect_stored("127.0.0.1", flood)
         self.expect_stored(quiet.address, delivered)
@@ -141,8 +141,8 @@ class QuotasTest(auspex.ServerTest):
         self.assertGreaterEqual(len(self.server.search("--host", client.address)), acknowledged)
 
     def test_the_real_client_is_slowed_down_and_loses_nothing(self):
-        self.start(quota_records=10)
-        records = [unique_record() for _ in range(150)]
+        self.start(quota_records=2)
+        records = [unique_record() for _ in range(35)]  # Fifteen more than a burst.
         client = real_tools.AudispRemote(self.server, {"max_time_per_record": 5,
                                                        "max_tries_per_record": 3})
         self.addCleanup(client.close)

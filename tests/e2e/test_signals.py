@@ -13,12 +13,6 @@ class SignalTest(auspex.ServerTest):
     def signal(self, number):
         self.server.process.send_signal(number)
 
-    def wait_log(self, *words):
-        def there():
-            return [line for line in self.server.log if all(word in line for word in words)]
-
-        return auspex.wait_for(there, f"a line of the log with {words}")
-
     def test_a_stop_tells_each_client_and_is_not_spoiled_by_systemd(self):
         clients = [self.client() for _ in range(10)]
         for client in clients:
@@ -39,7 +33,7 @@ class SignalTest(auspex.ServerTest):
         self.server.keys["tcp_max_per_addr"] = 2
         self.server.write_config()
         self.signal(signal.SIGHUP)
-        self.wait_log("reloaded")
+        self.server.wait_log("reloaded")
         self.wait_own_record("DAEMON_CONFIG", b"state=changed", b"res=success")
         self.client("127.5.5.5").deliver(unique_record())
         first.deliver(unique_record())
@@ -50,7 +44,7 @@ class SignalTest(auspex.ServerTest):
         self.server.keys["tcp_max_per_addr"] = "many"
         self.server.write_config()
         self.signal(signal.SIGHUP)
-        self.wait_log("error", "tcp_max_per_addr", "wrong")
+        self.server.wait_log("error", "tcp_max_per_addr", "wrong")
         self.wait_own_record("DAEMON_CONFIG", b"state=no-change", b"res=failed")
         client.deliver(unique_record())
 
@@ -61,10 +55,10 @@ class SignalTest(auspex.ServerTest):
         self.server.keys["listen_address"] = "127.0.0.1,::1"
         self.server.write_config()
         self.signal(signal.SIGHUP)
-        self.wait_log("reloaded")
-        self.wait_log("listening", "address=::1")
+        self.server.wait_log("reloaded")
+        self.server.wait_log("listening", "address=::1")
         client.deliver(unique_record())
-        kept = self.wait_log("listening", "address=127.0.0.1")[-1]
+        kept = self.server.wait_log("listening", "address=127.0.0.1")[-1]
         self.assertEqual(int(kept.split("port=")[1].split()[0]), old_port)
 
     def test_usr1_seals_and_usr2_is_harmless(self):
@@ -99,7 +93,7 @@ class SignalTest(auspex.ServerTest):
     def test_cont_writes_the_counters_and_its_state(self):
         self.client().deliver(unique_record())
         self.signal(signal.SIGCONT)
-        self.wait_log("info state", "sessions_open=1", "commit_errors_total=0")
+        self.server.wait_log("info state", "sessions_open=1", "commit_errors_total=0")
         self.wait_state("sessions      1")
 
     def test_writes_its_state_again_and_again(self):

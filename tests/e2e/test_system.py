@@ -53,7 +53,8 @@ class SystemTest(unittest.TestCase):
         self.assertNotIn("Uid:\t0", status)
         self.assertIn("Status: \"takes records in; ", self.systemctl("status", "auspexd"))
         self.systemctl("reload", "auspexd")
-        self.assertIn("info reloaded", self.system.run("journalctl", "-u", "auspexd"))
+        auspex.wait_for(
+            lambda: "info reloaded" in self.system.run("journalctl", "-u", "auspexd"), "the reload")
         self.systemctl("stop", "auspexd.socket", "auspexd.service")
         self.assertEqual(self.system.property("auspexd.service", "Result"), "success")
         self.assertIn("all is well", self.system.run("auspex", "store", "check", "--store", STORE))

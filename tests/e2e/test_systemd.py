@@ -116,6 +116,7 @@ class HangTest(ServiceTest):
         self.assertEqual(client.receive(), Frame(ACK, sequence))
         self.expect_stored(client.address, [record])
         self.systemd.wait_for("STATUS=takes records in")
+        self.server.wait_log("the disk answers again")
         told = [line for line in self.server.log if "the disk" in line]
         self.assertEqual(told, ["error the disk does not answer", "info the disk answers again"])
 
@@ -191,13 +192,7 @@ class PassedSocketTest(auspex.ServerTest):
     def reload(self, *words):
         self.server.write_config()
         self.server.process.send_signal(signal.SIGHUP)
-        self.wait_log(*(words or ("info reloaded",)))
-
-    def wait_log(self, *words):
-        def there():
-            return [line for line in self.server.log if all(word in line for word in words)]
-
-        return auspex.wait_for(there, f"a line of the log with {words}")
+        self.server.wait_log(*(words or ("info reloaded",)))
 
     def test_serves_without_a_port_in_the_configuration(self):
         port = self.listen()
@@ -221,7 +216,7 @@ class PassedSocketTest(auspex.ServerTest):
         self.server.keys.update(tcp_listen_port=port, listen_address="127.0.0.1,127.0.0.2")
         self.start()
         for address in ("127.0.0.1", "127.0.0.2"):
-            self.wait_log("info ready", f"address={address} port={port}")
+            self.server.wait_log("info ready", f"address={address} port={port}")
 
     def test_does_not_start_where_socket_and_configuration_disagree(self):
         port = self.listen()
@@ -239,7 +234,7 @@ class PassedSocketTest(auspex.ServerTest):
         self.listen()
         other = self.listen(name="something")
         self.start()
-        self.wait_log("error", "something", "closed")
+        self.server.wait_log("error", "something", "closed")
         self.assertNotIn(f"port={other}", "\n".join(self.server.log))
 
     def test_names_a_socket_that_does_not_listen(self):
@@ -276,7 +271,7 @@ class PassedSocketTest(auspex.ServerTest):
         place = f"127.0.0.1:{self.server.port}"
         self.server.prefix = [program, "-l", place, "--fdname=audisp-remote"]
         self.server.start(wait=False)
-        self.wait_log("Listening on", place)
+        self.server.wait_log("Listening on", place)
         self.client().deliver(unique_record())
 
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/server/held_port.h"
+
 namespace server {
 namespace {
 
@@ -79,8 +81,9 @@ TEST_F(ListeningTest, MovesFromAllAddressesToOneAndBack) {
 }
 
 TEST_F(ListeningTest, ChangesNothingIfAPortIsTaken) {
-  tcp::acceptor other(network_, {second_, 0});
-  const uint16_t taken = other.local_endpoint().port();
+  const HeldPort held;  // At the first address, where others must not have it.
+  const uint16_t taken = held.number();
+  tcp::acceptor other(network_, {second_, taken});
   ASSERT_TRUE(MoveTo({.addresses = {first_}, .port = 0}).ok());
   const std::vector<tcp::endpoint> before = listening_.endpoints();
   const absl::Status refused = MoveTo({.addresses = {first_, second_}, .port = taken});

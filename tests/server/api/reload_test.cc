@@ -1,5 +1,6 @@
 // Other options while the API serves: what stays, what comes, and what is refused as a whole.
 
+#include <deque>
 #include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "tests/server/api/api_fixture.h"
 #include "tests/server/api/json_client.h"
 #include "tests/server/api/test_agent.h"
+#include "tests/server/held_port.h"
 
 namespace server {
 namespace {
@@ -32,8 +34,8 @@ class ReloadTest : public ApiTest {
   // As they are in force.
   ApiOptions Options() const { return config_.api; }
 
-  // A port that nobody has at the moment.
-  uint16_t FreePort() { return Taken().local_endpoint().port(); }
+  // A port that nobody else has.
+  uint16_t FreePort() { return held_ports_.emplace_back().number(); }
 
   // A port that somebody has.
   tcp::acceptor Taken() { return {network_, {boost::asio::ip::address_v4::loopback(), 0}}; }
@@ -55,6 +57,9 @@ class ReloadTest : public ApiTest {
     return std::make_unique<JsonClient>(api_->json_endpoints().front().port(), ca_.certificate(),
                                         ca_.Issue(name, "/CN=" + name), options);
   }
+
+ private:
+  std::deque<HeldPort> held_ports_;
 };
 
 TEST_F(ReloadTest, LeavesPortsAndKeepsTheirConnections) {
