@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <sys/statvfs.h>
 #include <syslog.h>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include <boost/asio/post.hpp>
@@ -152,7 +154,7 @@ void SpaceWatch::WaitForTick() {
   tick_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled || stopped_) return;
     BeginMeasure();
-    CheckStoreSize();
+    CheckStoreSize(StoreMargin());
     DropIfDue();
     if (stages_.awaits_write()) own_records_.WriteTested();
     WaitForTick();
@@ -237,12 +239,11 @@ void SpaceWatch::Hear(const absl::Status& result) {
   if (!result.ok()) BeginMeasure();
 }
 
-void SpaceWatch::CheckStoreSize() {
+void SpaceWatch::CheckStoreSize(uint64_t margin) {
   const uint64_t most = StoreBytesMax(options_);
   const uint64_t bytes = most == 0 ? 0 : hooks_.store_bytes();
-  // A tenth below the limit it counts as not crossed.
   const bool was_too_large =
-      std::exchange(store_too_large_, bytes > (store_too_large_ ? most - most / 10 : most));
+      std::exchange(store_too_large_, bytes > (store_too_large_ ? most - margin : most));
   if (store_too_large_ == was_too_large) return;
   spdlog::warn("space: the store has {} MB, max_log_file times num_logs is {} MB", bytes >> 20,
                most >> 20);
@@ -286,6 +287,9 @@ void SpaceWatch::UpdateClients() {
   if (!refuses) ++counters_.space_resumed_total;
   spdlog::warn(refuses ? "space: nothing is taken in" : "space: records are taken in again");
 }
+
+// How far below its limit the store counts as not too large any more.
+uint64_t SpaceWatch::StoreMargin() const { return StoreBytesMax(options_) / 10; }
 
 bool SpaceWatch::IsCrossed(ActionCause cause) const {
   switch (cause) {
@@ -377,7 +381,7 @@ uint64_t SpaceWatch::BytesToDrop(ActionCause cause) const {
   if (cause == ActionCause::kMaxLogFile) {
     const uint64_t most = StoreBytesMax(options_);
     const uint64_t bytes = hooks_.store_bytes();
-    return bytes - std::min(bytes, most - most / 10);
+    return bytes - std::min(bytes, most - StoreMargin());
   }
   const uint64_t limit = cause == ActionCause::kDiskFull         ? limits_.full
                          : cause == ActionCause::kAdminSpaceLeft ? limits_.admin_space_left
@@ -404,9 +408,22 @@ void SpaceWatch::LiftSuspension(ActionCause cause) {
   suspended_by_[static_cast<size_t>(cause)] = false;
 }
 
+// No action may be taken for a limit that is the new one's no more: some delete, or halt the
+// system.
 void SpaceWatch::Use(const SpaceOptions& options) {
+  std::vector<ActionCause> crossed;
+  std::ranges::copy_if(kCauses, std::back_inserter(crossed),
+                       [this](ActionCause cause) { return IsCrossed(cause); });
   const SpaceOptions before = std::exchange(options_, options);
-  for (const ActionCause cause : kCauses) {
+  if (last_.known) {
+    // A margin is that of the limit that was crossed.
+    const bool awaits_measure =
+        std::exchange(resuming_, LimitsOf(options_, last_.total_bytes) != limits_);
+    Take(last_);
+    resuming_ = awaits_measure;
+  }
+  CheckStoreSize(StoreBytesMax(before) == StoreBytesMax(options_) ? StoreMargin() : 0);
+  for (const ActionCause cause : crossed) {
     if (!IsCrossed(cause) || ActionFor(before, cause) == ActionFor(options_, cause)) continue;
     LiftSuspension(cause);
     Act(cause);

@@ -62,7 +62,7 @@ class SpaceWatch {
   void Start();
 
   // Takes other limits and actions. An action that is another one than before is taken at once if
-  // its limit is crossed.
+  // its limit, as it is now, is crossed.
   void Use(const SpaceOptions& options);
 
   // An admin has it go on: ends what an action suspended, and a stage whose limit is no longer
@@ -94,7 +94,8 @@ class SpaceWatch {
   void BeginMeasure();
   void Take(const Measured& measured);
   void KeepReserve(const Measured& measured);
-  void CheckStoreSize();
+  void CheckStoreSize(uint64_t margin);
+  uint64_t StoreMargin() const;
 
   void Tell(const SpaceChange& change);
   void UpdateClients();

@@ -205,6 +205,36 @@ TEST_F(SpaceWatchTest, LimitsTheStoreWhereItIsToldTo) {
   EXPECT_EQ(asked_to_drop_.size(), 1u);
 }
 
+// A reload that brings both. The new action may delete what there is, or halt the system.
+TEST_F(SpaceWatchTest, TakesNoActionForALimitThatIsNoMore) {
+  options_.space_left = options_.admin_space_left = kAlwaysCrossed;
+  options_.honour_max_log_file = true;
+  options_.max_log_file = 8;
+  options_.max_log_file_action = To(SpaceAction::kSyslog);
+  store_bytes_ = 100 << 20;
+  Start();
+  Use(options_);  // Which looks at the size of the store before the first second is over.
+  EXPECT_EQ(counters_.space_actions_started_total, 3u);
+  SpaceOptions other = options_;
+  other.space_left = other.admin_space_left = kNeverCrossed;
+  other.honour_max_log_file = false;
+  other.space_left_action = other.admin_space_left_action = other.max_log_file_action =
+      To(SpaceAction::kRotate);
+  Use(other);
+  EXPECT_EQ(watch_->stage(), SpaceStage::kOk);
+  EXPECT_THAT(asked_to_drop_, IsEmpty());
+  EXPECT_EQ(counters_.space_actions_started_total + counters_.space_actions_dropped_total, 3u);
+}
+
+TEST_F(SpaceWatchTest, TakesTheNewActionForALimitThatIsNewlyCrossed) {
+  Start();
+  SpaceOptions other = options_;
+  other.space_left = kAlwaysCrossed;
+  other.space_left_action = To(SpaceAction::kRotate);
+  Use(other);
+  EXPECT_EQ(asked_to_drop_.size(), 1u);
+}
+
 TEST_F(SpaceWatchTest, KeepsAReserveAndGivesItBackWhenTheDiskIsFull) {
   Start();
   RunUntil([&] { return counters_.space_reserve_bytes == 1 << 20; });
