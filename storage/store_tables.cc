@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 
@@ -23,14 +24,18 @@ constexpr char kGenerationKey[] = "g";
 // the others were not.
 constexpr int kMarkGroupsMax = 4096;
 
-// Reads the groups of a host from its last one backwards, until all its connections are known;
-// those of groups that are in blocks already are in the host's state.
-absl::Status LoadMarksOf(const Rocks& rocks, HostId host, rocksdb::Iterator* entry,
-                         StoreTables* tables) {
-  constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
-  absl::flat_hash_set<uint64_t> connections;
-  size_t wanted = std::numeric_limits<size_t>::max();
-  entry->SeekForPrev(EncodeJournalKey({.host = host, .arrival = kLast}));
+// Of a host, whose marks are looked for from its last group backwards.
+struct MarkSearch {
+  absl::flat_hash_set<uint64_t> connections;           // That are known,
+  size_t wanted = std::numeric_limits<size_t>::max();  // of so many.
+
+  bool is_done() const { return connections.size() >= wanted; }
+};
+
+// Reads the groups of the host that the iterator stands at, the last one, until all its connections
+// are known.
+absl::Status LoadMarksOfGroups(rocksdb::Iterator* entry, HostId host, MarkSearch* search,
+                               StoreTables* tables) {
   for (int groups = 0; entry->Valid() && groups < kMarkGroupsMax; ++groups, entry->Prev()) {
     const absl::StatusOr<JournalKey> key = DecodeJournalKey(ToView(entry->key()));
     if (!key.ok()) return key.status();
@@ -41,8 +46,8 @@ absl::Status LoadMarksOf(const Rocks& rocks, HostId host, rocksdb::Iterator* ent
     if (!group.ok()) return group.status();
     const JournalSender sender = group->header().sender;
     if (sender.connection == 0) continue;
-    if (connections.empty()) wanted = sender.siblings;
-    if (connections.insert(sender.connection).second) {
+    if (search->connections.empty()) search->wanted = sender.siblings;
+    if (search->connections.insert(sender.connection).second) {
       const absl::StatusOr<std::string_view> line = group->Last();
       if (!line.ok()) return line.status();
       tables->marks.Load(host, {.client = std::string(group->header().address),
@@ -51,27 +56,54 @@ absl::Status LoadMarksOf(const Rocks& rocks, HostId host, rocksdb::Iterator* ent
                                 .sequence = sender.sequence,
                                 .record = FingerprintOf(*line)});
     }
-    if (connections.size() >= wanted) break;
+    if (search->is_done()) break;
   }
-  const absl::Status read = FromRocks(entry->status(), "read the journal");
-  if (!read.ok()) return read;
+  return FromRocks(entry->status(), "read the journal");
+}
+
+// Those of groups that are in blocks already.
+absl::Status LoadMarksOfState(const Rocks& rocks, HostId host, MarkSearch* search,
+                              StoreTables* tables) {
   absl::StatusOr<HostState> state = LoadHostState(rocks, host);
   if (!state.ok()) return state.status();
   tables->next_arrival = std::max(tables->next_arrival, state->next_order.arrival + 1);
   tables->next_order = std::max(tables->next_order, state->next_order);
-  while (!state->marks.empty() && connections.size() < wanted) {
+  while (!state->marks.empty() && !search->is_done()) {
     RetryMark& mark = state->marks.back();
-    if (connections.insert(mark.connection).second) tables->marks.Load(host, std::move(mark));
+    if (search->connections.insert(mark.connection).second) {
+      tables->marks.Load(host, std::move(mark));
+    }
     state->marks.pop_back();
   }
   return absl::OkStatus();
 }
 
+// Goes through the journal once, from its end. To seek the last group of each host would take a
+// fleet quadratic time: where all is in blocks, RocksDB 7.8 goes from each back through what was
+// deleted of all hosts before it, whatever bound it is given.
 absl::Status LoadMarks(const Rocks& rocks, StoreTables* tables) {
+  const size_t hosts = tables->hosts.size();
+  std::vector<MarkSearch> searches(hosts);
   const std::unique_ptr<rocksdb::Iterator> entry(
       rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.journal));
-  for (HostId host = 0; host < tables->hosts.size(); ++host) {
-    const absl::Status loaded = LoadMarksOf(rocks, host, entry.get(), tables);
+  if (hosts > 0) {
+    entry->SeekForPrev(EncodeJournalKey(
+        {.host = static_cast<HostId>(hosts - 1), .arrival = std::numeric_limits<uint64_t>::max()}));
+  }
+  while (entry->Valid()) {
+    const absl::StatusOr<JournalKey> last = DecodeJournalKey(ToView(entry->key()));
+    if (!last.ok()) return last.status();
+    const absl::Status loaded =
+        LoadMarksOfGroups(entry.get(), last->host, &searches[last->host], tables);
+    if (!loaded.ok()) return loaded;
+    if (last->host == 0) break;
+    entry->SeekForPrev(EncodeJournalKey(
+        {.host = last->host - 1, .arrival = std::numeric_limits<uint64_t>::max()}));
+  }
+  const absl::Status read = FromRocks(entry->status(), "read the journal");
+  if (!read.ok()) return read;
+  for (HostId host = 0; host < hosts; ++host) {
+    const absl::Status loaded = LoadMarksOfState(rocks, host, &searches[host], tables);
     if (!loaded.ok()) return loaded;
   }
   return absl::OkStatus();
