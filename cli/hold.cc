@@ -103,8 +103,15 @@ absl::Status Add(HoldArguments arguments) {
   auspex::v1::AddHoldResponse response;
   const absl::Status called =
       CallAdmin(*connection, &AdminService::Stub::AddHold, arguments.added, &response);
-  if (called.ok()) Print({api::HoldOf(response.hold())});
-  return called;
+  if (!called.ok()) return called;
+  Print({api::HoldOf(response.hold())});
+  if (response.hosts() == 0) {
+    std::cerr << "warning: it matches no host that is known\n";
+  } else {
+    std::cout << absl::StrFormat("it matches %d %s\n", response.hosts(),
+                                 response.hosts() == 1 ? "host" : "hosts");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status List(const HoldArguments& arguments) {

@@ -91,6 +91,13 @@ absl::StatusOr<std::vector<Hold>> LoadHolds(const Rocks& rocks,
 
 absl::Status CheckHold(const Hold& hold) {
   if (hold.host_pattern.empty()) return absl::InvalidArgumentError("hold: no host");
+  // It would protect nothing, and nobody would know.
+  if (hold.host_pattern.find_first_of(", \t\n") != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("hold: \"%s\" is no pattern of one host's name: a list of them takes a "
+                        "hold for each, or a pattern as web*",
+                        hold.host_pattern));
+  }
   if (hold.from_ms > hold.to_ms) {
     return absl::InvalidArgumentError("hold: its time ends before it begins");
   }

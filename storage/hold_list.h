@@ -29,7 +29,8 @@ namespace storage {
 absl::StatusOr<std::vector<Hold>> LoadHolds(const Rocks& rocks,
                                             const rocksdb::ReadOptions& options);
 
-// kInvalidArgument, which names what is wrong, for a hold that protects nothing or says too much.
+// kInvalidArgument, which names what is wrong, for a hold that protects nothing, such as a list of
+// patterns, or says too much.
 absl::Status CheckHold(const Hold& hold);
 
 // Writes a hold and returns its id. Durable when it returns. kResourceExhausted for more than

@@ -239,6 +239,7 @@ void ApiServer::Record(const EndedCall& call) {
   if (!call.status.ok() && record.failure.empty()) record.failure = call.status.ToString();
   const auto printed = google::protobuf::util::MessageToJsonString(call.request, &record.request);
   if (!printed.ok()) record.request = "?";
+  if (!call.detail.empty()) absl::StrAppend(&record.request, " ", call.detail);
   asio::post(network_, [this, record = std::move(record)] { own_records_.Called(record); });
 }
 

@@ -65,6 +65,7 @@ void Calls::Answer(const Method& method, const absl::StatusOr<Caller>& caller,
                  .method = method,
                  .request = request,
                  .results = call.results,
+                 .detail = call.detail,
                  .status = answered});
     done(answered);
     done = nullptr;

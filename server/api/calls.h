@@ -78,6 +78,7 @@ struct EndedCall {
   const Method& method;
   const google::protobuf::Message& request;
   uint64_t results = 0;
+  std::string detail = {};  // Call::detail.
   absl::Status status = {};
 };
 

@@ -39,6 +39,9 @@ struct Call {
 
   // What was found, for the record that the collector keeps of the call: events, rows, values.
   uint64_t results = 0;
+
+  // What the request does not say, for that record.
+  std::string detail = {};
 };
 
 struct Method {

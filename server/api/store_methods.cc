@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 #include "api/hold_message.h"
 #include "base/clock.h"
@@ -67,8 +68,8 @@ std::vector<Method> StoreMethods::All() {
           }),
       UnaryMethod<RemoveHoldRequest, RemoveHoldResponse>(
           kService, "RemoveHold", Role::kAdmin,
-          [this](Call&, const RemoveHoldRequest& request, RemoveHoldResponse*) {
-            return store_.RemoveHold(request.id());
+          [this](Call& call, const RemoveHoldRequest& request, RemoveHoldResponse*) {
+            return RemoveHold(call, request.id());
           }),
       UnaryMethod<PreviewRetentionRequest, PreviewRetentionResponse>(
           kService, "PreviewRetention", Role::kAdmin,
@@ -93,12 +94,29 @@ absl::Status StoreMethods::AddHold(Call& call, const AddHoldRequest& request,
       .reason = request.reason(),
       .placed_by = call.caller.name,
       .placed_ms = base::NowMs()};
+  if (hold.reason.empty()) return absl::InvalidArgumentError("hold: no reason");
   const absl::StatusOr<uint64_t> id = store_.AddHold(hold);
   if (!id.ok()) return id.status();
   hold.id = *id;
+  call.detail = absl::StrCat("id=", *id);
   api::Fill(hold, response->mutable_hold());
+  const auto hosts = store_.ListHosts({.host_patterns = {hold.host_pattern}, .stop = call.stop});
+  if (!hosts.ok()) return hosts.status();
+  response->set_hosts(hosts->hosts.size());
   call.results = 1;
   return absl::OkStatus();
+}
+
+absl::Status StoreMethods::RemoveHold(Call& call, uint64_t id) const {
+  const absl::StatusOr<std::vector<storage::Hold>> holds = store_.Holds();
+  if (!holds.ok()) return holds.status();
+  const auto found = std::ranges::find(*holds, id, &storage::Hold::id);
+  if (found != holds->end()) {
+    call.detail =
+        absl::StrFormat("host=%s from_ms=%d to_ms=%d reason=%s placed_by=%s", found->host_pattern,
+                        found->from_ms, found->to_ms, found->reason, found->placed_by);
+  }
+  return store_.RemoveHold(id);
 }
 
 absl::Status StoreMethods::ListHolds(Call& call, ListHoldsResponse* response) const {

@@ -32,6 +32,7 @@ class StoreMethods {
   boost::asio::io_context& network_;
   absl::Status AddHold(Call& call, const auspex::v1::AddHoldRequest& request,
                        auspex::v1::AddHoldResponse* response) const;
+  absl::Status RemoveHold(Call& call, uint64_t id) const;
   absl::Status ListHolds(Call& call, auspex::v1::ListHoldsResponse* response) const;
   absl::Status PreviewRetention(Call& call, const auspex::v1::PreviewRetentionRequest& request,
                                 auspex::v1::PreviewRetentionResponse* response) const;

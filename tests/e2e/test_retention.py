@@ -1,6 +1,7 @@
 """Retention and holds of a collector that runs: previewed, kept back, applied, and written down."""
 
 import json
+import re
 import subprocess
 import unittest
 
@@ -82,6 +83,7 @@ class RetentionTest(auspex.ServerTest):
     def test_deletes_nothing_that_is_held(self):
         said = self.ask("hold", "add", "--host", "web1", "--to", "2020-09-14", "--reason", "case 7")
         self.assertIn("    1  hosts web1, from the first to 2020-09-13T23:59:59.999Z: case 7 (uid", said)
+        self.assertIn("\nit matches 1 host\n", said)
         self.use("default keep 30d\n")
         auspex.wait_for(lambda: self.events("web2") == 0, "the deletion")
         auspex.wait_for(lambda: self.events("web1") == 10, "the deletion")
@@ -92,6 +94,12 @@ class RetentionTest(auspex.ServerTest):
         self.assertIn("case 7", self.command("hold", "list", "--store", self.server.store))
         self.ask("hold", "remove", "1", "--reason", "it is over")
         self.assertEqual(self.ask("hold", "list"), "")
+        # Who reads of it later knows which hold it was.
+        calls = [bytes.fromhex(record.split(b" cmd=")[1].split()[0].decode())
+                 for record in self.server.search("--host", "auspexd", "-m", "USER_CMD")]
+        self.assertTrue(any(re.match(rb"AddHold .*case 7.* id=1$", call) for call in calls), calls)
+        self.assertTrue(any(re.match(rb"RemoveHold .*it is over.* host=web1 from_ms=0 .*case 7", call)
+                            for call in calls), calls)
         self.ask("retention", "apply")
         auspex.wait_for(lambda: self.events("web1") == 0, "the deletion")
         self.assertIn("there is no 1", self.ask("hold", "remove", "1", status=1))

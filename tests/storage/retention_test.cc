@@ -143,6 +143,11 @@ TEST_F(RetentionTest, RefusesHoldsThatSayNothing) {
       store_->AddHold({.host_pattern = "a", .from_ms = 2, .to_ms = 1}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(
       store_->AddHold({.host_pattern = std::string(kHoldTextMax + 1, 'x')}).status()));
+  for (const char* const list : {"a,b", " a", "a b"}) {
+    const absl::Status refused = store_->AddHold({.host_pattern = list}).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(refused));
+    EXPECT_THAT(std::string(refused.message()), HasSubstr(list));
+  }
   EXPECT_THAT(*store_->Holds(), IsEmpty());
 }
 

@@ -185,16 +185,21 @@ TEST_F(AdminServiceTest, MakesABackupWhereTheConfigurationHasAPlace) {
 TEST_F(AdminServiceTest, PlacesListsAndRemovesHolds) {
   Start();
   const auto stub = StubAs("root");
-  const auto add = [&](const std::string& pattern, auspex::v1::AddHoldResponse* response) {
+  Deliver("web1", {1});
+  Deliver("db1", {2});
+  const auto add = [&](const std::string& pattern, auspex::v1::AddHoldResponse* response,
+                       const std::string& reason = "case 7") {
     grpc::ClientContext context;
     auspex::v1::AddHoldRequest request;
     request.set_host_pattern(pattern);
-    request.set_reason("case 7");
+    request.set_reason(reason);
     return stub->AddHold(&context, request, response);
   };
   auspex::v1::AddHoldResponse added;
   EXPECT_EQ(add("", &added).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(add("web*", &added, "").error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   ASSERT_TRUE(add("web*", &added).ok());
+  EXPECT_EQ(added.hosts(), 1u);
   EXPECT_EQ(added.hold().placed_by(), "root");
   EXPECT_EQ(added.hold().to_ms(), std::numeric_limits<uint64_t>::max());
   const auto count = [&] {
