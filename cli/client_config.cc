@@ -50,7 +50,8 @@ std::vector<std::string> Files() {
 }
 
 absl::StatusOr<ClientConfig> ReadFile(const std::string& path) {
-  const absl::StatusOr<std::string> text = base::ReadSmallFile(path, kClientConfigBytesMax + 1);
+  const absl::StatusOr<std::string> text =
+      base::ReadSmallFile(path, kClientConfigBytesMax + 1, true);
   if (!text.ok()) return text.status();
   if (text->size() > kClientConfigBytesMax) {
     return absl::InvalidArgumentError(
