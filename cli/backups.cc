@@ -9,6 +9,7 @@
 
 #include "query/utc_time.h"
 #include "storage/event_store.h"
+#include "storage/store_directory.h"
 
 namespace cli {
 
@@ -29,6 +30,9 @@ void Print(const std::string& directory, const storage::BackupResult& made, std:
 
 absl::Status BackUpStore(const std::string& store, const storage::BackupRequest& request,
                          std::ostream& output) {
+  // To open it would make one.
+  const absl::Status is_there = storage::StoreDirectory::CheckForReading(store);
+  if (!is_there.ok()) return is_there;
   const auto opened = storage::EventStore::Open(store, {});
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<storage::BackupResult> made = (*opened)->Backup(request);
