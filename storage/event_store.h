@@ -157,7 +157,7 @@ class EventStore {
 
   // Deletes the oldest days, over all hosts and whatever the policy says, until their columns make
   // `bytes`, and returns how many that were: less, or 0, if nothing more may go, which is what is
-  // held, and what is of today or was received today. Told under kDiskFullRule. When it
+  // held, and what is of today or was received today. Told under kRotateRule. When it
   // returns, the files have shrunk by about as much, unless a reader still sees what was there.
   // Ends a backup that is being made, which keeps files.
   absl::StatusOr<uint64_t> DropOldest(uint64_t bytes, std::stop_token stop,

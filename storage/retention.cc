@@ -112,7 +112,7 @@ class PolicyParser {
           absl::StrFormat("bad name %s; allowed: up to %d letters, digits, \"-\", \"_\" and \".\"",
                           Quoted(name), kNameBytesMax));
     }
-    if (name == kDefault || name == kDiskFullRule) {
+    if (name == kDefault || name == kRotateRule) {
       return Wrong("the name " + Quoted(name) + " has a meaning of its own");
     }
     const auto [known, is_new] = names_.emplace(name, line_);

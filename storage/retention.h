@@ -81,8 +81,9 @@ inline constexpr size_t kPolicyWordsMax = 256;  // Of one list.
 inline constexpr size_t kPolicyWordBytesMax = 255;
 inline constexpr uint32_t kPolicyDaysMax = 36'500;
 
-// What is deleted to make room belongs to no rule of a policy: it is told under this name.
-inline constexpr std::string_view kDiskFullRule = "disk-full";
+// What is deleted to make room belongs to no rule of a policy: it is told under the name of the
+// action (auditd.conf(5)).
+inline constexpr std::string_view kRotateRule = "rotate";
 
 // Reads a policy file. kInvalidArgument tells everything that is wrong, a line each, with
 // `file_name` and the number of the line.

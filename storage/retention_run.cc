@@ -134,7 +134,7 @@ absl::StatusOr<uint64_t> RetentionDeleter::DropUntil(std::span<const HostDay> da
       const bool is_over = AgeDay(days[i].day, contents->received, scope_.today) < scope_.today;
       if (contents->blocks == 0 || !is_over) continue;
       PutDayDrop(scope_.rocks, days[i], (*limits)[i], &write);
-      deletions.Add(std::string(kDiskFullRule), host, days[i].day, *contents);
+      deletions.Add(std::string(kRotateRule), host, days[i].day, *contents);
       dropped += contents->bytes;
     }
     const absl::Status written = Write(&write);

@@ -43,7 +43,7 @@ void CheckMessage(std::string_view message, std::string_view text) {
 void CheckPromises(const RetentionPolicy& policy) {
   Check(policy.rules.size() <= storage::kPolicyRulesMax);
   for (const RetentionRule& rule : policy.rules) {
-    Check(!rule.name.empty() && rule.name != storage::kDiskFullRule);
+    Check(!rule.name.empty() && rule.name != storage::kRotateRule);
     Check(!rule.days_max || (*rule.days_max >= 1 && *rule.days_max <= storage::kPolicyDaysMax));
     Check(!rule.bytes_max || (*rule.bytes_max > 0 && rule.takes_whole_hosts()));
     for (const auto* words : {&rule.host_patterns, &rule.keys, &rule.types}) {

@@ -210,7 +210,7 @@ class PoliciesModelTest : public testing::TestWithParam<int> {
   void DropOldest() {
     uint64_t told = 0;
     const auto dropped = store_->DropOldest(Random(2000), {}, [&](const storage::Deletion& one) {
-      EXPECT_EQ(one.rule, storage::kDiskFullRule);
+      EXPECT_EQ(one.rule, storage::kRotateRule);
       told += one.events;
     });
     ASSERT_TRUE(dropped.ok()) << dropped.status();

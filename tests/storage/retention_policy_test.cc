@@ -70,7 +70,7 @@ TEST(RetentionPolicy, NamesWhatIsWrong) {
       {"rule a", "p.conf:1: \"keep\" is missing; wanted: keep DAYSd, or keep forever"},
       {"rule a/b keep 7d",
        "p.conf:1: bad name \"a/b\"; allowed: up to 64 letters, digits, \"-\", \"_\" and \".\""},
-      {"rule disk-full keep 7d", "p.conf:1: the name \"disk-full\" has a meaning of its own"},
+      {"rule rotate keep 7d", "p.conf:1: the name \"rotate\" has a meaning of its own"},
       {"rule default keep 7d", "p.conf:1: the name \"default\" has a meaning of its own"},
       {"rule a keep 7d\nrule a keep 8d", "p.conf:2: the name \"a\" is taken (line 1)"},
       {"rule a hosts=x keep 7d",

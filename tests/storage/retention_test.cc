@@ -158,7 +158,7 @@ TEST_F(RetentionTest, DropsTheOldestDaysOfAllHostsFirst) {
   const auto first = store_->DropOldest(1, {}, tell);
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_GT(*first, 0u);
-  EXPECT_THAT(told, ElementsAre("disk-full b 19900-19900: 1"));
+  EXPECT_THAT(told, ElementsAre("rotate b 19900-19900: 1"));
   EXPECT_EQ(*store_->DropOldest(0, {}, tell), 0u);
   ASSERT_GT(*store_->DropOldest(*first * 3 / 2, {}, tell), *first);
   EXPECT_THAT(Left(), ElementsAre("b 19903", "c 20000"));
