@@ -52,9 +52,14 @@ SpaceLimits LimitsOf(const SpaceOptions& options, uint64_t total_bytes) {
   if (options.admin_space_left) {
     limits.admin_space_left = BytesOf(*options.admin_space_left, total_bytes);
   }
-  limits.space_left = options.space_left ? BytesOf(*options.space_left, total_bytes)
-                                         : std::max(Percent(total_bytes, kSpaceLeftPercent),
-                                                    2 * limits.admin_space_left);
+  // Twice the other one, unless that is half of all: a limit that is always crossed warns of
+  // nothing.
+  const uint64_t above = total_bytes - std::min(total_bytes, limits.admin_space_left);
+  const uint64_t above_admin =
+      limits.admin_space_left + std::min(limits.admin_space_left, above / 2);
+  limits.space_left = options.space_left
+                          ? BytesOf(*options.space_left, total_bytes)
+                          : std::max(Percent(total_bytes, kSpaceLeftPercent), above_admin);
   if (!options.admin_space_left) {
     limits.admin_space_left =
         std::min(Percent(total_bytes, kAdminSpaceLeftPercent), limits.space_left / 2);
