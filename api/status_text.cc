@@ -90,7 +90,9 @@ Section General(const StatusResponse& status) {
     section.Add("uptime",
                 UptimeText(status.now_ms() - std::min(status.now_ms(), status.started_ms())));
   }
-  section.Add("records", status.suspended() ? "refused: suspended" : "taken in");
+  section.Add("records", !status.suspended()           ? "taken in"
+                         : status.suspended_by_admin() ? "refused: suspended by an admin"
+                                                       : "refused: for want of space");
   section.Add("records/s", absl::StrFormat("%.1f", status.records_per_second()));
   if (status.hosts() > 0) section.Add("hosts", absl::StrCat(status.hosts()));
   section.Add("sessions", absl::StrCat(status.sessions()));

@@ -50,6 +50,7 @@ void StateReport::Fill(StatusResponse* status) const {
   status->set_started_ms(started_ms_);
   status->set_now_ms(base::NowMs());
   status->set_suspended(sources_.committer.is_suspended());
+  status->set_suspended_by_admin(sources_.committer.is_suspended_by_admin());
   for (const auto& [name, endpoint] : sources_.endpoints()) {
     StatusResponse::Listener& listener = *status->add_listeners();
     listener.set_name(name);

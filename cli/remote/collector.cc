@@ -43,6 +43,15 @@ absl::Status PrintStatus(const std::string& server, const auspex::v1::StatusRequ
   return absl::OkStatus();
 }
 
+absl::Status WriteState(const std::string& server) {
+  const absl::StatusOr<Connection> connection = ConnectForAdmin(server);
+  if (!connection.ok()) return connection.status();
+  auspex::v1::WriteStateResponse written;
+  const absl::Status called = CallAdmin(*connection, &AdminService::Stub::WriteState, {}, &written);
+  if (called.ok()) std::cout << written.path() << '\n';
+  return called;
+}
+
 }  // namespace
 
 int Status(int argc, char** argv) {
@@ -105,7 +114,7 @@ int Server(int argc, char** argv) {
                 TellAdmin<SuspendRequest, SuspendResponse>(server, &Stub::Suspend, suspension));
   }
   if (state->parsed()) {
-    return done(state, TellAdmin<WriteStateRequest, WriteStateResponse>(server, &Stub::WriteState));
+    return done(state, WriteState(server));
   }
   if (stop->parsed())
     return done(stop, TellAdmin<StopRequest, StopResponse>(server, &Stub::Stop, end));

@@ -43,7 +43,7 @@ TEST(StatusText, TellsWhatIsKnown) {
             "started       1970-01-01T00:00:01.000Z\n"
             "now           1970-01-02T02:03:05.000Z\n"
             "uptime        1d 02:03:04\n"
-            "records       refused: suspended\n"
+            "records       refused: for want of space\n"
             "records/s     12.3\n"
             "sessions      0\n"
             "streams       0\n"

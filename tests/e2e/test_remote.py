@@ -450,7 +450,7 @@ class OperatorTest(RemoteTest):
     def test_suspends_and_resumes(self):
         self.operate("server", "suspend", "--reason", "moving house")
         self.addCleanup(self.operate, "server", "resume")
-        self.assertRegex(self.operate("status"), r"records +refused: suspended\n")
+        self.assertRegex(self.operate("status"), r"records +refused: suspended by an admin\n")
         self.operate("server", "resume")
         self.assertRegex(self.operate("status"), r"records +taken in\n")
         found = auspex.wait_for(
