@@ -68,9 +68,26 @@ ListenerLimits LimitsByFiles() {
   return limits;
 }
 
+// What else an admin has written: the files that the configuration names.
+struct NamedFiles {
+  QuotaRules quotas;
+  std::optional<storage::RetentionPolicy> retention;
+};
+
+absl::StatusOr<NamedFiles> ReadNamedFiles(const Config& config) {
+  absl::StatusOr<QuotaRules> quotas = QuotaRules::Read(config.quotas);
+  if (!quotas.ok()) return quotas.status();
+  absl::StatusOr<std::optional<storage::RetentionPolicy>> retention =
+      ReadRetentionFile(config.store.retention_file);
+  if (!retention.ok()) return retention.status();
+  return NamedFiles{*std::move(quotas), *std::move(retention)};
+}
+
 int CheckConfig(const ParsedConfig& parsed) {
   std::cout << FormatReport(parsed);
-  return parsed.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
+  const absl::Status named = ReadNamedFiles(parsed.config).status();
+  if (!named.ok()) std::cout << "wrong: " << Text(named) << '\n';
+  return parsed.ok() && named.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 Quotas::Passed TellOfQuotas(OwnRecords& own_records) {
@@ -105,6 +122,11 @@ int Run(const Arguments& arguments) {
     return EXIT_FAILURE;
   }
   const Config& config = parsed->config;
+  absl::StatusOr<NamedFiles> named = ReadNamedFiles(config);
+  if (!named.ok()) {
+    spdlog::error("{}", Text(named.status()));
+    return EXIT_FAILURE;
+  }
   absl::StatusOr<std::vector<PassedSocket>> sockets = TakePassedSockets();
   if (!sockets.ok()) {
     spdlog::error("{}", Text(sockets.status()));
@@ -140,24 +162,13 @@ int Run(const Arguments& arguments) {
   own_records.Start();
 
   Quotas quotas(counters);
-  absl::StatusOr<QuotaRules> quota_rules = QuotaRules::Read(config.quotas);
-  if (!quota_rules.ok()) {
-    spdlog::error("{}", Text(quota_rules.status()));
-    return EXIT_FAILURE;
-  }
-  quotas.SetRules(*std::move(quota_rules));
+  quotas.SetRules(std::move(named->quotas));
   quotas.OnDayPassed(TellOfQuotas(own_records));
 
-  absl::StatusOr<std::optional<storage::RetentionPolicy>> policy =
-      ReadRetentionFile(config.store.retention_file);
-  if (!policy.ok()) {
-    spdlog::error("{}", Text(policy.status()));
-    return EXIT_FAILURE;
-  }
   std::optional<RetentionKeeper> retention;
   retention.emplace(**store, RetentionKeeperOptions(),
                     TellOfDeletions(network, own_records, counters));
-  retention->SetPolicy(*std::move(policy));
+  retention->SetPolicy(std::move(named->retention));
 
   SpaceWatch space(
       network, committer, own_records, counters, config.store.store_dir, config.space,
