@@ -106,7 +106,7 @@ asio::awaitable<void> Control::HandleSignals() {
         break;
       case SIGCONT:
         spdlog::info("state {}", ToText(collector_.api.Metrics()));
-        WriteState();
+        WriteState(kStateHosts);
         break;
       default:
         EndAtOnceOnNextSignal();
@@ -187,9 +187,9 @@ void Control::FillPolicies(auspex::v1::StatusResponse* status) const {
 }
 
 // The disk may take its time, and sessions must not wait for it.
-void Control::WriteState() {
-  asio::post(state_writer_, [file = State()] {
-    const absl::Status written = Write(file);
+void Control::WriteState(uint32_t largest_hosts) {
+  asio::post(state_writer_, [file = State(largest_hosts), &store = collector_.store] {
+    const absl::Status written = Write(file, store, {});
     if (!written.ok()) spdlog::error("state_file: {}", Text(written));
   });
 }
@@ -201,7 +201,7 @@ void Control::WriteStateAtIntervals() {
   report_timer_.expires_after(std::chrono::seconds(config_.state.report_interval_s));
   report_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
-    WriteState();
+    WriteState(0);  // Who looks at all blocks again and again has nothing else to do soon.
     WriteStateAtIntervals();
   });
 }

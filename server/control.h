@@ -80,7 +80,8 @@ class Control {
 
   void FillStatus(auspex::v1::StatusResponse* status) const { state_report_.Fill(status); }
 
-  StateFile State() const { return state_report_.File(); }
+  // With `largest_hosts` of the hosts: see FillHosts().
+  StateFile State(uint32_t largest_hosts) const { return state_report_.File(largest_hosts); }
 
   const std::string& backup_dir() const { return config_.store.backup_dir; }
 
@@ -91,7 +92,7 @@ class Control {
   absl::Status RefuseReload(const absl::Status& why);
   std::vector<NamedEndpoint> Endpoints() const;
   void FillPolicies(auspex::v1::StatusResponse* status) const;
-  void WriteState();
+  void WriteState(uint32_t largest_hosts);
   void WriteStateAtIntervals();
   void Use(const Config& config);
   void Move(ApiServer::Change api, Listening::Move listening);

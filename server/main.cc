@@ -193,7 +193,7 @@ int Run(const Arguments& arguments) {
   ApiServer api(network, **store, committer, own_records, counters, host_sessions, quotas,
                 config.api, ApiLimits(),
                 {.fill_status = [&](auto* status) { control_of_signals->FillStatus(status); },
-                 .state_file = [&] { return control_of_signals->State(); },
+                 .state_file = [&] { return control_of_signals->State(kStateHosts); },
                  .stop = [] { std::raise(SIGTERM); },
                  .backup_dir = [&] { return control_of_signals->backup_dir(); },
                  .retention_policy = [&] { return retention->policy(); },

@@ -1,7 +1,11 @@
 #include "server/state_report.h"
 
+#include <algorithm>
+#include <functional>
+#include <tuple>
 #include <utility>
 
+#include "api/host_message.h"
 #include "api/status_text.h"
 #include "base/clock.h"
 #include "base/new_file.h"
@@ -76,14 +80,37 @@ void StateReport::Fill(StatusResponse* status) const {
   }
 }
 
-StateFile StateReport::File() const {
-  StatusResponse status;
-  Fill(&status);
-  return {.path = sources_.config.state.state_file, .text = api::StatusText(status)};
+StateFile StateReport::File(uint32_t largest_hosts) const {
+  StateFile file{.path = sources_.config.state.state_file, .largest_hosts = largest_hosts};
+  Fill(&file.status);
+  return file;
 }
 
-absl::Status Write(const StateFile& file) {
-  return base::WriteNewFile(file.path, file.text, {.mode = 0640, .replaces = true});
+absl::Status FillHosts(const storage::EventStore& store, uint32_t largest_hosts,
+                       std::stop_token stop, StatusResponse* status) {
+  absl::StatusOr<storage::HostList> list =
+      store.ListHosts({.with_contents = largest_hosts > 0, .stop = std::move(stop)});
+  if (!list.ok()) return list.status();
+  std::vector<storage::ListedHost>& hosts = list->hosts;
+  status->set_hosts(hosts.size());
+  storage::Losses losses;
+  for (const storage::ListedHost& host : hosts) {
+    if (host.losses) storage::AddLosses(*host.losses, &losses);
+  }
+  api::Fill(losses, status->mutable_losses());
+  std::ranges::stable_sort(hosts, std::greater<>(), [](const storage::ListedHost& host) {
+    return host.contents ? host.contents->bytes : 0;
+  });
+  hosts.resize(std::min<size_t>(hosts.size(), largest_hosts));
+  for (const storage::ListedHost& host : hosts) api::Fill(host, status->add_largest_hosts());
+  return absl::OkStatus();
+}
+
+absl::Status Write(StateFile file, const storage::EventStore& store, std::stop_token stop) {
+  // How it is doing is asked for all the more when the store cannot be read.
+  std::ignore = FillHosts(store, file.largest_hosts, std::move(stop), &file.status);
+  return base::WriteNewFile(file.path, api::StatusText(file.status),
+                            {.mode = 0640, .replaces = true});
 }
 
 }  // namespace server

@@ -3,7 +3,9 @@
 
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -24,14 +26,25 @@ struct NamedEndpoint {
   boost::asio::ip::tcp::endpoint endpoint;
 };
 
+// So many hosts stand in a state file that somebody has asked for.
+inline constexpr uint32_t kStateHosts = 20;
+
+// What is to be in the state file, but for what has to be read from the store.
 struct StateFile {
   std::string path;
-  std::string text;
+  auspex::v1::StatusResponse status = {};
+  uint32_t largest_hosts = 0;  // See FillHosts().
 };
 
-// Writes it, in place of what was there. Fails as base::WriteNewFile() does. For any thread that
-// may wait for the disk.
-absl::Status Write(const StateFile& file);
+// Fills in how many hosts there are, what they have lost, and as many as that of those that take
+// most of the store, which takes a look at the summary of each block. For any thread that may wait
+// for the disk.
+absl::Status FillHosts(const storage::EventStore& store, uint32_t largest_hosts,
+                       std::stop_token stop, auspex::v1::StatusResponse* status);
+
+// Writes it, in place of what was there; without hosts if the store is not open. Fails as
+// base::WriteNewFile() does. For any thread that may wait for the disk.
+absl::Status Write(StateFile file, const storage::EventStore& store, std::stop_token stop);
 
 // Belongs to the network thread.
 class StateReport {
@@ -51,11 +64,10 @@ class StateReport {
 
   explicit StateReport(Sources sources);
 
-  // Fills in all but what has to be read from the store: hosts, and what they have lost.
+  // Fills in all but what FillHosts() does.
   void Fill(auspex::v1::StatusResponse* status) const;
 
-  // What is to be in the state file.
-  StateFile File() const;
+  StateFile File(uint32_t largest_hosts) const;
 
  private:
   const Sources sources_;

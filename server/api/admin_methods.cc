@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "api/host_message.h"
 #include "server/api/network_task.h"
 
 namespace server {
@@ -16,14 +15,6 @@ using namespace auspex::v1;  // The messages of one service.
 constexpr char kService[] = "auspex.v1.AdminService";
 
 constexpr uint32_t kLargestHostsMax = 1000;
-
-void FillLargest(std::vector<storage::ListedHost> hosts, size_t count, StatusResponse* response) {
-  std::ranges::stable_sort(hosts, std::greater<>(), [](const storage::ListedHost& host) {
-    return host.contents ? host.contents->bytes : 0;
-  });
-  hosts.resize(std::min(hosts.size(), count));
-  for (const storage::ListedHost& host : hosts) api::Fill(host, response->add_largest_hosts());
-}
 
 // A method that answers with nothing but its status.
 template <typename Request, typename Response>
@@ -76,7 +67,7 @@ std::vector<Method> AdminMethods::All() {
               *file = actions_.state_file();
               return absl::OkStatus();
             });
-            if (done.ok()) done = Write(*file);
+            if (done.ok()) done = Write(*file, store_, call.stop);
             if (done.ok()) response->set_path(file->path);
             return done;
           }),
@@ -100,22 +91,9 @@ absl::Status AdminMethods::Status(Call& call, const StatusRequest& request,
   });
   if (!done.ok()) return done;
   *response = std::move(*status);
-  const bool with_contents = request.largest_hosts() > 0;
-  absl::StatusOr<storage::HostList> list =
-      store_.ListHosts({.with_contents = with_contents, .stop = call.stop});
-  if (!list.ok()) return list.status();
-  response->set_hosts(list->hosts.size());
-  storage::Losses losses;
-  for (const storage::ListedHost& host : list->hosts) {
-    if (host.losses) storage::AddLosses(*host.losses, &losses);
-  }
-  api::Fill(losses, response->mutable_losses());
-  if (with_contents) {
-    FillLargest(std::move(list->hosts), std::min(request.largest_hosts(), kLargestHostsMax),
-                response);
-  }
   call.results = 1;
-  return absl::OkStatus();
+  return FillHosts(store_, std::min(request.largest_hosts(), kLargestHostsMax), call.stop,
+                   response);
 }
 
 absl::Status AdminMethods::Do(const std::stop_token& stop,

@@ -107,6 +107,8 @@ TEST_F(AdminServiceTest, TellsWhatHostsTakeAndHaveLost) {
 
 TEST_F(AdminServiceTest, WritesItsStateIntoAFile) {
   Start();
+  Deliver("web1", {1, 2, 3});
+  ASSERT_TRUE(store_->Settle({}).ok());
   const auto write = [&](auspex::v1::WriteStateResponse* response) {
     grpc::ClientContext context;
     return StubAs("root")->WriteState(&context, {}, response);
@@ -116,7 +118,8 @@ TEST_F(AdminServiceTest, WritesItsStateIntoAFile) {
   ASSERT_TRUE(written.ok()) << written.error_message();
   EXPECT_EQ(response.path(), config_.state.state_file);
   EXPECT_THAT(ReadWhole(response.path()),
-              AllOf(HasSubstr("uptime"), HasSubstr("auspexd_calls_open"), HasSubstr("flush")));
+              AllOf(HasSubstr("uptime"), HasSubstr("auspexd_calls_open"), HasSubstr("flush"),
+                    HasSubstr("\nhosts "), HasSubstr("lost before"), HasSubstr("\n  web1 ")));
   config_.state.state_file = directory_.path() + "/none/state";
   EXPECT_THAT(write(&response).error_message(), HasSubstr("/none/state"));
 }

@@ -82,7 +82,7 @@ class ApiTest : public testing::Test {
                              .policies = {}});
     AdminActions actions = actions_;
     actions.fill_status = [this](auto* status) { state_report_->Fill(status); };
-    actions.state_file = [this] { return state_report_->File(); };
+    actions.state_file = [this] { return state_report_->File(1); };
     api_.emplace(network_, *store_, *committer_, *own_records_, counters_, host_sessions_, quotas_,
                  options, limits_, std::move(actions));
     const absl::Status started = OnNetwork<absl::Status>([this] { return api_->Start(); });
