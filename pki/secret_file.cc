@@ -49,11 +49,16 @@ std::string DigestOf(std::string_view secret) {
 }
 
 absl::StatusOr<std::string> MakeSecret() {
-  std::array<unsigned char, kSecretBytes> bytes{};
-  if (RAND_bytes(bytes.data(), bytes.size()) != 1) {
-    return absl::InternalError("the system has no random bits");
+  for (;;) {
+    std::array<unsigned char, kSecretBytes> bytes{};
+    if (RAND_bytes(bytes.data(), bytes.size()) != 1) {
+      return absl::InternalError("the system has no random bits");
+    }
+    std::string secret =
+        absl::WebSafeBase64Escape({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    // Every 64th would be an option on a command line.
+    if (secret.front() != '-') return secret;
   }
-  return absl::WebSafeBase64Escape({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 std::string FormatSecrets(const std::vector<Secret>& secrets) {

@@ -40,8 +40,8 @@ inline constexpr size_t kSecretsBytesMax = 16 << 20;
 // 64 hexadecimal digits. A secret has 256 random bits, so nothing slower is needed to keep it.
 std::string DigestOf(std::string_view secret);
 
-// 43 characters that need no quotes in a shell, a URL or a header: 256 random bits. kInternal if
-// the system has none.
+// 43 characters that need no quotes in a shell, a URL or a header, and are no option there: 256
+// random bits, but that none begins with a hyphen. kInternal if the system has none.
 absl::StatusOr<std::string> MakeSecret();
 
 std::string FormatSecrets(const std::vector<Secret>& secrets);

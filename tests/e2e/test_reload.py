@@ -226,7 +226,8 @@ class GoesOnTest(ReloadTest):
         enroll = [*invited.decode().split()[1:], "--out", self.site.directory / "of-web9"]
         self.assertEqual(self.ask(*enroll)[0], 1)
         self.reload(api_enroll_ca=self.site.ca.parent)
-        self.assertEqual(self.ask(*enroll)[0], 0)
+        status, _, said = self.ask(*enroll)
+        self.assertEqual(status, 0, said)
 
     def test_the_socket(self):
         moved = self.server.directory / "moved.sock"

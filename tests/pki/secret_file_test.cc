@@ -60,6 +60,15 @@ TEST_F(SecretFileTest, HoldsDigestsOnly) {
 
 TEST_F(SecretFileTest, MakesADifferentSecretEachTime) { EXPECT_NE(Add("a"), Add("b")); }
 
+TEST(MakeSecret, MakesNoOptionOfACommandLine) {
+  for (int i = 0; i < 2000; ++i) {
+    const absl::StatusOr<std::string> secret = MakeSecret();
+    ASSERT_TRUE(secret.ok()) << secret.status();
+    EXPECT_EQ(secret->size(), 43u);
+    EXPECT_NE(secret->front(), '-');
+  }
+}
+
 TEST_F(SecretFileTest, GivesANameOneSecret) {
   const std::string first = Add("grafana");
   EXPECT_TRUE(absl::IsAlreadyExists(file_.Add("grafana", hours(1)).status()));
