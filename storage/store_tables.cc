@@ -32,8 +32,8 @@ struct MarkSearch {
   bool is_done() const { return connections.size() >= wanted; }
 };
 
-// Reads the groups of the host that the iterator stands at, the last one, until all its connections
-// are known.
+// Reads the groups of a host backwards from its last one, where the iterator stands, until all its
+// connections are known.
 absl::Status LoadMarksOfGroups(rocksdb::Iterator* entry, HostId host, MarkSearch* search,
                                StoreTables* tables) {
   for (int groups = 0; entry->Valid() && groups < kMarkGroupsMax; ++groups, entry->Prev()) {
@@ -82,23 +82,19 @@ absl::Status LoadMarksOfState(const Rocks& rocks, HostId host, MarkSearch* searc
 // fleet quadratic time: where all is in blocks, RocksDB 7.8 goes from each back through what was
 // deleted of all hosts before it, whatever bound it is given.
 absl::Status LoadMarks(const Rocks& rocks, StoreTables* tables) {
-  const size_t hosts = tables->hosts.size();
+  const auto hosts = static_cast<HostId>(tables->hosts.size());
   std::vector<MarkSearch> searches(hosts);
   const std::unique_ptr<rocksdb::Iterator> entry(
       rocks.db->NewIterator(rocksdb::ReadOptions(), rocks.journal));
-  if (hosts > 0) {
-    entry->SeekForPrev(EncodeJournalKey(
-        {.host = static_cast<HostId>(hosts - 1), .arrival = std::numeric_limits<uint64_t>::max()}));
-  }
-  while (entry->Valid()) {
+  for (HostId left = hosts; left > 0;) {
+    constexpr uint64_t kLast = std::numeric_limits<uint64_t>::max();
+    entry->SeekForPrev(EncodeJournalKey({.host = left - 1, .arrival = kLast}));
+    if (!entry->Valid()) break;
     const absl::StatusOr<JournalKey> last = DecodeJournalKey(ToView(entry->key()));
     if (!last.ok()) return last.status();
-    const absl::Status loaded =
-        LoadMarksOfGroups(entry.get(), last->host, &searches[last->host], tables);
+    left = last->host;
+    const absl::Status loaded = LoadMarksOfGroups(entry.get(), left, &searches[left], tables);
     if (!loaded.ok()) return loaded;
-    if (last->host == 0) break;
-    entry->SeekForPrev(EncodeJournalKey(
-        {.host = last->host - 1, .arrival = std::numeric_limits<uint64_t>::max()}));
   }
   const absl::Status read = FromRocks(entry->status(), "read the journal");
   if (!read.ok()) return read;
