@@ -51,7 +51,7 @@ std::vector<std::string> Files() {
 
 absl::StatusOr<ClientConfig> ReadFile(const std::string& path) {
   const absl::StatusOr<std::string> text =
-      base::ReadSmallFile(path, kClientConfigBytesMax + 1, true);
+      base::ReadSmallFile(path, kClientConfigBytesMax + 1, /*may_wait=*/true);
   if (!text.ok()) return text.status();
   if (text->size() > kClientConfigBytesMax) {
     return absl::InvalidArgumentError(

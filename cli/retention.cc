@@ -33,7 +33,8 @@ struct RetentionArguments {
 
 // Wrong files are told with their names, wherever they are read in the end.
 absl::StatusOr<std::string> ReadPolicy(const std::string& file) {
-  absl::StatusOr<std::string> text = base::ReadSmallFile(file, storage::kPolicyBytesMax + 1, true);
+  absl::StatusOr<std::string> text =
+      base::ReadSmallFile(file, storage::kPolicyBytesMax + 1, /*may_wait=*/true);
   if (!text.ok()) return text;
   const absl::Status parsed = storage::ParseRetentionPolicy(*text, file).status();
   return parsed.ok() ? text : parsed;

@@ -40,14 +40,23 @@ absl::Status CallAdmin(const Connection& connection, AdminMethod<Request, Respon
   return connection.StatusOf((stub.*method)(&context, request, response));
 }
 
-// A call whose answer is only that it was done.
+// A call by itself.
 template <typename Request, typename Response>
-absl::Status TellAdmin(const std::string& server, AdminMethod<Request, Response> method,
-                       const Request& request = {}) {
+absl::StatusOr<Response> AskAdmin(const std::string& server, AdminMethod<Request, Response> method,
+                                  const Request& request = {}) {
   const absl::StatusOr<Connection> connection = ConnectForAdmin(server);
   if (!connection.ok()) return connection.status();
   Response response;
-  return CallAdmin(*connection, method, request, &response);
+  const absl::Status called = CallAdmin(*connection, method, request, &response);
+  if (!called.ok()) return called;
+  return response;
+}
+
+// One whose answer is only that it was done.
+template <typename Request, typename Response>
+absl::Status TellAdmin(const std::string& server, AdminMethod<Request, Response> method,
+                       const Request& request = {}) {
+  return AskAdmin<Request, Response>(server, method, request).status();
 }
 
 }  // namespace cli

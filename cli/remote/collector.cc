@@ -44,12 +44,10 @@ absl::Status PrintStatus(const std::string& server, const auspex::v1::StatusRequ
 }
 
 absl::Status WriteState(const std::string& server) {
-  const absl::StatusOr<Connection> connection = ConnectForAdmin(server);
-  if (!connection.ok()) return connection.status();
-  auspex::v1::WriteStateResponse written;
-  const absl::Status called = CallAdmin(*connection, &AdminService::Stub::WriteState, {}, &written);
-  if (called.ok()) std::cout << written.path() << '\n';
-  return called;
+  const auto written = AskAdmin<auspex::v1::WriteStateRequest, auspex::v1::WriteStateResponse>(
+      server, &AdminService::Stub::WriteState);
+  if (written.ok()) std::cout << written->path() << '\n';
+  return written.status();
 }
 
 }  // namespace

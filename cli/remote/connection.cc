@@ -29,7 +29,7 @@ constexpr int kKeepaliveMs = 310'000;
 
 absl::StatusOr<std::string> ReadKeyFile(const ClientConfig& config, const char* key,
                                         const std::string& path) {
-  absl::StatusOr<std::string> text = base::ReadSmallFile(path, kFileBytesMax, true);
+  absl::StatusOr<std::string> text = base::ReadSmallFile(path, kFileBytesMax, /*may_wait=*/true);
   if (text.ok()) return text;
   return absl::Status(text.status().code(),
                       absl::StrCat(config.path, ": ", key, ": ", text.status().message()));
