@@ -1,13 +1,13 @@
 #include "base/small_file.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <sys/stat.h>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tests/storage/temporary_directory.h"
 
 namespace base {
 namespace {
@@ -16,15 +16,8 @@ using testing::HasSubstr;
 
 class ReadSmallFileTest : public testing::Test {
  protected:
-  ReadSmallFileTest() {
-    std::string path = testing::TempDir() + "small_file_test.XXXXXX";
-    directory_ = mkdtemp(path.data());
-    path_ = directory_ / "file";
-  }
-  ~ReadSmallFileTest() override { std::filesystem::remove_all(directory_); }
-
-  std::filesystem::path directory_;
-  std::string path_;
+  const TemporaryDirectory directory_;
+  const std::string path_ = directory_.path() + "/file";
 };
 
 TEST_F(ReadSmallFileTest, ReadsAllOrTheBeginning) {
@@ -38,7 +31,7 @@ TEST_F(ReadSmallFileTest, NamesTheFileThatCannotBeRead) {
   const absl::Status missing = ReadSmallFile(path_, 5).status();
   EXPECT_TRUE(absl::IsNotFound(missing));
   EXPECT_THAT(std::string(missing.message()), HasSubstr(path_ + ": No such file"));
-  const absl::Status directory = ReadSmallFile(directory_, 5).status();
+  const absl::Status directory = ReadSmallFile(directory_.path(), 5).status();
   EXPECT_THAT(std::string(directory.message()), HasSubstr(": Is a directory"));
 }
 
