@@ -103,6 +103,10 @@ class BackupTest(auspex.ServerTest):
             (("restore", self.server.directory / "none", "--to", self.backups), "none"),
         ):
             self.assertIn(words, self.command(*arguments, status=1))
+        # Not of an empty one that it has made.
+        none = self.server.directory / "none"
+        self.assertIn(str(none), self.command("backup", self.backups, "--store", none, status=1))
+        self.assertFalse(none.exists())
         self.backup()
         manifest = next(self.backups.rglob("private/1/MANIFEST-*"))
         manifest.write_bytes(manifest.read_bytes()[::-1])

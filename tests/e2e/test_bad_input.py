@@ -144,6 +144,18 @@ class BadInputTest(unittest.TestCase):
         self.assertEqual(code, 0)
         self.assertEqual(list(server.store.iterdir()), [])
 
+    def test_names_what_is_wrong_in_files_that_the_configuration_names(self):
+        for key, culprit in (("retention_file", "rule a keep x"), ("quota_file", "web* speed 5")):
+            server = self.make_server()
+            server.keys[key] = server.directory / key
+            server.keys[key].write_text(culprit + "\n")
+            code, lines = self.run_auspexd(server, "--check-config")
+            self.assertGreater(code, 0)
+            self.assertTrue(any(line.startswith(f"wrong: {server.keys[key]}:1: ") for line in lines), lines)
+            # Before it opens the store, each time that it is started again.
+            self.expect_refusal(server, f"{server.keys[key]}:1: ")
+            self.assertEqual(list(server.store.iterdir()), [])
+
     def expect_service(self, server):
         self.assertTrue(server.running())
         with auspex.ManagedClient(server) as client:

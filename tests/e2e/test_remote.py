@@ -447,6 +447,11 @@ class OperatorTest(RemoteTest):
         self.assertIs(status["suspended"], False)
         self.assertIn("auspexd_records_stored_total", {one["name"] for one in status["counters"]})
 
+    def test_writes_its_state_and_says_where(self):
+        path = self.collector.server.keys["state_file"]
+        self.assertEqual(self.operate("server", "state"), f"{path}\n")
+        self.assertRegex(path.read_text(), r"\nhosts that take most\n(.*\n)*  h ")
+
     def test_suspends_and_resumes(self):
         self.operate("server", "suspend", "--reason", "moving house")
         self.addCleanup(self.operate, "server", "resume")
